@@ -1,0 +1,40 @@
+# Every target makes what it needs. The plain commands stand in README.md.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test check lock clean benchmark
+
+demo: .venv/run.stamp
+	$(BIN)/triage demo $(ARGS)
+
+test: .venv/test.stamp
+	$(BIN)/python -m tests $(ARGS)
+
+check: .venv/test.stamp
+	$(BIN)/python -m tests --only-checks
+
+benchmark: .venv/test.stamp
+	$(BIN)/python -m tests.benchmark $(ARGS)
+
+.venv/run.stamp: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/test.stamp: requirements-test.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-test.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@ .venv/run.stamp
+
+# The lock files name versions and hashes, never an index. Needs uv (pip install uv).
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-annotate --no-header --group build pyproject.toml
+lock:
+	$(LOCK) -o requirements.lock
+	$(LOCK) -c requirements.lock --extra training --extra test -o requirements-test.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

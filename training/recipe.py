@@ -1,0 +1,122 @@
+"""A recipe: everything that decides a training, as TOML. Unknown keys are errors."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training.errors import TrainingError
+from triage.imaging.spec import PreprocessingSpec
+
+RECIPES = Path(__file__).parent / "recipes"
+"""The recipes that come with the project; a path to one's own works as well."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Network(_Strict):
+    """Which builder of :mod:`training.networks`, and its arguments (height and width come from the input)."""
+
+    builder: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class Input(_Strict):
+    """The preprocessing of a film, see :class:`triage.imaging.spec.PreprocessingSpec`."""
+
+    algorithm: str = "grey-area-percentile-1"
+    height: int = 128
+    width: int = 128
+
+    def spec(self) -> PreprocessingSpec:
+        """As the service knows it."""
+        return PreprocessingSpec(algorithm=self.algorithm, height=self.height, width=self.width)
+
+
+class Labels(_Strict):
+    """How much a film's label counts, by who gave it.
+
+    ``radiologist``, ``peer`` and ``text`` are relative weights of films that a radiologist labelled, of others that a peer
+    network has scored, and of the rest; ``prefer_radiologist`` takes the radiologist's label where there is one; ``soften``
+    replaces the others' text label by how often radiologists call such films abnormal; ``balance`` 1 gives each cell
+    of view × label the same total weight (the view is a shortcut to the label), 0 leaves them as they are.
+    """
+
+    prefer_radiologist: bool = True
+    radiologist: float = Field(default=1.0, gt=0)
+    text: float = Field(default=0.15, ge=0)
+    peer: float = Field(default=0.15, ge=0)
+    soften: bool = False
+    balance: float = Field(default=1.0, ge=0, le=1)
+
+
+class Augment(_Strict):
+    """Strength of each random change of a film: fractions of the side, degrees, fractions of the grey range."""
+
+    shift: float = Field(default=0.0, ge=0, le=0.3)
+    zoom: float = Field(default=0.0, ge=0, le=0.5)
+    rotate: float = Field(default=0.0, ge=0, le=45)
+    contrast: float = Field(default=0.0, ge=0, le=0.9)
+    brightness: float = Field(default=0.0, ge=0, le=0.5)
+    gamma: float = Field(default=0.0, ge=0, le=0.9)
+    noise: float = Field(default=0.0, ge=0, le=0.2)
+    erase: float = Field(default=0.0, ge=0, le=0.5)
+    flip: bool = False
+
+
+class Schedule(_Strict):
+    """The optimisation. ``ema`` 0: off. One network is trained per seed; several are bundled as one (a committee)."""
+
+    optimizer: str = Field(default="adamw", pattern="^(adam|adamw)$")
+    epochs: int = Field(default=25, ge=1)
+    batch: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    cosine: bool = True
+    weight_decay: float = Field(default=0.0, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    patience: int = Field(default=0, ge=0)
+    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+
+
+class Recipe(_Strict):
+    """A whole recipe file."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
+    purpose: str = ""
+    network: Network
+    input: Input = Input()
+    labels: Labels = Labels()
+    augment: Augment = Augment()
+    schedule: Schedule = Schedule()
+
+
+def parse(text: str, origin: str) -> Recipe:
+    """The recipe in ``text``; ``origin`` names it in errors.
+
+    Raises:
+        TrainingError: not TOML, an unknown key or a value out of range.
+    """
+    try:
+        return Recipe.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise TrainingError(f"recipe {origin} is not TOML: {error}") from None
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}" for fault in error.errors())
+        raise TrainingError(f"recipe {origin}: {faults}. The keys are those of training/recipes/recommended.toml") from None
+
+
+def find(name: str) -> Path:
+    """The file of a recipe: a path, or the name of one that comes with the project.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    for path in (Path(name), RECIPES / f"{name}.toml"):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.toml")))
+    raise TrainingError(f"no recipe {name!r}; give a TOML file or one of: {known}")

@@ -1,0 +1,1 @@
+"""Durable objects named by their content, and their in-memory twin."""

@@ -1,0 +1,228 @@
+"""Settings become wired objects; the only module that knows every concrete class."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from triage import logs
+from triage.archive.files import FileArchive
+from triage.clock import utc_now
+from triage.config import Settings
+from triage.database.engine import SqlDatabase, open_engine
+from triage.database.schema import ensure, migrate
+from triage.domain.errors import ConfigError, TriageError
+from triage.domain.jobs import RetryPolicy
+from triage.domain.role import RoleStatus
+from triage.heartbeat import Heartbeat
+from triage.supervisor import Supervisor, follow_supervisor, stop_event
+
+if TYPE_CHECKING:
+    from triage.inference.active import ActiveClassifier
+    from triage.inference.registry import Registry
+
+ROLES = ("intake", "worker", "web", "scheduler")
+UMASK = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One home, opened."""
+
+    settings: Settings
+    database: SqlDatabase
+    archive: FileArchive
+
+    @property
+    def models(self) -> Path:
+        """Where bundles are installed."""
+        return self.settings.home / "models"
+
+
+def open_site(settings: Settings, *, create: bool = False) -> Site:
+    """Open a home; with ``create``, make what is missing.
+
+    Raises:
+        ConfigError: there is no home, or its database is of another version.
+    """
+    os.umask(UMASK)
+    home = settings.home
+    if create:
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"home: cannot make {home} ({error.strerror})") from error
+    elif not home.is_dir():
+        raise ConfigError(f"home: {home} does not exist; start the service once (triage serve) or name it with --home")
+    database = open_database(settings)
+    ensure(database.engine)
+    return Site(settings, database, FileArchive(home / "instances", settings.storage.floor_bytes))
+
+
+def open_database(settings: Settings) -> SqlDatabase:
+    """The database alone, whatever its schema."""
+    policy = RetryPolicy(max_attempts=settings.worker.max_attempts, lease=settings.worker.lease)
+    return SqlDatabase(open_engine(settings.database), policy)
+
+
+def migrate_database(settings: Settings) -> tuple[str | None, str]:
+    """Bring the database to this version; returns (revision before, after)."""
+    os.umask(UMASK)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = open_database(settings)
+    try:
+        return migrate(database.engine)
+    finally:
+        database.close()
+
+
+def registry(settings: Settings) -> "Registry":
+    """The installed bundles."""
+    from triage.inference.registry import Registry
+
+    return Registry(settings.home / "models")
+
+
+def active_classifier(site: Site) -> "ActiveClassifier":
+    """The network that serves."""
+    from triage.inference.active import ActiveClassifier
+
+    return ActiveClassifier(site.models, site.settings.worker.threads)
+
+
+def run_role(role: str, settings: Settings, *, supervised: bool = False, restarts: int = 0, demo: bool = False) -> None:
+    """Run one role in this process until SIGTERM.
+
+    Raises:
+        ConfigError: it cannot start.
+    """
+    logs.configure(role)
+    RUNNERS[role](open_site(settings, create=True), supervised, restarts, demo)
+
+
+def _run_intake(site: Site, supervised: bool, restarts: int, demo: bool) -> None:
+    from triage.dimse.listener import Listener, Peer
+    from triage.services.housekeeping import reconcile
+    from triage.services.receive import receive
+
+    stop = stop_event(supervised)
+    dimse, head_starts = site.settings.dimse, site.settings.policy.head_starts
+    peers = [Peer.parse(text) for text in dimse.allowed_peers]
+    site.archive.lock()
+    found = reconcile(site.archive, site.database, head_starts, utc_now)
+    structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
+    lost = f"{len(found.missing)} indexed films are not on disk; run: triage verify" if found.missing else None
+    listener = Listener(
+        ae_title=dimse.ae_title,
+        host=dimse.host,
+        port=dimse.port,
+        peers=peers,
+        max_associations=dimse.max_associations,
+        take=partial(
+            receive,
+            archive=site.archive,
+            database=site.database,
+            head_starts=head_starts,
+            max_object_bytes=dimse.max_object_bytes,
+            clock=utc_now,
+        ),
+    )
+    with Heartbeat(site.database, "intake", clock=utc_now, restarts=restarts, trouble=lambda: site.archive.failure() or lost):
+        structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
+        stop.wait()
+        aborted = listener.stop()
+        structlog.get_logger().info("stopped", aborted=aborted)
+
+
+def _run_worker(site: Site, supervised: bool, restarts: int, demo: bool) -> None:
+    from triage.worker import Worker
+
+    stop = stop_event(supervised)
+    worker = Worker(
+        name=f"worker-{os.getpid()}",
+        database=site.database,
+        archive=site.archive,
+        load=active_classifier(site),
+        head_starts=site.settings.policy.head_starts,
+        min_age_years=site.settings.policy.min_age_years,
+        clock=utc_now,
+    )
+    worker.warm_up()
+    with Heartbeat(
+        site.database,
+        "worker",
+        clock=utc_now,
+        restarts=restarts,
+        trouble=lambda: worker.trouble,
+        model=lambda: worker.model,
+    ):
+        worker.run(stop)
+
+
+def _run_web(site: Site, supervised: bool, restarts: int, demo: bool) -> None:
+    from triage.web.app import create_app
+    from triage.web.run import serve
+
+    if supervised:
+        follow_supervisor()
+    web = site.settings.web
+    app = create_app(site.database, clock=utc_now, free_bytes=site.archive.free_bytes, demo=demo)
+    with Heartbeat(site.database, "web", clock=utc_now, restarts=restarts):
+        serve(app, web.host, web.port, lambda port: structlog.get_logger().info("serving", host=web.host, port=port))
+
+
+def _run_scheduler(site: Site, supervised: bool, restarts: int, demo: bool) -> None:
+    from triage.scheduler import Bells
+
+    stop = stop_event(supervised)
+    bells = Bells(
+        database=site.database,
+        archive=site.archive,
+        head_starts=site.settings.policy.head_starts,
+        clock=utc_now,
+    )
+    with Heartbeat(site.database, "scheduler", clock=utc_now, restarts=restarts, trouble=lambda: bells.trouble):
+        bells.ring(stop)
+
+
+RUNNERS: dict[str, Callable[[Site, bool, int, bool], None]] = {
+    "intake": _run_intake,
+    "worker": _run_worker,
+    "web": _run_web,
+    "scheduler": _run_scheduler,
+}
+
+
+def run_supervisor(roles: list[str], settings: Settings, arguments: list[str], stop: threading.Event) -> int:
+    """Run several roles, each its own process; ``arguments`` are the options that every role gets. Returns the exit code."""
+    logs.configure("supervisor")
+    site = open_site(settings, create=True)
+
+    def command(role: str, restarts: int) -> list[str]:
+        own = ["--supervised", "--restarts", str(restarts)]
+        return [sys.executable, "-m", "triage", "serve", role, *arguments, *own]
+
+    def died(role: str, exit_code: int, restarts: int) -> None:
+        now = utc_now()
+        status = RoleStatus(
+            role=role,
+            pid=0,
+            started_at=now,
+            beat_at=now,
+            state="restarting",
+            restarts=restarts,
+            trouble=f"died (exit code {exit_code}), restart {restarts}",
+        )
+        try:
+            with site.database.write() as transaction:
+                transaction.put_role(status)
+        except TriageError as error:
+            structlog.get_logger().warning("restart not recorded", cause=str(error))
+
+    return Supervisor(roles, command, died).run(stop)

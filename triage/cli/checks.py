@@ -1,0 +1,167 @@
+"""What ``triage check`` looks at: a table of questions, each answered with a finding and a remedy."""
+
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from triage.archive.files import FileArchive
+from triage.bootstrap import open_database
+from triage.clock import utc_now
+from triage.config import Settings
+from triage.database import schema
+from triage.domain.errors import TriageError
+from triage.domain.worklist import span
+
+OK, WARN, FAIL = "ok", "WARN", "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One answer."""
+
+    mark: str
+    subject: str
+    words: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """For ``--json``."""
+        return asdict(self)
+
+
+def home(settings: Settings) -> Iterator[Finding]:
+    """Nobody else can read the films; the folder can be written."""
+    path = settings.home
+    if not path.is_dir():
+        yield Finding(WARN, "home", f"{path} does not exist yet", "it is made by: triage serve")
+    elif not os.access(path, os.W_OK | os.X_OK):
+        yield Finding(FAIL, "home", f"{path} cannot be written", "run as its owner, or: chown -R USER HOME")
+    elif stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield Finding(WARN, "home", f"{path} can be read by others", f"chmod -R go= {path}")
+    else:
+        yield Finding(OK, "home", str(path))
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    """There is room above the floor."""
+    folder = settings.home if settings.home.is_dir() else settings.home.parent
+    if not folder.is_dir():
+        return
+    above = shutil.disk_usage(folder).free - settings.storage.floor_bytes
+    if above <= 0:
+        yield Finding(FAIL, "disk", "below the floor: films are refused", "free some room, or lower storage.floor_bytes")
+    else:
+        mark = WARN if above < 10 * 2**30 else OK
+        yield Finding(mark, "disk", f"{above / 2**30:.1f} GiB above the floor", "" if mark == OK else "a film has 2 to 30 MB")
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """It opens with every pragma set, and has this version's schema."""
+    if not settings.home.is_dir():
+        return
+    opened = open_database(settings)
+    found, needed = schema.present(opened.engine), schema.newest()
+    opened.close()
+    if found == needed:
+        yield Finding(OK, "database", f"schema {found}, journal WAL, synchronous FULL")
+    elif found is None:
+        yield Finding(OK, "database", "empty; made at the first start")
+    else:
+        yield Finding(FAIL, "database", f"schema {found}, needs {needed}", "back up, then: triage migrate")
+
+
+def archive(settings: Settings) -> Iterator[Finding]:
+    """The folders can be made and synced."""
+    if settings.home.is_dir():
+        FileArchive(settings.home / "instances", settings.storage.floor_bytes)
+        yield Finding(OK, "archive", "folders can be made and synced")
+
+
+def model(settings: Settings) -> Iterator[Finding]:
+    """The active bundle loads and passes its golden films."""
+    from triage.inference.active import ActiveClassifier
+
+    classifier = ActiveClassifier(settings.home / "models", settings.worker.threads)()
+    yield Finding(OK, "model", f"{classifier.model.label}, golden films passed")
+
+
+def ports(settings: Settings) -> Iterator[Finding]:
+    """The ports are free, or the service has them."""
+    for name, host, port in (
+        ("dimse", settings.dimse.host, settings.dimse.port),
+        ("web", settings.web.host, settings.web.port),
+    ):
+        with socket.socket() as probe:
+            taken = port != 0 and probe.connect_ex((host, port)) == 0
+        words = "answers: the service, or something else, is running there" if taken else "is free"
+        yield Finding(WARN if taken else OK, f"{name} port", f"{host}:{port} {words}")
+
+
+def peers(settings: Settings) -> Iterator[Finding]:
+    """Who may send."""
+    if settings.dimse.allowed_peers:
+        yield Finding(OK, "peers", f"{len(settings.dimse.allowed_peers)} may send")
+    else:
+        yield Finding(WARN, "peers", "any AE title on this machine may send", "list them in dimse.allowed_peers (AET@ADDRESS)")
+
+
+def backlog(settings: Settings) -> Iterator[Finding]:
+    """The head start is longer than the backlog: else flagged studies no longer overtake the oldest unflagged ones."""
+    if not settings.home.is_dir():
+        return
+    opened = open_database(settings)
+    if schema.present(opened.engine) == schema.newest():
+        with opened.read() as transaction:
+            arrivals = sorted(study.arrived_at for study in transaction.worklist())
+        if arrivals:
+            age = utc_now() - arrivals[len(arrivals) // 20]
+            head_starts = settings.policy.head_starts
+            gained = head_starts.flagged - head_starts.not_flagged
+            short = gained < age and gained > timedelta(0)
+            yield Finding(
+                WARN if short else OK,
+                "head start",
+                f"p95 age of the unread list {span(age)}, a flag gains {span(gained)}",
+                "read the list down, or raise policy.head_start.flagged" if short else "",
+            )
+    opened.close()
+
+
+def fail_safe(settings: Settings) -> Iterator[Finding]:
+    """With the network off the list is first come, first served."""
+    starts = settings.policy.head_starts
+    if starts.pending != starts.not_assessed:
+        yield Finding(
+            WARN,
+            "fail-safe",
+            "pending and not_assessed have different head starts: with the network off the list is not first come first served",
+            "give policy.head_start.pending and .not_assessed one value",
+        )
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+    home,
+    disk,
+    database,
+    archive,
+    model,
+    ports,
+    peers,
+    backlog,
+    fail_safe,
+)
+
+
+def run_checks(settings: Settings) -> list[Finding]:
+    """Every finding; a check that cannot be made is a failure with its reason."""
+    findings: list[Finding] = []
+    for look in CHECKS:
+        try:
+            findings += look(settings)
+        except (TriageError, OSError) as error:
+            findings.append(Finding(FAIL, look.__name__, str(error)))
+    return findings

@@ -1,0 +1,125 @@
+"""``triage send verify check config migrate``: run and look after the service."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triage.cli.common import AsJson, Config, Home, print_json, settings, site
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(send)
+    app.command()(verify)
+    app.command()(check)
+    app.command()(migrate)
+    config_app = typer.Typer(no_args_is_help=True, help="Settings.")
+    config_app.command("show")(show_config)
+    app.add_typer(config_app, name="config")
+
+
+def send(
+    paths: Annotated[list[Path], typer.Argument(help="DICOM files, or folders of them.", metavar="PATH…")],
+    to: Annotated[str | None, typer.Option("--to", metavar="AET@HOST:PORT", help="Receiver (default: this home's).")] = None,
+    calling: Annotated[str, typer.Option("--as", metavar="AET", help="Our AE title.")] = "TRIAGE_SEND",
+    home: Home = None,
+    config: Config = None,
+) -> None:
+    """Send films by C-STORE; non-zero exit when any was refused, naming each."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from triage.dimse.store_scu import Destination, Sent, files_in
+    from triage.dimse.store_scu import send as send_files
+
+    if to is None:
+        dimse = settings(home, config).dimse
+        to = f"{dimse.ae_title}@{dimse.host}:{dimse.port}"
+    files = list(files_in(paths))
+    if not files:
+        typer.echo("triage: nothing to send: no DICOM file there", err=True)
+        raise typer.Exit(1)
+    console = Console(stderr=True)
+    heard: list[Sent] = []
+    bar = iter(track(files, description="sending", console=console, transient=True))
+
+    def note(sent: Sent) -> None:
+        next(bar, None)
+        heard.append(sent)
+
+    outcomes = send_files(files, Destination.parse(to), calling, note)
+    next(bar, None)
+    refused = [sent for sent in outcomes if not sent.ok]
+    for sent in refused:
+        status = "not sent" if sent.status is None else f"0x{sent.status:04X}"
+        typer.echo(f"triage: {sent.path}: {status} {sent.comment}", err=True)
+    typer.echo(f"{len(outcomes) - len(refused)} of {len(files)} stored")
+    if refused:
+        raise typer.Exit(1)
+
+
+def verify(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
+    """Prove that acknowledged = on disk (digest) = indexed = assessed or excused; exit 1 and one line a gap otherwise."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from triage.services import housekeeping
+
+    opened = site(home, config)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading every film again", total=None)
+        account = housekeeping.verify(
+            opened.archive, opened.database, lambda done, total: bar.update(task, completed=done, total=total)
+        )
+    if as_json:
+        print_json(account.as_dict())
+    else:
+        for gap in account.gaps:
+            typer.echo(f"{gap.what}: {gap.subject}")
+        typer.echo(
+            f"acknowledged {account.acknowledged} = on disk {account.on_disk} = indexed {account.indexed}; studies: "
+            f"assessed {account.assessed}, excused {account.excused}, waiting {account.waiting}; "
+            f"set aside {account.quarantined}; gaps {len(account.gaps)}"
+        )
+    if not account.ok:
+        raise typer.Exit(1)
+
+
+def check(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
+    """Everything worth checking before going live, each with a remedy; exit 1 when something must be mended."""
+    from triage.cli.checks import run_checks
+
+    findings = run_checks(settings(home, config))
+    if as_json:
+        print_json([finding.as_dict() for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.mark:5} {finding.subject}: {finding.words}")
+            if finding.remedy:
+                typer.echo(f"      -> {finding.remedy}")
+    if any(finding.mark == "FAIL" for finding in findings):
+        raise typer.Exit(1)
+
+
+def migrate(home: Home = None, config: Config = None) -> None:
+    """Bring the database to this version's schema."""
+    from triage.bootstrap import migrate_database
+
+    before, after = migrate_database(settings(home, config))
+    typer.echo(f"database schema: {before or 'empty'} -> {after}" if before != after else f"database schema is {after} already")
+
+
+def show_config(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
+    """The settings in force, and what each is for."""
+    from functools import reduce
+
+    from triage.config import known_keys, without_secrets
+
+    values = settings(home, config)
+    rows = {name: without_secrets(reduce(getattr, name.split("."), values)) for name in known_keys()}
+    if as_json:
+        print_json(rows)
+        return
+    for name, info in known_keys().items():
+        typer.echo(f"{name} = {rows[name]!r}" + (f"    # {info.description}" if info.description else ""))

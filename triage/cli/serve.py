@@ -1,0 +1,74 @@
+"""``triage serve``: run the roles."""
+
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from triage.cli.common import Config, Home, settings
+
+ROLES = ("intake", "worker", "web", "scheduler")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(serve)
+
+
+def serve(
+    roles: Annotated[list[str] | None, typer.Argument(help="intake, worker, web, scheduler (default: all).")] = None,
+    home: Home = None,
+    config: Config = None,
+    dimse_port: Annotated[int | None, typer.Option(help="Port of the Storage SCP; 0: any free one.")] = None,
+    web_port: Annotated[int | None, typer.Option(help="Port of the pages; 0: any free one.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
+    restarts: Annotated[int, typer.Option("--restarts", hidden=True)] = 0,
+) -> None:
+    """Run the service. One role runs in this process; several each in their own, watched and restarted. SIGTERM drains."""
+    chosen = roles or list(ROLES)
+    unknown = [role for role in chosen if role not in ROLES]
+    if unknown:
+        raise typer.BadParameter(f"no such role: {unknown[0]}; there are {', '.join(ROLES)}")
+    overrides: dict[str, Any] = {}
+    if dimse_port is not None:
+        overrides["dimse"] = {"port": dimse_port}
+    if web_port is not None:
+        overrides["web"] = {"port": web_port}
+    values = settings(home, config, overrides)
+
+    from triage import bootstrap
+
+    if len(chosen) == 1:
+        bootstrap.run_role(chosen[0], values, supervised=supervised, restarts=restarts, demo=demo)
+        return
+    from triage.supervisor import stop_event
+
+    stop: threading.Event = stop_event(supervised=False)
+    ports = {"--dimse-port": values.dimse.port or free_port(), "--web-port": values.web.port or free_port()}
+    arguments = ["--home", str(values.home), *(["--config", str(config)] if config else []), *(["--demo"] if demo else [])]
+    for option, port in ports.items():
+        arguments += [option, str(port)]
+    typer.echo(
+        f"C-STORE to {values.dimse.ae_title}@{values.dimse.host}:{ports['--dimse-port']}   "
+        f"list at http://{values.web.host}:{ports['--web-port']}/   home {_short(values.home)}",
+        err=True,
+    )
+    raise typer.Exit(bootstrap.run_supervisor(chosen, values, arguments, stop))
+
+
+def free_port() -> int:
+    """A port that was free a moment ago; roles that restart keep it."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

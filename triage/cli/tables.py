@@ -1,0 +1,84 @@
+"""The list and a study as tables on a terminal."""
+
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from triage.domain.level import Level
+from triage.domain.reason import Reason
+from triage.domain.study import Study
+from triage.domain.worklist import LEVEL_WORDS, WorklistItem, level_words, span, why
+
+SHAPES: dict[Level, tuple[str, str]] = {
+    Level.STAT: ("▲▲", "bold red"),
+    Level.FLAGGED: ("▲", "bold yellow"),
+    Level.NOT_ASSESSED: ("!", "bold magenta"),
+    Level.PENDING: ("…", "cyan"),
+    Level.OUT_OF_SCOPE: ("○", "dim"),
+    Level.NOT_FLAGGED: ("–", "dim"),
+}
+"""Shape and colour of a level; the words always stand beside them."""
+
+FOOTER = "Notification only. Not for diagnostic use. Every study stays in the standard reading queue."
+
+
+def clean(text: str | None) -> str:
+    """Text from a header, fit for a terminal: control characters could move the cursor or fake a row."""
+    return "".join(character if character.isprintable() else "�" for character in text or "")
+
+
+def person(name: str | None) -> str:
+    """``Family^Given`` for people."""
+    family, _, given = clean(name).partition("^")
+    return ", ".join(part for part in (family, given.replace("^", " ").strip()) if part)
+
+
+def worklist(items: list[WorklistItem], now: datetime) -> Table:
+    """The reading list, first study first."""
+    table = Table(box=None, padding=(0, 1), header_style="bold", caption=FOOTER, caption_justify="left")
+    for heading, style in (
+        ("#", "dim"),
+        ("Priority", ""),
+        ("Waiting", ""),
+        ("Patient", ""),
+        ("MRN", ""),
+        ("Accession", ""),
+        ("Exam", ""),
+    ):
+        table.add_column(heading, style=style, justify="right" if heading == "#" else "left", overflow="fold")
+    for item in items:
+        study, facts = item.study, item.study.facts
+        shape, style = SHAPES[study.level]
+        exam = " · ".join(clean(part) for part in (facts.study_description, facts.view, facts.modality) if part)
+        table.add_row(
+            str(item.rank),
+            Text(f"{shape} {level_words(study)}", style=style),
+            span(now - study.arrived_at),
+            person(facts.patient_name),
+            clean(facts.patient_id),
+            clean(facts.accession_number),
+            exam,
+        )
+    return table
+
+
+def marked(row: dict[str, Any]) -> Text:
+    """Shape and words of a row of the API's list."""
+    level = Level(row["level"])
+    shape, style = SHAPES[level]
+    words = LEVEL_WORDS[level]
+    if row["probability"] is not None:
+        words += f" ({row['probability']:.2f})"
+    elif row["reason"]:
+        words += f" ({Reason.from_code(row['reason']).sentence})"
+    return Text(f"{shape} {words}", style=style)
+
+
+def study_lines(console: Console, study: Study, rank: int | None, now: datetime) -> None:
+    """One study's place and its arithmetic."""
+    place = f"Place {rank}" if rank else "Not on the unread list"
+    console.print(f"{place}: {why(study, now)}", markup=False, highlight=False)
+    console.print(f"key = {study.arrived_at.isoformat()} - {study.head_start} = {study.key.isoformat()}", highlight=False)

@@ -1,0 +1,223 @@
+"""Settings: a TOML file, overridden by TRIAGE_… variables, overridden by options. Every fault is listed at once."""
+
+import difflib
+import os
+import tomllib
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+
+from triage.domain.errors import ConfigError
+from triage.domain.identifiers import is_ae_title
+from triage.domain.level import HeadStarts
+
+PREFIX = "TRIAGE_"
+FILE_NAME = "triage.toml"
+DEFAULT_HOME = "triage-home"
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: Any) -> Any:
+    """Seconds, or a number with a unit: ``24 h``, ``30 d``, ``15 min``."""
+    if isinstance(value, str):
+        number = value.rstrip("abcdefghijklmnopqrstuvwxyz ")
+        unit = value[len(number) :].strip() or "s"
+        if unit in _UNITS and number.strip().replace(".", "", 1).isdigit():
+            return timedelta(seconds=float(number) * _UNITS[unit])
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return timedelta(seconds=value)
+    return value
+
+
+def _listed(value: Any) -> Any:
+    """A list, or its items with commas between them, as a variable gives them."""
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+def _loopback(host: str) -> str:
+    try:
+        address = ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        raise ValueError("give an IP address, for example 127.0.0.1") from None
+    if not address.is_loopback:
+        raise ValueError("only a loopback address is served by this version: there is neither DICOM TLS nor a sign-in yet")
+    return host
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Loopback = Annotated[str, AfterValidator(_loopback)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DimseSettings(_Section):
+    """The Storage SCP."""
+
+    ae_title: str = Field(default="TRIAGE", description="our AE title; senders must call it")
+    host: Loopback = Field(default="127.0.0.1", description="address to listen on; loopback only until DICOM TLS is configured")
+    port: int = Field(default=11112, ge=0, le=65535, description="0: the system chooses")
+    allowed_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET or AET@ADDRESS; empty: any AE title (loopback only)"
+    )
+    max_associations: int = Field(default=100, ge=1, le=10_000, description="associations at the same time")
+    max_object_bytes: int = Field(default=256 << 20, ge=1 << 16, description="larger objects are refused with 0xA700")
+
+    @field_validator("ae_title")
+    @classmethod
+    def _title(cls, value: str) -> str:
+        if not is_ae_title(value):
+            raise ValueError("not an AE title (1 to 16 characters, no backslash)")
+        return value
+
+
+class WebSettings(_Section):
+    """The pages and the API."""
+
+    host: Loopback = Field(default="127.0.0.1", description="address to listen on; loopback only, as there is no sign-in yet")
+    port: int = Field(default=8080, ge=0, le=65535, description="0: the system chooses")
+
+
+class WorkerSettings(_Section):
+    """Assessment."""
+
+    threads: int = Field(default=1, ge=1, le=64, description="threads of one network")
+    max_attempts: int = Field(default=3, ge=1, le=100, description="failures until a study is quarantined")
+    lease: Duration = Field(default=timedelta(seconds=15), description="how long a silent worker keeps a study")
+
+
+class HeadStartSettings(_Section):
+    """By how much each level moves a study up."""
+
+    stat: Duration = timedelta(days=30)
+    flagged: Duration = timedelta(hours=24)
+    not_assessed: Duration = timedelta(hours=24)
+    pending: Duration = timedelta(hours=24)
+    out_of_scope: Duration = timedelta(0)
+    not_flagged: Duration = timedelta(0)
+
+
+class PolicySettings(_Section):
+    """What decides the order and who is assessed."""
+
+    head_start: HeadStartSettings = HeadStartSettings()
+    min_age_years: int = Field(default=16, ge=0, le=150, description="younger patients are not assessed")
+
+    @field_validator("head_start")
+    @classmethod
+    def _ordered(cls, value: HeadStartSettings) -> HeadStartSettings:
+        HeadStarts(**dict(value))
+        return value
+
+    @property
+    def head_starts(self) -> HeadStarts:
+        """The policy as the domain wants it."""
+        return HeadStarts(**dict(self.head_start))
+
+
+class StorageSettings(_Section):
+    """The disk."""
+
+    floor_bytes: int = Field(default=512 << 20, ge=0, description="room left free; below it films are refused with 0xA700")
+
+
+class Settings(_Section):
+    """Everything that can be set."""
+
+    home: Path = Field(default=Path(DEFAULT_HOME), description="holds database, instances, models")
+    database_url: str | None = Field(default=None, description="default: SQLite at HOME/triage.db")
+    dimse: DimseSettings = DimseSettings()
+    web: WebSettings = WebSettings()
+    worker: WorkerSettings = WorkerSettings()
+    policy: PolicySettings = PolicySettings()
+    storage: StorageSettings = StorageSettings()
+
+    @property
+    def database(self) -> str:
+        """The database URL in use."""
+        return self.database_url or f"sqlite:///{self.home / 'triage.db'}"
+
+
+def load(
+    *,
+    home: Path | None = None,
+    config: Path | None = None,
+    overrides: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
+) -> Settings:
+    """The settings in force: options over variables over file over defaults.
+
+    Raises:
+        ConfigError: with every fault on a line of its own.
+    """
+    environment = dict(os.environ) if environment is None else environment
+    values = _from_environment(environment)
+    chosen = (home or Path(values.pop("home", DEFAULT_HOME))).absolute()
+    file = config or chosen / FILE_NAME
+    from_file: dict[str, Any] = {}
+    if config is not None or file.is_file():
+        try:
+            from_file = tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(f"{file}: no such file; leave --config out or name one that exists") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{file}: {error}") from None
+    merged = _merge(_merge(from_file, values), overrides or {})
+    try:
+        return Settings(**{**merged, "home": chosen})
+    except ValidationError as error:
+        raise ConfigError("\n".join(_fault(one) for one in error.errors())) from None
+
+
+def known_keys(model: type[BaseModel] = Settings, prefix: str = "") -> dict[str, Any]:
+    """Every setting by its dotted name, with its field."""
+    keys: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys |= known_keys(kind, f"{prefix}{name}.")
+        else:
+            keys[f"{prefix}{name}"] = info
+    return keys
+
+
+def _from_environment(environment: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in environment.items():
+        if name.startswith(PREFIX):
+            *parents, last = name[len(PREFIX) :].lower().split("__")
+            section = values
+            for parent in parents:
+                section = section.setdefault(parent, {})
+            section[last] = text
+    return values
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        merged[key] = _merge(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
+    return merged
+
+
+def _fault(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, known_keys(), n=1, cutoff=0.4)
+        return f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def without_secrets(value: Any) -> Any:
+    """A setting's value, fit to be shown: passwords in URLs masked, times and paths as text."""
+    if isinstance(value, str) and "://" in value:
+        scheme, _, rest = value.partition("://")
+        login, at, place = rest.rpartition("@")
+        return f"{scheme}://{login.partition(':')[0]}:***@{place}" if at and ":" in login else value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return str(value) if isinstance(value, Path) else value

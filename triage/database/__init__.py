@@ -1,0 +1,1 @@
+"""Rows and the queue: the SQL adapter and its in-memory twin."""

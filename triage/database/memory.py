@@ -1,0 +1,236 @@
+"""The in-memory twin of the database: the same promises of all-or-nothing and order, nothing durable."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from triage.domain.assessment import Outcome
+from triage.domain.instance import Instance, QuarantinedObject
+from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
+from triage.domain.level import Level
+from triage.domain.role import RoleStatus
+from triage.domain.study import ReadingState, Study
+from triage.domain.worklist import order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _JobRow:
+    state: JobState
+    attempts: int
+    token: int
+    generation: int
+    not_before: datetime
+    enqueued_at: datetime
+    lease_until: datetime | None = None
+
+
+@dataclass
+class _State:
+    studies: dict[str, Study] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
+    outcomes: dict[tuple[str, frozenset[str], str], Outcome] = field(default_factory=dict)
+    jobs: dict[str, _JobRow] = field(default_factory=dict)
+    quarantined: dict[str, QuarantinedObject] = field(default_factory=dict)
+    roles: dict[str, RoleStatus] = field(default_factory=dict)
+    revision: int = 0
+
+    def copy(self) -> "_State":
+        return _State(**{name: copy(value) for name, value in vars(self).items()})
+
+
+class MemoryDatabase:
+    """See :class:`triage.services.ports.Database`."""
+
+    def __init__(self, retry_policy: RetryPolicy | None = None) -> None:
+        self.retry_policy = retry_policy or RetryPolicy()
+        self._state = _State()
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def write(self) -> Iterator["MemoryTransaction"]:
+        """Works on a copy that replaces the state when nothing was raised."""
+        with self._lock:
+            draft = self._state.copy()
+            yield MemoryTransaction(draft, self.retry_policy)
+            self._state = draft
+
+    @contextmanager
+    def read(self) -> Iterator["MemoryTransaction"]:
+        """A copy that is thrown away."""
+        with self._lock:
+            snapshot = self._state.copy()
+        yield MemoryTransaction(snapshot, self.retry_policy)
+
+
+class MemoryTransaction:
+    """See :class:`triage.services.ports.Transaction`."""
+
+    def __init__(self, state: _State, policy: RetryPolicy) -> None:
+        self._state = state
+        self.jobs = MemoryQueue(state, policy)
+
+    def instance(self, sop_instance_uid: str) -> Instance | None:
+        return self._state.instances.get(sop_instance_uid)
+
+    def instances(self, study_instance_uid: str) -> list[Instance]:
+        found = (one for one in self._state.instances.values() if one.study_instance_uid == study_instance_uid)
+        return sorted(found, key=lambda one: (one.received_at, one.sop_instance_uid))
+
+    def all_instances(self) -> Iterator[Instance]:
+        return iter(list(self._state.instances.values()))
+
+    def study(self, study_instance_uid: str) -> Study | None:
+        return self._state.studies.get(study_instance_uid)
+
+    def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
+        shown = (one for one in self._state.studies.values() if include_read or one.reading.state is not ReadingState.READ)
+        return sorted(shown, key=order)[:limit]
+
+    def pending_studies(self) -> list[Study]:
+        return [study for study in self._state.studies.values() if study.network_level is Level.PENDING]
+
+    def counts_by_level(self) -> dict[str, int]:
+        levels = [study.level.value for study in self.worklist()]
+        return {level: levels.count(level) for level in set(levels)}
+
+    def revision(self) -> int:
+        return self._state.revision
+
+    def put_study(self, study: Study) -> None:
+        self._state.studies[study.study_instance_uid] = study
+        self._state.revision += 1
+
+    def add_instance(self, instance: Instance) -> None:
+        if instance.study_instance_uid not in self._state.studies:
+            raise LookupError("an instance needs its study")
+        if instance.sop_instance_uid in self._state.instances:
+            raise LookupError("an instance is indexed once")
+        self._state.instances[instance.sop_instance_uid] = instance
+
+    def add_outcome(self, outcome: Outcome) -> bool:
+        bundle = outcome.model.bundle_id if outcome.model else ""
+        key = (outcome.study_instance_uid, outcome.considered, bundle)
+        if key in self._state.outcomes:
+            return False
+        self._state.outcomes[key] = outcome
+        return True
+
+    def outcomes(self, study_instance_uid: str) -> list[Outcome]:
+        return [outcome for (study, _, _), outcome in self._state.outcomes.items() if study == study_instance_uid]
+
+    def add_quarantined(self, quarantined: QuarantinedObject) -> None:
+        self._state.quarantined.setdefault(quarantined.digest, quarantined)
+
+    def quarantined(self) -> list[QuarantinedObject]:
+        return sorted(self._state.quarantined.values(), key=lambda one: (one.received_at, one.digest))
+
+    def put_role(self, status: RoleStatus) -> None:
+        self._state.roles[status.role] = status
+
+    def roles(self) -> list[RoleStatus]:
+        return sorted(self._state.roles.values(), key=lambda one: one.role)
+
+
+class MemoryQueue:
+    """See :class:`triage.services.ports.JobQueue`."""
+
+    def __init__(self, state: _State, policy: RetryPolicy) -> None:
+        self._rows = state.jobs
+        self._policy = policy
+
+    def enqueue(self, study_instance_uid: str, now: datetime) -> None:
+        row = self._rows.get(study_instance_uid)
+        if row is None:
+            row = _JobRow(state=JobState.WAITING, attempts=0, token=0, generation=1, not_before=now, enqueued_at=now)
+        elif row.state is JobState.RUNNING:
+            row = replace(row, generation=row.generation + 1)
+        else:
+            row = replace(
+                row, state=JobState.WAITING, attempts=0, generation=row.generation + 1, not_before=now, enqueued_at=now
+            )
+        self._rows[study_instance_uid] = row
+
+    def is_due(self, now: datetime) -> bool:
+        return any(self._claimable(row, now) or self._exhausted(row, now) for row in self._rows.values())
+
+    def claim(self, worker: str, now: datetime) -> Job | None:
+        due = [(row.not_before, uid) for uid, row in self._rows.items() if self._claimable(row, now)]
+        if not due:
+            return None
+        _, uid = min(due)
+        row, lease_until = self._rows[uid], now + self._policy.lease
+        self._rows[uid] = row = replace(
+            row,
+            state=JobState.RUNNING,
+            attempts=row.attempts + 1,
+            token=row.token + 1,
+            lease_until=lease_until,
+            not_before=lease_until,
+        )
+        return Job(
+            study_instance_uid=uid,
+            token=row.token,
+            generation=row.generation,
+            attempts=row.attempts,
+            lease_until=lease_until,
+        )
+
+    def renew(self, job: Job, now: datetime) -> bool:
+        lease_until = now + self._policy.lease
+        return self._change(job, lambda row: replace(row, lease_until=lease_until, not_before=lease_until))
+
+    def finish(self, job: Job, now: datetime) -> bool:
+        def finished(row: _JobRow) -> _JobRow:
+            if row.generation == job.generation:
+                return replace(row, state=JobState.DONE)
+            return replace(row, state=JobState.WAITING, attempts=0, not_before=now, enqueued_at=now)
+
+        return self._change(job, finished)
+
+    def retry(self, job: Job, error: str, now: datetime) -> bool:
+        not_before = now + self._policy.backoff(job.attempts)
+        return self._change(job, lambda row: replace(row, state=JobState.WAITING, not_before=not_before))
+
+    def release(self, job: Job, now: datetime) -> bool:
+        return self._change(
+            job, lambda row: replace(row, state=JobState.WAITING, attempts=row.attempts - 1, not_before=row.enqueued_at)
+        )
+
+    def quarantine_exhausted(self, now: datetime) -> list[str]:
+        exhausted = sorted(uid for uid, row in self._rows.items() if self._exhausted(row, now))
+        for uid in exhausted:
+            self._rows[uid] = replace(self._rows[uid], state=JobState.QUARANTINED)
+        return exhausted
+
+    def depth(self) -> QueueDepth:
+        states = [row.state for row in self._rows.values()]
+        waiting = [row.enqueued_at for row in self._rows.values() if row.state is JobState.WAITING]
+        return QueueDepth(
+            waiting=len(waiting),
+            running=states.count(JobState.RUNNING),
+            quarantined=states.count(JobState.QUARANTINED),
+            oldest_waiting_since=min(waiting, default=None),
+        )
+
+    def state_of(self, study_instance_uid: str) -> JobState | None:
+        row = self._rows.get(study_instance_uid)
+        return row.state if row else None
+
+    def _claimable(self, row: _JobRow, now: datetime) -> bool:
+        open_ = row.state in (JobState.WAITING, JobState.RUNNING)
+        return open_ and row.not_before <= now and row.attempts < self._policy.max_attempts
+
+    def _exhausted(self, row: _JobRow, now: datetime) -> bool:
+        used_up = row.attempts >= self._policy.max_attempts
+        silent = row.state is JobState.RUNNING and row.not_before <= now
+        return used_up and (row.state is JobState.WAITING or silent)
+
+    def _change(self, job: Job, change: Callable[[_JobRow], _JobRow]) -> bool:
+        row = self._rows.get(job.study_instance_uid)
+        if row is None or row.state is not JobState.RUNNING or row.token != job.token:
+            return False
+        self._rows[job.study_instance_uid] = change(row)
+        return True

@@ -1,0 +1,67 @@
+"""Bring a database to the schema that this version needs, or say why it cannot be used."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from triage.database.tables import metadata
+from triage.domain.errors import DatabaseOutdated
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def newest() -> str:
+    """The revision this version needs."""
+    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    assert head is not None
+    return head
+
+
+def present(engine: Engine) -> str | None:
+    """The database's revision; ``None``: empty."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def migrate(engine: Engine) -> tuple[str | None, str]:
+    """Run the missing steps, all or none; returns (revision before, revision after)."""
+    before = present(engine)
+    with _writing(engine) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before, newest()
+
+
+def ensure(engine: Engine) -> None:
+    """Make the schema in an empty database; leave a present one alone.
+
+    Raises:
+        DatabaseOutdated: the schema is of another version.
+    """
+    found = present(engine)
+    if found is None:
+        migrate(engine)
+    elif found != newest():
+        raise DatabaseOutdated(f"database schema is {found}, this version needs {newest()}; back up, then run: triage migrate")
+
+
+def differences(engine: Engine) -> list[object]:
+    """How the database differs from :mod:`triage.database.tables`; empty: not at all."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+
+@contextmanager
+def _writing(engine: Engine) -> Iterator[Connection]:
+    with engine.connect().execution_options(begin="IMMEDIATE") as connection, connection.begin():
+        yield connection

@@ -1,0 +1,197 @@
+"""The tables. Alembic's migrations make the same schema; a test compares the two."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import BigInteger, TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time as whole microseconds since 1970: sorts as it reads, equal on every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Aware time to microseconds."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Microseconds to aware UTC time."""
+        return None if value is None else _EPOCH + timedelta(microseconds=int(value))
+
+
+class Span(TypeDecorator[timedelta]):
+    """A duration as whole microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> int | None:
+        """Duration to microseconds."""
+        return None if value is None else value // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> timedelta | None:
+        """Microseconds to duration."""
+        return None if value is None else timedelta(microseconds=int(value))
+
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+study = Table(
+    "study",
+    metadata,
+    Column("study_instance_uid", Text, primary_key=True),
+    Column("patient_id", Text),
+    Column("issuer_of_patient_id", Text),
+    Column("patient_name", Text),
+    Column("patient_birth_date", Text),
+    Column("patient_sex", Text),
+    Column("patient_age", Text),
+    Column("accession_number", Text),
+    Column("study_description", Text),
+    Column("modality", Text),
+    Column("view", Text),
+    Column("arrived_at", Moment, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("network_level", Text, nullable=False),
+    Column("stat", Integer, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("reason", Text),
+    Column("probability", Float),
+    Column("model", Text),
+    Column("images_covered", Integer, nullable=False),
+    Column("assessed_at", Moment),
+    Column("head_start", Span, nullable=False),
+    Column("key", Moment, nullable=False),
+    Column("reading_state", Text, nullable=False),
+    Column("reader", Text),
+    Column("reading_since", Moment),
+    Column("verdict", Text),
+    CheckConstraint("network_level IN ('flagged','not_assessed','pending','out_of_scope','not_flagged')", name="network_level"),
+    CheckConstraint(
+        "(network_level IN ('flagged','not_flagged')) = (probability IS NOT NULL)", name="probability_only_where_assessed"
+    ),
+    CheckConstraint("probability IS NULL OR (probability >= 0 AND probability <= 1)", name="probability_range"),
+    CheckConstraint(
+        "(network_level IN ('not_assessed','out_of_scope')) = (reason IS NOT NULL)", name="reason_where_not_assessed"
+    ),
+    CheckConstraint("level = CASE WHEN stat = 1 THEN 'stat' ELSE network_level END", name="level_of_person_or_network"),
+    CheckConstraint("key = arrived_at - head_start", name="key_is_arrival_minus_head_start"),
+)
+UNREAD = text("reading_state <> 'read'")
+Index(
+    "ix_study_reading_order",
+    study.c.key,
+    study.c.arrived_at,
+    study.c.study_instance_uid,
+    sqlite_where=UNREAD,
+    postgresql_where=UNREAD,
+)
+Index("ix_study_network_level", study.c.network_level)
+
+series = Table(
+    "series",
+    metadata,
+    Column("study_instance_uid", Text, ForeignKey("study.study_instance_uid"), primary_key=True),
+    Column("series_instance_uid", Text, primary_key=True),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("sop_instance_uid", Text, primary_key=True),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("series_instance_uid", Text, nullable=False),
+    Column("study_instance_uid", Text, ForeignKey("study.study_instance_uid"), nullable=False, index=True),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("calling_ae_title", Text, nullable=False),
+    Column("received_at", Moment, nullable=False),
+)
+
+outcome = Table(
+    "outcome",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_instance_uid", Text, ForeignKey("study.study_instance_uid"), nullable=False),
+    Column("image_set", Text, nullable=False, comment="SHA-256 over the sorted digests considered"),
+    Column("bundle_id", Text, nullable=False, comment="empty: no model"),
+    Column("decided_at", Moment, nullable=False),
+    Column("document", Text, nullable=False, comment="the outcome as JSON (documents.py)"),
+    UniqueConstraint("study_instance_uid", "image_set", "bundle_id"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("study_instance_uid", Text, ForeignKey("study.study_instance_uid"), primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("not_before", Moment, nullable=False),
+    Column("enqueued_at", Moment, nullable=False),
+    Column("lease_until", Moment),
+    Column("worker", Text),
+    Column("error", Text),
+    CheckConstraint("state IN ('waiting','running','done','quarantined')", name="state"),
+)
+OPEN_JOB = text("state IN ('waiting','running')")
+Index("ix_job_due", job.c.not_before, job.c.study_instance_uid, sqlite_where=OPEN_JOB, postgresql_where=OPEN_JOB)
+
+quarantined = Table(
+    "quarantined",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("sop_instance_uid", Text),
+    Column("study_instance_uid", Text),
+    Column("cause", Text, nullable=False),
+    Column("calling_ae_title", Text, nullable=False),
+    Column("received_at", Moment, nullable=False),
+)
+
+role = Table(
+    "role",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("beat_at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("restarts", Integer, nullable=False),
+    Column("trouble", Text),
+    Column("model", Text),
+)
+
+worklist_revision = Table(
+    "worklist_revision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)

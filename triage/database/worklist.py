@@ -1,0 +1,166 @@
+"""Studies, instances, outcomes and roles in SQL."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from triage.database import tables
+from triage.database.documents import decided_at, dump_outcome, image_set, load_outcome
+from triage.database.queue import SqlQueue
+from triage.domain.assessment import Outcome
+from triage.domain.instance import Facts, Instance, QuarantinedObject
+from triage.domain.jobs import RetryPolicy
+from triage.domain.level import Level
+from triage.domain.reason import Reason
+from triage.domain.role import RoleStatus
+from triage.domain.study import Reading, ReadingState, Study
+
+FACTS = tuple(Facts.__dataclass_fields__)
+
+
+class SqlTransaction:
+    """See :class:`triage.services.ports.Transaction`."""
+
+    def __init__(self, connection: Connection, policy: RetryPolicy) -> None:
+        self.connection = connection
+        self.jobs = SqlQueue(connection, policy)
+
+    def instance(self, sop_instance_uid: str) -> Instance | None:
+        query = select(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid)
+        row = self.connection.execute(query).one_or_none()
+        return Instance(**row._mapping) if row else None
+
+    def instances(self, study_instance_uid: str) -> list[Instance]:
+        query = (
+            select(tables.instance)
+            .where(tables.instance.c.study_instance_uid == study_instance_uid)
+            .order_by(tables.instance.c.received_at, tables.instance.c.sop_instance_uid)
+        )
+        return [Instance(**row._mapping) for row in self.connection.execute(query)]
+
+    def all_instances(self) -> Iterator[Instance]:
+        for row in self.connection.execute(select(tables.instance)).yield_per(1000):
+            yield Instance(**row._mapping)
+
+    def study(self, study_instance_uid: str) -> Study | None:
+        query = select(tables.study).where(tables.study.c.study_instance_uid == study_instance_uid)
+        row = self.connection.execute(query).one_or_none()
+        return _study(row) if row else None
+
+    def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
+        return [_study(row) for row in self.connection.execute(worklist_query(limit, include_read))]
+
+    def pending_studies(self) -> list[Study]:
+        query = select(tables.study).where(tables.study.c.network_level == Level.PENDING.value)
+        return [_study(row) for row in self.connection.execute(query)]
+
+    def counts_by_level(self) -> dict[str, int]:
+        query = select(tables.study.c.level, func.count().label("total")).where(tables.UNREAD).group_by(tables.study.c.level)
+        return {row.level: row.total for row in self.connection.execute(query)}
+
+    def revision(self) -> int:
+        return int(self.connection.execute(select(tables.worklist_revision.c.revision)).scalar_one())
+
+    def put_study(self, study: Study) -> None:
+        self._upsert(tables.study, _row(study))
+        revision = tables.worklist_revision
+        self.connection.execute(update(revision).values(revision=revision.c.revision + 1))
+
+    def add_instance(self, instance: Instance) -> None:
+        row = {name: getattr(instance, name) for name in Instance.__dataclass_fields__}
+        self.connection.execute(
+            insert(tables.series)
+            .values(study_instance_uid=instance.study_instance_uid, series_instance_uid=instance.series_instance_uid)
+            .on_conflict_do_nothing()
+        )
+        self.connection.execute(insert(tables.instance).values(row))
+
+    def add_outcome(self, outcome: Outcome) -> bool:
+        row = {
+            "study_instance_uid": outcome.study_instance_uid,
+            "image_set": image_set(outcome.considered),
+            "bundle_id": outcome.model.bundle_id if outcome.model else "",
+            "decided_at": decided_at(outcome),
+            "document": dump_outcome(outcome),
+        }
+        return self.connection.execute(insert(tables.outcome).values(row).on_conflict_do_nothing()).rowcount == 1
+
+    def outcomes(self, study_instance_uid: str) -> list[Outcome]:
+        query = (
+            select(tables.outcome.c.document)
+            .where(tables.outcome.c.study_instance_uid == study_instance_uid)
+            .order_by(tables.outcome.c.id)
+        )
+        return [load_outcome(document) for document in self.connection.execute(query).scalars()]
+
+    def add_quarantined(self, quarantined: QuarantinedObject) -> None:
+        row = {name: getattr(quarantined, name) for name in QuarantinedObject.__dataclass_fields__}
+        self.connection.execute(insert(tables.quarantined).values(row).on_conflict_do_nothing())
+
+    def quarantined(self) -> list[QuarantinedObject]:
+        query = select(tables.quarantined).order_by(tables.quarantined.c.received_at, tables.quarantined.c.digest)
+        return [QuarantinedObject(**row._mapping) for row in self.connection.execute(query)]
+
+    def put_role(self, status: RoleStatus) -> None:
+        self._upsert(tables.role, {name: getattr(status, name) for name in RoleStatus.__dataclass_fields__})
+
+    def roles(self) -> list[RoleStatus]:
+        query = select(tables.role).order_by(tables.role.c.role)
+        return [RoleStatus(**row._mapping) for row in self.connection.execute(query)]
+
+    def _upsert(self, table: Any, row: dict[str, Any]) -> None:
+        statement = insert(table).values(row)
+        keys = [column.name for column in table.primary_key]
+        rest = {name: statement.excluded[name] for name in row if name not in keys}
+        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
+
+
+def worklist_query(limit: int | None, include_read: bool) -> Select[Any]:
+    """Studies in reading order; for unread ones the index ``ix_study_reading_order`` gives it without a sort."""
+    study = tables.study.c
+    query = select(tables.study).order_by(study.key, study.arrived_at, study.study_instance_uid).limit(limit)
+    return query if include_read else query.where(tables.UNREAD)
+
+
+def _row(study: Study) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(study.facts, name) for name in FACTS}
+    return row | {
+        "study_instance_uid": study.study_instance_uid,
+        "arrived_at": study.arrived_at,
+        "images": study.images,
+        "network_level": study.network_level.value,
+        "stat": int(study.stat),
+        "level": study.level.value,
+        "reason": study.reason.code if study.reason else None,
+        "probability": study.probability,
+        "model": study.model,
+        "images_covered": study.images_covered,
+        "assessed_at": study.assessed_at,
+        "head_start": study.head_start,
+        "key": study.key,
+        "reading_state": study.reading.state.value,
+        "reader": study.reading.reader,
+        "reading_since": study.reading.since,
+        "verdict": study.reading.verdict,
+    }
+
+
+def _study(row: Row[Any]) -> Study:
+    return Study(
+        study_instance_uid=row.study_instance_uid,
+        facts=Facts(**{name: row._mapping[name] for name in FACTS}),
+        arrived_at=row.arrived_at,
+        images=row.images,
+        network_level=Level(row.network_level),
+        key=row.key,
+        head_start=row.head_start,
+        stat=bool(row.stat),
+        reason=Reason.from_code(row.reason) if row.reason else None,
+        probability=row.probability,
+        model=row.model,
+        images_covered=row.images_covered,
+        assessed_at=row.assessed_at,
+        reading=Reading(state=ReadingState(row.reading_state), reader=row.reader, since=row.reading_since, verdict=row.verdict),
+    )

@@ -1,0 +1,1 @@
+"""The DICOM side: the only package that imports pynetdicom."""

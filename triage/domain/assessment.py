@@ -1,0 +1,137 @@
+"""What the network said of a study, or why it said nothing."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from triage.domain.reason import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Which network speaks: ``name@version`` and its bundle id (SHA-256 of the manifest), and its operating point."""
+
+    name: str
+    version: str
+    bundle_id: str
+    spec_id: str
+    threshold: float
+
+    @property
+    def label(self) -> str:
+        """``name@version+digest8``, as the worklist shows it."""
+        return f"{self.name}@{self.version}+{self.bundle_id[:8]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceScore:
+    """The calibrated probability of *abnormal* for one film.
+
+    Raises:
+        ValueError: not a number within 0..1.
+    """
+
+    sop_instance_uid: str
+    digest: str
+    probability: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.probability) and 0.0 <= self.probability <= 1.0):
+            raise ValueError("a probability lies within 0..1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceExcuse:
+    """Why one image was not scored. ``out_of_scope``: tags and image agree that it is no chest radiograph."""
+
+    sop_instance_uid: str
+    digest: str
+    reason: Reason
+    out_of_scope: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """A score with its pedigree: the model, the exact films scored, the images excused, the time."""
+
+    study_instance_uid: str
+    model: Model
+    scores: tuple[InstanceScore, ...]
+    excuses: tuple[InstanceExcuse, ...] = ()
+    assessed_at: datetime
+
+    def __post_init__(self) -> None:
+        if not self.scores:
+            raise ValueError("an assessment has at least one score")
+
+    @property
+    def probability(self) -> float:
+        """The study's probability: that of its most suspicious film."""
+        return max(score.probability for score in self.scores)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the study is at or above the operating point."""
+        return self.probability >= self.model.threshold
+
+    @property
+    def covers(self) -> frozenset[str]:
+        """Digests of the films that were scored."""
+        return frozenset(score.digest for score in self.scores)
+
+    @property
+    def considered(self) -> frozenset[str]:
+        """Digests of every image this outcome took into account, scored or excused."""
+        return self.covers | {excuse.digest for excuse in self.excuses}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAssessed:
+    """No score, and why. ``considered`` as in :class:`Assessment`."""
+
+    study_instance_uid: str
+    reason: Reason
+    considered: frozenset[str]
+    decided_at: datetime
+    out_of_scope: bool = False
+    model: Model | None = None
+    excuses: tuple[InstanceExcuse, ...] = ()
+
+
+Outcome = Assessment | NotAssessed
+
+
+def combine(
+    study_instance_uid: str,
+    model: Model,
+    scores: Iterable[InstanceScore],
+    excuses: Iterable[InstanceExcuse],
+    now: datetime,
+) -> Outcome:
+    """The study's outcome from its images'.
+
+    One film at or above the operating point flags the study. Below it, an image that blocks (a frontal film nobody
+    could decode, a child) leaves the study *not assessed*: the network did not see all it should have seen. Out of
+    scope only when every image is.
+    """
+    scores, excuses = tuple(scores), tuple(excuses)
+    assessment = (
+        Assessment(study_instance_uid=study_instance_uid, model=model, scores=scores, excuses=excuses, assessed_at=now)
+        if scores
+        else None
+    )
+    blocking = next((excuse for excuse in excuses if excuse.reason.blocks), None)
+    if assessment is not None and (assessment.flagged or blocking is None):
+        return assessment
+    in_scope = [excuse for excuse in excuses if not excuse.out_of_scope]
+    telling = blocking or next(iter(in_scope or excuses), None)
+    return NotAssessed(
+        study_instance_uid=study_instance_uid,
+        reason=telling.reason if telling else Reason.NO_IMAGE,
+        considered=frozenset(score.digest for score in scores) | {excuse.digest for excuse in excuses},
+        decided_at=now,
+        out_of_scope=bool(excuses) and not in_scope and not scores,
+        model=model,
+        excuses=excuses,
+    )

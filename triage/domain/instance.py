@@ -1,0 +1,51 @@
+"""One received SOP Instance and the facts its header states about the study."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the list shows of a study, as its header says it; hostile text until escaped. Absent values are ``None``."""
+
+    patient_id: str | None = None
+    issuer_of_patient_id: str | None = None
+    patient_name: str | None = None
+    patient_birth_date: str | None = None
+    patient_sex: str | None = None
+    patient_age: str | None = None
+    accession_number: str | None = None
+    study_description: str | None = None
+    modality: str | None = None
+    view: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One received SOP Instance, already durable.
+
+    ``digest`` is the SHA-256 of the data set bytes as received (without preamble and file meta information);
+    ``received_at`` is this server's time, aware, UTC.
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    transfer_syntax_uid: str
+    digest: str
+    size_bytes: int
+    calling_ae_title: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedObject:
+    """An object that was set aside instead of indexed, and why."""
+
+    digest: str
+    sop_instance_uid: str | None
+    study_instance_uid: str | None
+    cause: str
+    calling_ae_title: str
+    received_at: datetime

@@ -1,0 +1,132 @@
+"""A study on the list: how it begins, how images and outcomes change it. Pure: every step returns a new value."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from triage.domain.assessment import Assessment, Outcome
+from triage.domain.instance import Facts
+from triage.domain.level import HeadStarts, Level, reading_key
+from triage.domain.reason import Reason
+
+
+class ReadingState(StrEnum):
+    """Where a reader is with a study. Only READ takes it off the unread list."""
+
+    UNREAD = "unread"
+    CLAIMED = "claimed"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Who reads a study, since when, and the verdict once read."""
+
+    state: ReadingState = ReadingState.UNREAD
+    reader: str | None = None
+    since: datetime | None = None
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A study and its place.
+
+    ``network_level`` is the network's word; ``level`` is what counts: STAT when a person said so. ``probability`` is a
+    number exactly where an assessment stands. ``images_covered`` counts the films that the standing assessment scored.
+    """
+
+    study_instance_uid: str
+    facts: Facts
+    arrived_at: datetime
+    images: int
+    network_level: Level
+    key: datetime
+    head_start: timedelta
+    stat: bool = False
+    reason: Reason | None = None
+    probability: float | None = None
+    model: str | None = None
+    images_covered: int = 0
+    assessed_at: datetime | None = None
+    reading: Reading = field(default_factory=Reading)
+
+    @property
+    def level(self) -> Level:
+        """The level that decides the place: a person outranks the network."""
+        return Level.STAT if self.stat else self.network_level
+
+
+def placed(study: Study, policy: HeadStarts) -> Study:
+    """The study with the head start and key that its level gives under ``policy``."""
+    head_start = policy.of(study.level)
+    return replace(study, head_start=head_start, key=reading_key(study.arrived_at, head_start))
+
+
+def begin(study_instance_uid: str, facts: Facts, arrived_at: datetime, policy: HeadStarts) -> Study:
+    """A study on the arrival of its first image: pending, on the list at once."""
+    study = Study(
+        study_instance_uid=study_instance_uid,
+        facts=facts,
+        arrived_at=arrived_at,
+        images=1,
+        network_level=Level.PENDING,
+        key=arrived_at,
+        head_start=timedelta(0),
+    )
+    return placed(study, policy)
+
+
+def with_image(study: Study, policy: HeadStarts) -> Study:
+    """A further image arrived: a flagged study stays flagged, any other is pending until the new set is assessed.
+
+    A study already read comes back unread: the late image has not been seen by anybody.
+    """
+    reading = Reading() if study.reading.state is ReadingState.READ else study.reading
+    study = replace(study, images=study.images + 1, reading=reading)
+    if study.network_level is Level.FLAGGED:
+        return placed(study, policy)
+    study = replace(
+        study, network_level=Level.PENDING, reason=None, probability=None, model=None, images_covered=0, assessed_at=None
+    )
+    return placed(study, policy)
+
+
+def with_outcome(study: Study, outcome: Outcome, policy: HeadStarts) -> Study:
+    """The network spoke of exactly the images the study has now (the caller compares). Flagged stays flagged."""
+    if study.network_level is Level.FLAGGED:
+        if not isinstance(outcome, Assessment):
+            return study
+        probability = max(outcome.probability, study.probability or 0.0)
+    elif isinstance(outcome, Assessment):
+        probability = outcome.probability
+    else:
+        level = Level.OUT_OF_SCOPE if outcome.out_of_scope else Level.NOT_ASSESSED
+        study = replace(
+            study,
+            network_level=level,
+            reason=outcome.reason,
+            probability=None,
+            model=outcome.model.label if outcome.model else None,
+            images_covered=0,
+            assessed_at=outcome.decided_at,
+        )
+        return placed(study, policy)
+    flagged = outcome.flagged or study.network_level is Level.FLAGGED
+    study = replace(
+        study,
+        network_level=Level.FLAGGED if flagged else Level.NOT_FLAGGED,
+        reason=None,
+        probability=probability,
+        model=outcome.model.label,
+        images_covered=len(outcome.scores),
+        assessed_at=outcome.assessed_at,
+    )
+    return placed(study, policy)
+
+
+def without_model(study: Study, policy: HeadStarts) -> Study:
+    """No usable model: a pending study says so; it keeps its place and its job, and is assessed once there is one."""
+    if study.network_level is not Level.PENDING:
+        return study
+    return placed(replace(study, network_level=Level.NOT_ASSESSED, reason=Reason.NO_MODEL), policy)

@@ -1,0 +1,107 @@
+"""The reading list: its order, and how a row explains and writes itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from triage.domain.level import Level
+from triage.domain.study import Study
+
+LEVEL_WORDS: dict[Level, str] = {
+    Level.STAT: "STAT",
+    Level.FLAGGED: "flagged",
+    Level.NOT_ASSESSED: "not assessed",
+    Level.PENDING: "analysing",
+    Level.OUT_OF_SCOPE: "out of scope",
+    Level.NOT_FLAGGED: "not flagged",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorklistItem:
+    """A study with its rank, 1 first."""
+
+    rank: int
+    study: Study
+
+
+def order(study: Study) -> tuple[datetime, datetime, str]:
+    """What the list is sorted by. Equal keys go by arrival, then UID: the order is total, the bound of overtaking strict."""
+    return (study.key, study.arrived_at, study.study_instance_uid)
+
+
+def ranked(studies: Iterable[Study]) -> list[WorklistItem]:
+    """The list: studies by :func:`order`, whatever order they came in."""
+    return [WorklistItem(rank=rank, study=study) for rank, study in enumerate(sorted(studies, key=order), start=1)]
+
+
+def span(duration: timedelta) -> str:
+    """A duration for people: ``14 min``, ``3 h 05 min``, ``2 d 4 h``."""
+    minutes = max(0, int(duration.total_seconds())) // 60
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"
+    return f"{minutes} min"
+
+
+def head_start_words(head_start: timedelta) -> str:
+    """A head start for people, in hours up to two days: ``24 h``, ``30 d``, ``0 h``."""
+    hours = head_start.total_seconds() / 3600
+    return f"{hours / 24:g} d" if hours > 48 else f"{hours:g} h"
+
+
+def level_words(study: Study) -> str:
+    """The level in words, with the reason or the probability it rests on."""
+    network = LEVEL_WORDS[study.network_level]
+    if study.probability is not None:
+        network += f" (probability {study.probability:.2f})"
+    elif study.reason is not None:
+        network += f" ({study.reason.sentence})"
+    return f"STAT, {network}" if study.stat else network
+
+
+def why(study: Study, now: datetime) -> str:
+    """The arithmetic of a study's place in one sentence."""
+    sentence = (
+        f"{level_words(study)}, arrived {span(now - study.arrived_at)} ago, head start {head_start_words(study.head_start)}"
+    )
+    if study.probability is not None and study.images_covered < study.images:
+        sentence += f", {study.images_covered} of {study.images} images covered"
+    return sentence
+
+
+def as_json(item: WorklistItem, now: datetime) -> dict[str, Any]:
+    """A row as the API and ``triage worklist --json`` give it."""
+    study, facts, reading = item.study, item.study.facts, item.study.reading
+    return {
+        "rank": item.rank,
+        "study_instance_uid": study.study_instance_uid,
+        "patient_id": facts.patient_id,
+        "patient_name": facts.patient_name,
+        "accession_number": facts.accession_number,
+        "study_description": facts.study_description,
+        "modality": facts.modality,
+        "view": facts.view,
+        "level": study.level.value,
+        "reason": study.reason.code if study.reason else None,
+        "probability": study.probability,
+        "model": study.model,
+        "images": study.images,
+        "images_covered": study.images_covered,
+        "arrived_at": study.arrived_at.isoformat(),
+        "assessed_at": study.assessed_at.isoformat() if study.assessed_at else None,
+        "key": study.key.isoformat(),
+        "head_start_seconds": study.head_start.total_seconds(),
+        "waiting_seconds": max(0, int((now - study.arrived_at).total_seconds())),
+        "why": why(study, now),
+        "reading": {
+            "state": reading.state.value,
+            "reader": reading.reader,
+            "since": reading.since.isoformat() if reading.since else None,
+            "verdict": reading.verdict,
+        },
+    }

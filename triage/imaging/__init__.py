@@ -1,0 +1,1 @@
+"""Pixels: numpy and pydicom data sets; no file, socket, clock or log."""

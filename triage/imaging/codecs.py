@@ -1,0 +1,178 @@
+"""Stored pixel values from a data set: one table says which decoder reads which transfer syntax."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import rle.utils
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+
+from triage.domain.errors import PixelError
+from triage.domain.reason import Reason
+from triage.imaging.codestream import coded_size, is_complete
+from triage.imaging.elements import code, integer
+
+MAX_PIXELS = 100_000_000
+"""Rows × Columns beyond which nothing is decoded; the largest radiographs have about 20 million."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelDescription:
+    """The Image Pixel Module (PS3.3 C.7.6.3) of one grey frame."""
+
+    rows: int
+    columns: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    signed: bool
+
+
+def describe(dataset: Dataset) -> PixelDescription:
+    """Check the Image Pixel Module of ``dataset`` before any pixel is touched.
+
+    Raises:
+        PixelError: no pixel data, several frames, colour, or values that describe no image that can be decoded.
+    """
+    if "PixelData" not in dataset:
+        raise PixelError(Reason.NO_IMAGE, "no pixel data")
+    if (integer(dataset, "NumberOfFrames") or 1) > 1:
+        raise PixelError(Reason.MULTI_FRAME, "more than one frame")
+    photometric = code(dataset, "PhotometricInterpretation")
+    if (integer(dataset, "SamplesPerPixel") or 1) > 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        raise PixelError(Reason.NOT_GRAYSCALE, "not one grey sample per pixel")
+
+    rows, columns = integer(dataset, "Rows") or 0, integer(dataset, "Columns") or 0
+    if rows <= 0 or columns <= 0:
+        raise PixelError(Reason.CANNOT_DECODE, "no rows or columns")
+    if rows * columns > MAX_PIXELS:
+        raise PixelError(Reason.CANNOT_DECODE, "more pixels than are decoded")
+    bits_allocated = integer(dataset, "BitsAllocated") or 0
+    bits_stored = integer(dataset, "BitsStored") or bits_allocated
+    high_bit = integer(dataset, "HighBit")
+    high_bit = bits_stored - 1 if high_bit is None else high_bit
+    if bits_allocated not in (8, 16) or not 1 <= bits_stored <= high_bit + 1 <= bits_allocated:
+        raise PixelError(Reason.CANNOT_DECODE, "bits allocated, bits stored and high bit do not fit together")
+    return PixelDescription(
+        rows=rows,
+        columns=columns,
+        bits_allocated=bits_allocated,
+        bits_stored=bits_stored,
+        high_bit=high_bit,
+        signed=integer(dataset, "PixelRepresentation") == 1,
+    )
+
+
+def decode_frame(dataset: Dataset) -> NDArray[Any]:
+    """The stored values of the one frame of ``dataset``: (Rows, Columns), an integer type of 8 or 16 bits.
+
+    Raises:
+        PixelError: as :func:`describe`; an unknown transfer syntax; pixel data that cannot be decoded or have another size.
+    """
+    description = describe(dataset)
+    try:
+        syntax = str(dataset.file_meta.TransferSyntaxUID)
+        decoder = DECODERS[syntax]
+    except (AttributeError, KeyError):
+        raise PixelError(Reason.CANNOT_DECODE, "no decoder for the transfer syntax") from None
+    try:
+        pixels = decoder(dataset, description)
+    except PixelError:
+        raise
+    except Exception as error:  # each decoder has its own types; their messages may quote the file
+        raise PixelError(Reason.CANNOT_DECODE, f"the decoder failed: {type(error).__name__}") from None
+    if pixels.shape != (description.rows, description.columns):
+        raise PixelError(Reason.CANNOT_DECODE, "the coded image has another size than the header says")
+    return pixels
+
+
+Decoder = Callable[[Dataset, PixelDescription], NDArray[Any]]
+
+
+def _native(byte_order: str) -> Decoder:
+    """PS3.5 8.1, A.1 to A.3: cells of Bits Allocated, one after the other."""
+
+    def decode(dataset: Dataset, description: PixelDescription) -> NDArray[Any]:
+        count = description.rows * description.columns
+        swapped = byte_order == ">" and description.bits_allocated == 8 and dataset["PixelData"].VR == "OW"
+        if swapped:  # PS3.5 A.3 and 7.3: two 8-bit cells travel in one big-endian word
+            words = np.frombuffer(dataset.PixelData, dtype="<u2", count=(count + 1) // 2)
+            cells: NDArray[Any] = words.byteswap().view(np.uint8)[:count]
+        else:
+            cells = np.frombuffer(dataset.PixelData, dtype=f"{byte_order}u{description.bits_allocated // 8}", count=count)
+        return _stored_bits(cells, description)
+
+    return decode
+
+
+def _run_length(dataset: Dataset, description: PixelDescription) -> NDArray[Any]:
+    """PS3.5 Annex G: byte planes; the decoder gives the cells of Bits Allocated in little endian."""
+    count = description.rows * description.columns
+    data = rle.utils.decode_frame(_codestream(dataset), count, description.bits_allocated, "<")
+    return _stored_bits(np.frombuffer(data, dtype=f"<u{description.bits_allocated // 8}", count=count), description)
+
+
+def _image_codec(function: Callable[[bytes], NDArray[Any]]) -> Decoder:
+    """PS3.5 8.2: the codestream has its own size and depth, and must agree with the Image Pixel Module."""
+
+    def decode(dataset: Dataset, description: PixelDescription) -> NDArray[Any]:
+        codestream = _codestream(dataset)
+        # before decoding: a small codestream may claim a picture of gigabytes
+        if coded_size(codestream) != (description.rows, description.columns):
+            raise PixelError(Reason.CANNOT_DECODE, "the coded image has another size than the header says")
+        if not is_complete(codestream):  # libjpeg would fill what is missing with grey and say nothing
+            raise PixelError(Reason.CANNOT_DECODE, "the codestream is cut off")
+        pixels = function(codestream)
+        if not (np.issubdtype(pixels.dtype, np.integer) and pixels.dtype.itemsize <= 2):
+            raise PixelError(Reason.CANNOT_DECODE, "the coded image is deeper than 16 bits")
+        if description.signed and np.issubdtype(pixels.dtype, np.unsignedinteger):
+            # JPEG, JPEG-LS and some JPEG 2000 encoders do not know signs: the bits are the stored value's
+            return _signed(pixels.astype(np.uint16), description.bits_stored)
+        return pixels
+
+    return decode
+
+
+def _codestream(dataset: Dataset) -> bytes:
+    """The one frame of encapsulated pixel data, its fragments joined (PS3.5 A.4)."""
+    return get_frame(dataset.PixelData, 0, number_of_frames=1)
+
+
+def _stored_bits(cells: NDArray[Any], description: PixelDescription) -> NDArray[Any]:
+    """Stored values out of pixel cells (PS3.5 8.1.1): other bits of a cell are not part of the value."""
+    unused_below = description.high_bit + 1 - description.bits_stored
+    if description.bits_stored < description.bits_allocated:
+        cells = (cells >> unused_below) & ((1 << description.bits_stored) - 1)
+    pixels = cells.reshape(description.rows, description.columns)
+    return _signed(pixels, description.bits_stored) if description.signed else pixels
+
+
+def _signed(pixels: NDArray[Any], bits_stored: int) -> NDArray[Any]:
+    """Two's complement of ``bits_stored`` bits (PS3.3 C.7.6.3.1, Pixel Representation 1)."""
+    unused = 16 - bits_stored
+    return (pixels.astype(np.uint16) << unused).view(np.int16) >> unused
+
+
+DECODERS: dict[str, Decoder] = {
+    "1.2.840.10008.1.2": _native("<"),  # Implicit VR Little Endian
+    "1.2.840.10008.1.2.1": _native("<"),  # Explicit VR Little Endian
+    "1.2.840.10008.1.2.1.99": _native("<"),  # Deflated Explicit VR Little Endian: inflated when the object is read
+    "1.2.840.10008.1.2.2": _native(">"),  # Explicit VR Big Endian (retired)
+    "1.2.840.10008.1.2.5": _run_length,  # RLE Lossless
+    "1.2.840.10008.1.2.4.50": _image_codec(imagecodecs.jpeg_decode),  # JPEG Baseline (Process 1)
+    "1.2.840.10008.1.2.4.51": _image_codec(imagecodecs.jpeg_decode),  # JPEG Extended (Process 2 and 4)
+    "1.2.840.10008.1.2.4.57": _image_codec(imagecodecs.jpeg_decode),  # JPEG Lossless (Process 14)
+    "1.2.840.10008.1.2.4.70": _image_codec(imagecodecs.jpeg_decode),  # JPEG Lossless, first-order prediction
+    "1.2.840.10008.1.2.4.80": _image_codec(imagecodecs.jpegls_decode),  # JPEG-LS Lossless
+    "1.2.840.10008.1.2.4.81": _image_codec(imagecodecs.jpegls_decode),  # JPEG-LS Near-lossless
+    "1.2.840.10008.1.2.4.90": _image_codec(imagecodecs.jpeg2k_decode),  # JPEG 2000 Lossless
+    "1.2.840.10008.1.2.4.91": _image_codec(imagecodecs.jpeg2k_decode),  # JPEG 2000
+    "1.2.840.10008.1.2.4.201": _image_codec(imagecodecs.jpeg2k_decode),  # High-Throughput JPEG 2000 Lossless
+    "1.2.840.10008.1.2.4.202": _image_codec(imagecodecs.jpeg2k_decode),  # High-Throughput JPEG 2000 RPCL Lossless
+    "1.2.840.10008.1.2.4.203": _image_codec(imagecodecs.jpeg2k_decode),  # High-Throughput JPEG 2000
+}
+"""Transfer syntax UID → decoder. Named, not left to the order in which plug-ins happen to be installed."""

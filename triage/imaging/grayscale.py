@@ -1,0 +1,132 @@
+"""From stored values to grey values in the MONOCHROME2 sense; PS3.3 C.7.6.3, C.11.1, C.11.2.
+
+Every step acts on one value at a time, so it is worked out once for each possible stored value, not for each pixel:
+the functions take and give a table of float64, one entry for each stored value.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from triage.domain.errors import PixelError
+from triage.domain.reason import Reason
+from triage.imaging.elements import code, integer, items, number, values
+
+Tones = NDArray[np.float64]
+
+
+def modality(stored: Tones, dataset: Dataset) -> Tones:
+    """Modality values (PS3.3 C.11.1): by LUT, else by rescale, else the stored values.
+
+    Raises:
+        PixelError: a slope of 0, a result that is not finite, a LUT that cannot be read.
+    """
+    for item in items(dataset, "ModalityLUTSequence"):
+        return _look_up(stored, item)  # C.11.1: LUT and rescale exclude each other; the first item is the only one
+    slope, intercept = _given(dataset, "RescaleSlope", 1.0), _given(dataset, "RescaleIntercept", 0.0)
+    with np.errstate(all="ignore"):  # judged just below
+        result = stored * slope + intercept
+    if slope == 0 or not np.isfinite(result).all():
+        raise PixelError(Reason.NUMERIC, "the rescale gives no usable values")
+    return result
+
+
+def voi(tones: Tones, dataset: Dataset) -> Tones | None:
+    """Values of interest within 0..1 (PS3.3 C.11.2), by the first LUT, else by the first window; ``None``: neither.
+
+    A window that is not a window (a width of 0 or less, a value that is no number) counts as absent.
+
+    Raises:
+        PixelError: a LUT that cannot be read.
+    """
+    for item in items(dataset, "VOILUTSequence"):
+        table = _look_up(tones, item)
+        low, high = table.min(), table.max()
+        return None if high <= low else (table - low) / (high - low)
+    centre, width = number(dataset, "WindowCenter"), number(dataset, "WindowWidth")
+    if centre is None or width is None:
+        return None
+    window = _WINDOWS.get(code(dataset, "VOILUTFunction") or "LINEAR")
+    return None if window is None else window(tones, centre, width)
+
+
+def linear(tones: Tones, centre: float, width: float) -> Tones | None:
+    """PS3.3 C.11.2.1.2.1, LINEAR: width at least 1; the values within 0..1, or ``None`` when the width is less."""
+    if width < 1:
+        return None
+    if width == 1:  # a threshold: x <= c - 0.5 is the minimum, anything above the maximum
+        return (tones > centre - 0.5).astype(np.float64)
+    return np.clip((tones - (centre - 0.5)) / (width - 1) + 0.5, 0.0, 1.0)
+
+
+def linear_exact(tones: Tones, centre: float, width: float) -> Tones | None:
+    """PS3.3 C.11.2.1.3.2, LINEAR_EXACT: width greater than 0."""
+    if width <= 0:
+        return None
+    return np.clip((tones - centre) / width + 0.5, 0.0, 1.0)
+
+
+def sigmoid(tones: Tones, centre: float, width: float) -> Tones | None:
+    """PS3.3 C.11.2.1.3.1, SIGMOID: width greater than 0."""
+    if width <= 0:
+        return None
+    exponent = np.clip(-4.0 * (tones - centre) / width, -700.0, 700.0)
+    return 1.0 / (1.0 + np.exp(exponent))
+
+
+_WINDOWS = {"LINEAR": linear, "LINEAR_EXACT": linear_exact, "SIGMOID": sigmoid}
+
+
+def is_inverted(dataset: Dataset) -> bool:
+    """Whether the lowest value is meant to be white.
+
+    MONOCHROME1 (PS3.3 C.7.6.3.1.2) and Presentation LUT Shape INVERSE (C.11.6.1.2) say the same thing, and DX demands
+    that both say it (C.8.11.3.1.2): one or both turn the film over once, never twice.
+    """
+    return code(dataset, "PhotometricInterpretation") == "MONOCHROME1" or code(dataset, "PresentationLUTShape") == "INVERSE"
+
+
+def padding(stored: Tones, dataset: Dataset) -> NDArray[np.bool_]:
+    """Which stored values are no picture (PS3.3 C.7.5.1.1.2): Pixel Padding Value, to Pixel Padding Range Limit if given."""
+    value, limit = _stored(dataset, "PixelPaddingValue"), _stored(dataset, "PixelPaddingRangeLimit")
+    if value is None:
+        return np.zeros(stored.shape, dtype=np.bool_)
+    limit = value if limit is None else limit
+    return (stored >= min(value, limit)) & (stored <= max(value, limit))
+
+
+def _stored(dataset: Dataset, keyword: str) -> int | None:
+    """A US-or-SS value in the sense of Pixel Representation, however its VR was written."""
+    value = integer(dataset, keyword)
+    if value is None or integer(dataset, "PixelRepresentation") != 1:
+        return value
+    return value - 0x10000 if value >= 0x8000 else value
+
+
+def _given(dataset: Dataset, keyword: str, default: float) -> float:
+    """A number that must be one when it is there."""
+    if not values(dataset, keyword):
+        return default
+    value = number(dataset, keyword)
+    if value is None:
+        raise PixelError(Reason.NUMERIC, f"{keyword} is not a number")
+    return value
+
+
+def _look_up(tones: Tones, item: Dataset) -> Tones:
+    """The entry of each value (PS3.3 C.11.1.1): the first entry for all below, the last for all above."""
+    try:
+        count, first, bits = (int(value) for value in item.LUTDescriptor)
+        count = count or 0x10000  # C.11.1.1.1: 0 stands for 65,536 entries
+        first = first - 0x10000 if first >= 0x8000 and tones.min() < 0 else first
+        data = item.LUTData
+        if isinstance(data, bytes):  # VR OW; 8-bit entries may be packed two in a word
+            data = np.frombuffer(data, dtype="<u2" if len(data) >= 2 * count else np.uint8)
+        entries = np.asarray(data, dtype=np.float64)[:count]
+        if entries.shape != (count,) or not 1 <= bits <= 16:
+            raise ValueError("as many entries as the descriptor says")
+        index = np.clip(np.rint(tones) - first, 0, count - 1).astype(np.int64)
+    except Exception:  # hostile descriptors raise nearly any type
+        raise PixelError(Reason.NUMERIC, "a look-up table cannot be read") from None
+    result: Tones = entries[index]
+    return result

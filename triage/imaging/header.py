@@ -1,0 +1,141 @@
+"""A DICOM Part 10 file object becomes what the index needs, or a data set for the worker."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset as parse
+from pydicom.filereader import read_preamble
+from pydicom.tag import BaseTag
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError
+from triage.domain.identifiers import check_uid
+from triage.domain.instance import Facts
+from triage.domain.reason import Reason
+from triage.imaging.elements import clean, keep_quiet, text, values
+from triage.imaging.eligibility import view_of
+
+INFLATED_HEADER_LIMIT = 4 << 20
+"""Bytes of a deflated data set that are inflated to read its header (PS3.5 A.5)."""
+INFLATED_OBJECT_LIMIT = 256 << 20
+"""Bytes that a deflated data set may have altogether: more than any film, less than a machine's memory."""
+
+_UIDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+_TEXTS = {
+    "patient_id": "PatientID",
+    "issuer_of_patient_id": "IssuerOfPatientID",
+    "patient_birth_date": "PatientBirthDate",
+    "patient_sex": "PatientSex",
+    "patient_age": "PatientAge",
+    "accession_number": "AccessionNumber",
+    "study_description": "StudyDescription",
+    "modality": "Modality",
+}
+_READ = (*_UIDS, *_TEXTS.values(), "SpecificCharacterSet", "PatientName", "ViewPosition", "ViewCodeSequence")
+_PIXEL_GROUP = 0x7FE0
+
+StopWhen = Callable[[BaseTag, str | None, int], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The identifiers of one SOP Instance, checked, and what its header states about the study."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    transfer_syntax_uid: str
+    facts: Facts
+
+
+def read_header(stream: BinaryIO) -> Header:
+    """The header of a file object (preamble, file meta information, data set) from its first byte; pixels are not read.
+
+    Raises:
+        MissingIdentifier: one of the four UIDs is absent or empty.
+        CannotUnderstand: anything else that keeps the header from being read. No message holds a value.
+    """
+    keep_quiet()
+    try:
+        tags = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
+        dataset = _read(stream, lambda tag, vr, length: tag.group >= _PIXEL_GROUP, INFLATED_HEADER_LIMIT, tags)
+        uids = {keyword: _uid(dataset, keyword) for keyword in _UIDS}
+        transfer_syntax_uid = _uid(dataset.file_meta, "TransferSyntaxUID")
+    except CannotUnderstand:
+        raise
+    except Exception as error:  # hostile bytes make pydicom raise nearly any type, RecursionError and MemoryError among them
+        raise CannotUnderstand(f"not a data set that can be read: {type(error).__name__}") from None
+    return Header(
+        sop_class_uid=uids["SOPClassUID"],
+        sop_instance_uid=uids["SOPInstanceUID"],
+        series_instance_uid=uids["SeriesInstanceUID"],
+        study_instance_uid=uids["StudyInstanceUID"],
+        transfer_syntax_uid=transfer_syntax_uid,
+        facts=facts_of(dataset),
+    )
+
+
+def read_dataset(stream: BinaryIO) -> Dataset:
+    """The whole object with its pixel data and ``file_meta``, from its first byte.
+
+    Raises:
+        PixelError: cannot_decode, when it is not a data set that can be read.
+    """
+    keep_quiet()
+    try:
+        return _read(stream, None, INFLATED_OBJECT_LIMIT, None)
+    except Exception as error:  # as in read_header
+        raise PixelError(Reason.CANNOT_DECODE, f"not a data set that can be read: {type(error).__name__}") from None
+
+
+def facts_of(dataset: Dataset) -> Facts:
+    """What a header states about its study; whatever cannot be read is ``None``. Never raises."""
+    texts = {field: text(dataset, keyword) for field, keyword in _TEXTS.items()}
+    return Facts(**texts, patient_name=_name(dataset), view=view_of(dataset))
+
+
+def _name(dataset: Dataset) -> str | None:
+    """``Family^Given``: of alphabetic, ideographic and phonetic group (PS3.5 6.2.1.1), the first that holds a name."""
+    for value in values(dataset, "PatientName"):
+        groups = (clean(group) for group in (clean(value) or "").split("="))
+        return next((name.rstrip("^ ") for name in groups if name and name.strip("^ ")), None)
+    return None
+
+
+def _uid(dataset: Dataset, keyword: str) -> str:
+    """One identifier, as it stands but for the padding (PS3.5 9.1: a trailing NULL; a space is seen as well)."""
+    found = values(dataset, keyword)
+    if len(found) > 1:
+        raise CannotUnderstand(f"{keyword} has several values")
+    return check_uid(str(found[0]).rstrip("\0 ") if found else None, keyword)
+
+
+def _read(stream: BinaryIO, stop_when: StopWhen | None, inflated_limit: int, tags: list[Any] | None) -> Dataset:
+    """Parse a file object (PS3.10 7.1); pydicom's ``dcmread`` is not used as it inflates a deflated object without limit."""
+    read_preamble(stream, False)
+    meta = FileMetaDataset(parse(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2))
+    syntax = meta.TransferSyntaxUID
+    if syntax == DeflatedExplicitVRLittleEndian:
+        stream = BytesIO(_inflate(stream, inflated_limit))
+    dataset = parse(
+        stream,
+        is_implicit_VR=syntax == ImplicitVRLittleEndian,
+        is_little_endian=syntax != ExplicitVRBigEndian,
+        stop_when=stop_when,
+        specific_tags=tags,
+    )
+    if not len(dataset):
+        raise MissingIdentifier("the data set is empty")
+    dataset.file_meta = meta
+    return dataset
+
+
+def _inflate(stream: BinaryIO, limit: int) -> bytes:
+    """The first ``limit`` bytes of a deflated data set (PS3.5 A.5: raw deflate, without header)."""
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream.read(), limit)

@@ -1,0 +1,1 @@
+"""Networks: bundles opened and verified, one warm LiteRT interpreter, which bundle is active."""

@@ -1,0 +1,55 @@
+"""The classifier that serves now: loaded once, loaded anew when another bundle is activated."""
+
+import os
+from pathlib import Path
+
+from triage.domain.errors import BundleError
+from triage.inference.classifier import LiteRtClassifier
+from triage.inference.load import load_classifier
+from triage.inference.registry import Registry
+
+Signature = tuple[tuple[int, int], ...]
+
+
+class ActiveClassifier:
+    """Call it before each study: the same object while nothing changed, so a film in flight keeps its network."""
+
+    def __init__(self, models: Path, threads: int) -> None:
+        self._models = models
+        self._registry = Registry(models)
+        self._threads = threads
+        self._seen: Signature | None = None
+        self._found: LiteRtClassifier | BundleError = BundleError("no bundle was looked for yet")
+
+    def __call__(self) -> LiteRtClassifier:
+        """The classifier of the active bundle.
+
+        Raises:
+            BundleError: there is none, or it is refused; the same error until something changes in the models directory.
+        """
+        now = self._signature()
+        if now != self._seen:
+            self._seen, self._found = now, self._load()
+        if isinstance(self._found, BundleError):
+            raise self._found
+        return self._found
+
+    def _load(self) -> LiteRtClassifier | BundleError:
+        try:
+            path = self._registry.active_path()
+            if path is None:
+                return BundleError("no bundle is installed; run: triage models install DIR, then triage models activate ID")
+            return load_classifier(path, self._threads)
+        except BundleError as error:
+            return error
+
+    def _signature(self) -> Signature:
+        """What a change of bundle changes: inode and time of the choice and of the directory."""
+        stamps = []
+        for path in (self._models, self._models / "active.json"):
+            try:
+                stat = os.stat(path)
+                stamps.append((stat.st_ino, stat.st_mtime_ns))
+            except OSError:
+                stamps.append((0, 0))
+        return tuple(stamps)

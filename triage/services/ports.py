@@ -1,0 +1,233 @@
+"""What the steps need of the world. Each Protocol has a real adapter and a true in-memory twin, under one contract suite."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triage.domain.assessment import Model, Outcome
+from triage.domain.instance import Instance, QuarantinedObject
+from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
+from triage.domain.role import RoleStatus
+from triage.domain.study import Study
+from triage.imaging.spec import PreprocessingSpec
+
+Clock = Callable[[], datetime]
+"""Gives the present time, aware, UTC."""
+
+
+class Incoming(Protocol):
+    """An object on its way into the archive; nothing of it counts until :meth:`keep` has returned."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append bytes of the data set.
+
+        Raises:
+            StorageFull: the disk is full or failed.
+        """
+
+    def sync(self) -> str:
+        """Make what was written durable; returns the digest of the data set bytes.
+
+        Raises:
+            StorageFull: the disk is full or failed.
+        """
+
+    def open(self) -> BinaryIO:
+        """What was written so far, from the preamble on, for reading."""
+
+    def keep(self) -> None:
+        """Give the object its final name, durably. Kept already under the same digest: fine.
+
+        Raises:
+            StorageFull: the disk is full or failed.
+        """
+
+    def quarantine(self) -> None:
+        """As :meth:`keep`, among the objects that are set aside.
+
+        Raises:
+            StorageFull: the disk is full or failed.
+        """
+
+    def discard(self) -> None:
+        """Leave nothing behind. Safe to call at any time; does nothing once kept or quarantined."""
+
+
+class Archive(Protocol):
+    """Durable objects, each named by the digest of its data set."""
+
+    def receive(self, file_meta: bytes, expected_bytes: int) -> Incoming:
+        """Begin an object: preamble and file meta information first.
+
+        Raises:
+            StorageFull: the object would take the disk below its floor, or the disk has failed before.
+        """
+
+    def open(self, digest: str) -> BinaryIO:
+        """A kept object from its preamble on.
+
+        Raises:
+            FileNotFoundError: not kept.
+        """
+
+    def holds(self, digest: str) -> bool:
+        """Whether an object of that name is kept (its bytes are not read)."""
+
+    def is_intact(self, digest: str) -> bool:
+        """Whether the kept bytes still have the digest that names them."""
+
+    def digests(self) -> Iterator[str]:
+        """Names of all kept objects."""
+
+    def digests_aside(self) -> Iterator[str]:
+        """Names of all objects that were set aside."""
+
+    def leftovers(self) -> list[str]:
+        """Names of objects whose receipt was never finished."""
+
+    def sweep(self) -> list[str]:
+        """Remove the leftovers; returns their names. Only while nothing is being received."""
+
+    def set_aside(self, digest: str) -> None:
+        """Move a kept object to the quarantine, durably."""
+
+    def free_bytes(self) -> int:
+        """Room above the floor; 0 or less: full."""
+
+    def failure(self) -> str | None:
+        """Why the archive refuses everything until it is opened anew (a sync failed), or ``None``."""
+
+
+class JobQueue(Protocol):
+    """One job per study, in the transaction that changes the study."""
+
+    def enqueue(self, study_instance_uid: str, now: datetime) -> None:
+        """The study needs assessing (again): a new job, or the present one starts over with a new generation."""
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether :meth:`claim` or :meth:`quarantine_exhausted` would find something; cheap, for a reader."""
+
+    def claim(self, worker: str, now: datetime) -> Job | None:
+        """The job that has waited longest, or one whose lease ran out; ``None``: nothing to do."""
+
+    def renew(self, job: Job, now: datetime) -> bool:
+        """Extend the lease; ``False``: the job is no longer this worker's."""
+
+    def finish(self, job: Job, now: datetime) -> bool:
+        """The job is done, or waits again when images arrived meanwhile; ``False``: no longer this worker's, write nothing."""
+
+    def retry(self, job: Job, error: str, now: datetime) -> bool:
+        """The attempt failed: wait and try again; ``False``: no longer this worker's."""
+
+    def release(self, job: Job, now: datetime) -> bool:
+        """Give the job back untried (the worker stops); the attempt does not count."""
+
+    def quarantine_exhausted(self, now: datetime) -> list[str]:
+        """Set aside jobs that have used up their attempts; returns their studies, each once."""
+
+    def depth(self) -> QueueDepth:
+        """How the queue stands."""
+
+    def state_of(self, study_instance_uid: str) -> JobState | None:
+        """The state of a study's job, for reconciliation; ``None``: no job."""
+
+
+class Transaction(Protocol):
+    """All changes or none."""
+
+    @property
+    def jobs(self) -> JobQueue:
+        """The queue, in this transaction."""
+
+    def instance(self, sop_instance_uid: str) -> Instance | None:
+        """The indexed instance, or ``None``."""
+
+    def instances(self, study_instance_uid: str) -> list[Instance]:
+        """A study's instances, first received first."""
+
+    def all_instances(self) -> Iterator[Instance]:
+        """Every indexed instance."""
+
+    def study(self, study_instance_uid: str) -> Study | None:
+        """The study, or ``None``."""
+
+    def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
+        """Studies in reading order (:func:`triage.domain.worklist.order`)."""
+
+    def pending_studies(self) -> list[Study]:
+        """Studies at network level *pending*."""
+
+    def counts_by_level(self) -> dict[str, int]:
+        """Unread studies by level."""
+
+    def revision(self) -> int:
+        """Raised by every visible change of the list, in the same transaction."""
+
+    def put_study(self, study: Study) -> None:
+        """Insert or replace a study; raises the revision."""
+
+    def add_instance(self, instance: Instance) -> None:
+        """Index an instance of a study that was put before."""
+
+    def add_outcome(self, outcome: Outcome) -> bool:
+        """Write an outcome to the study's history; ``False``: this image set and model had one already."""
+
+    def outcomes(self, study_instance_uid: str) -> list[Outcome]:
+        """A study's history, oldest first."""
+
+    def add_quarantined(self, quarantined: QuarantinedObject) -> None:
+        """Account for an object that was set aside. The same digest twice: one row."""
+
+    def quarantined(self) -> list[QuarantinedObject]:
+        """Every object that was set aside."""
+
+    def put_role(self, status: RoleStatus) -> None:
+        """A role's sign of life."""
+
+    def roles(self) -> list[RoleStatus]:
+        """The last sign of life of each role."""
+
+
+class Database(Protocol):
+    """Transactions; the one adapter for rows and queue."""
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """Leases, attempts and backoff of the queue."""
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction that holds the write lock from its first moment (``BEGIN IMMEDIATE``); durable once left without error.
+
+        Raises:
+            IndexUnavailable: the lock or the commit was not to be had in time.
+        """
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A consistent snapshot; must not be written to.
+
+        Raises:
+            IndexUnavailable: the database does not answer.
+        """
+
+
+class Classifier(Protocol):
+    """A network, warm: tensor in, calibrated probability of *abnormal* out."""
+
+    @property
+    def model(self) -> Model:
+        """Its pedigree and operating point."""
+
+    @property
+    def spec(self) -> PreprocessingSpec:
+        """How films must be preprocessed for it."""
+
+    def probability(self, tensor: NDArray[np.float32]) -> float:
+        """The calibrated probability of *abnormal* for one tensor of shape (H, W, 1).
+
+        Raises:
+            InferenceError: the network gave no finite number.
+        """

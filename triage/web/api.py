@@ -1,0 +1,38 @@
+"""The API for scripts: the worklist and one study, as JSON."""
+
+from fastapi import APIRouter, Query
+
+from triage.domain.errors import CannotUnderstand
+from triage.domain.identifiers import check_uid
+from triage.domain.worklist import as_json, ranked
+from triage.web.answers import Json
+from triage.web.records import study_record
+from triage.web.site import Site
+
+
+def router(site: Site) -> APIRouter:
+    """The routes under ``/api/v1``."""
+    routes = APIRouter(prefix="/api/v1", tags=["worklist"])
+
+    @routes.get("/worklist", summary="The unread list in reading order")
+    def worklist(
+        limit: int | None = Query(None, ge=1, le=1_000_000, description="At most so many rows, from the top"),
+        include_read: bool = Query(False, alias="all", description="Studies already read, too"),
+    ) -> Json:
+        now = site.clock()
+        with site.database.read() as tx:
+            studies = tx.worklist(limit=limit, include_read=include_read)
+        return Json([as_json(item, now) for item in ranked(studies)])
+
+    @routes.get("/studies/{uid}", summary="One study: row, images, history", responses={404: {"description": "Not known"}})
+    def study(uid: str) -> Json:
+        now = site.clock()
+        try:
+            check_uid(uid, "StudyInstanceUID")
+            with site.database.read() as tx:
+                record = study_record(tx, uid, now)
+        except CannotUnderstand:
+            record = None
+        return Json(record) if record else Json({"detail": "no study has this UID"}, status_code=404)
+
+    return routes

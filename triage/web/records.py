@@ -1,0 +1,73 @@
+"""A study with everything known of it, as the API gives it."""
+
+from datetime import datetime
+from typing import Any
+
+from triage.domain.assessment import Assessment, InstanceExcuse, Outcome
+from triage.domain.instance import Instance
+from triage.domain.study import ReadingState
+from triage.domain.worklist import WorklistItem, as_json
+from triage.services.ports import Transaction
+
+
+def study_record(tx: Transaction, study_instance_uid: str, now: datetime) -> dict[str, Any] | None:
+    """The worklist's row (``rank`` is ``null`` once read), the images and the history of outcomes; ``None``: unknown."""
+    study = tx.study(study_instance_uid)
+    if study is None:
+        return None
+    unread = [] if study.reading.state is ReadingState.READ else tx.worklist()
+    rank = next((rank for rank, one in enumerate(unread, 1) if one.study_instance_uid == study_instance_uid), None)
+    return {
+        **as_json(WorklistItem(rank=rank or 0, study=study), now),
+        "rank": rank,
+        "instances": [_instance(instance) for instance in tx.instances(study_instance_uid)],
+        "outcomes": [_outcome(outcome) for outcome in tx.outcomes(study_instance_uid)],
+    }
+
+
+def _instance(instance: Instance) -> dict[str, Any]:
+    return {
+        "sop_instance_uid": instance.sop_instance_uid,
+        "sop_class_uid": instance.sop_class_uid,
+        "series_instance_uid": instance.series_instance_uid,
+        "transfer_syntax_uid": instance.transfer_syntax_uid,
+        "digest": instance.digest,
+        "size_bytes": instance.size_bytes,
+        "calling_ae_title": instance.calling_ae_title,
+        "received_at": instance.received_at.isoformat(),
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    scores = outcome.scores if isinstance(outcome, Assessment) else ()
+    return {
+        "outcome": _level(outcome),
+        "reason": None if isinstance(outcome, Assessment) else outcome.reason.code,
+        "probability": outcome.probability if isinstance(outcome, Assessment) else None,
+        "threshold": outcome.model.threshold if outcome.model else None,
+        "model": outcome.model.label if outcome.model else None,
+        "bundle_id": outcome.model.bundle_id if outcome.model else None,
+        "spec_id": outcome.model.spec_id if outcome.model else None,
+        "decided_at": (outcome.assessed_at if isinstance(outcome, Assessment) else outcome.decided_at).isoformat(),
+        "considered": sorted(outcome.considered),
+        "scores": [
+            {"sop_instance_uid": score.sop_instance_uid, "digest": score.digest, "probability": score.probability}
+            for score in scores
+        ],
+        "excuses": [_excuse(excuse) for excuse in outcome.excuses],
+    }
+
+
+def _level(outcome: Outcome) -> str:
+    if isinstance(outcome, Assessment):
+        return "flagged" if outcome.flagged else "not_flagged"
+    return "out_of_scope" if outcome.out_of_scope else "not_assessed"
+
+
+def _excuse(excuse: InstanceExcuse) -> dict[str, Any]:
+    return {
+        "sop_instance_uid": excuse.sop_instance_uid,
+        "digest": excuse.digest,
+        "reason": excuse.reason.code,
+        "out_of_scope": excuse.out_of_scope,
+    }

@@ -1,0 +1,69 @@
+"""How the service stands at one moment; health, banners, events and metrics all read this and nothing else."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from triage.domain.errors import IndexUnavailable
+from triage.domain.jobs import QueueDepth
+from triage.domain.role import RoleStatus
+from triage.web.site import Site
+
+EXPECTED_ROLES = ("intake", "worker", "web", "scheduler")
+STOPPED = "stopped"
+"""The state of a role's last beat when it ended on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """One look. ``revision`` is ``None``, and roles and queue are unknown, when the database does not answer."""
+
+    now: datetime
+    heartbeat_limit: timedelta
+    free_bytes: int
+    revision: int | None = None
+    roles: tuple[RoleStatus, ...] = ()
+    depth: QueueDepth = field(default_factory=QueueDepth)
+
+    @property
+    def database_answers(self) -> bool:
+        """Whether the rest of this look means anything."""
+        return self.revision is not None
+
+    def role(self, name: str) -> RoleStatus | None:
+        """The last sign of life of a role, or ``None``: never heard of."""
+        return next((status for status in self.roles if status.role == name), None)
+
+    def alive(self, name: str) -> bool:
+        """Whether a role has beaten within the limit, and not to say goodbye."""
+        status = self.role(name)
+        return status is not None and status.state != STOPPED and self.now - status.beat_at <= self.heartbeat_limit
+
+    @property
+    def model(self) -> str | None:
+        """The label of the network in use, as the worker says it."""
+        worker = self.role("worker")
+        return worker.model if worker else None
+
+
+def look(site: Site) -> Vitals:
+    """Look once: one short read of the database, one question to the archive's disk."""
+    now, free_bytes = site.clock(), _room(site)
+    try:
+        with site.database.read() as tx:
+            return Vitals(
+                now=now,
+                heartbeat_limit=site.heartbeat_limit,
+                free_bytes=free_bytes,
+                revision=tx.revision(),
+                roles=tuple(tx.roles()),
+                depth=tx.jobs.depth(),
+            )
+    except IndexUnavailable:
+        return Vitals(now=now, heartbeat_limit=site.heartbeat_limit, free_bytes=free_bytes)
+
+
+def _room(site: Site) -> int:
+    try:
+        return site.free_bytes()
+    except OSError:  # a disk that cannot be asked takes no film either
+        return 0

@@ -1,0 +1,172 @@
+"""The worker: claim a study, let the network look, write the outcome; again until told to stop."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import structlog
+
+from triage.domain.assessment import Assessment, Outcome
+from triage.domain.errors import BundleError, IndexUnavailable
+from triage.domain.jobs import Job
+from triage.domain.level import HeadStarts
+from triage.domain.study import with_outcome
+from triage.services.assess import assess
+from triage.services.housekeeping import excuse_without_model, quarantine_exhausted
+from triage.services.ports import Archive, Classifier, Clock, Database
+
+POLL = timedelta(milliseconds=50)
+"""How often an idle worker looks for work: one indexed read."""
+
+
+class Worker:
+    """One warm network. ``load`` gives the active classifier, the same object while nothing changed."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        database: Database,
+        archive: Archive,
+        load: Callable[[], Classifier],
+        head_starts: HeadStarts,
+        min_age_years: int,
+        clock: Clock,
+    ) -> None:
+        self._name = name
+        self._database = database
+        self._archive = archive
+        self._load = load
+        self._head_starts = head_starts
+        self._min_age_years = min_age_years
+        self._clock = clock
+        self._classifier: Classifier | None = None
+        self._trouble: str | None = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is assessed, in words for an administrator, or ``None``."""
+        return self._trouble
+
+    @property
+    def model(self) -> str | None:
+        """The label of the network at work."""
+        return self._classifier.model.label if self._classifier else None
+
+    def warm_up(self) -> None:
+        """Load the active network now, before the first study asks for it."""
+        self._ready()
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop``; the study at hand is finished first."""
+        while not stop.is_set():
+            try:
+                busy = self.step()
+            except IndexUnavailable as error:
+                structlog.get_logger().error("database unavailable", cause=str(error))
+                busy = False
+            if not busy:
+                stop.wait(POLL.total_seconds())
+
+    def step(self) -> bool:
+        """Assess one study if there is one; ``False``: nothing to do."""
+        quarantine_exhausted(self._database, self._head_starts, self._clock)
+        if not self._ready():
+            excuse_without_model(self._database, self._head_starts)
+            return False
+        job = self._claim()
+        if job is None:
+            return False
+        log = structlog.get_logger().bind(study_instance_uid=job.study_instance_uid, attempt=job.attempts)
+        try:
+            with self._lease_kept(job):
+                outcome = self._assess(job)
+        except Exception as error:
+            # unforeseen: the message may quote the data set, so only its kind goes on
+            log.error("assessment failed", kind=type(error).__name__)
+            with self._database.write() as transaction:
+                transaction.jobs.retry(job, type(error).__name__, self._clock())
+            return True
+        written = self._write(job, outcome)
+        log.info("assessed" if written else "result dropped: no longer this worker's", **_told(outcome))
+        return True
+
+    def _ready(self) -> bool:
+        try:
+            classifier = self._load()
+        except BundleError as error:
+            if self._classifier is None:
+                self._say(f"no usable model: {error}")
+                return False
+            self._say(f"the newly activated model was refused, the previous one serves: {error}")
+            return True
+        if classifier is not self._classifier:
+            structlog.get_logger().info("model loaded", model=classifier.model.label)
+        self._classifier, self._trouble = classifier, None
+        return True
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            structlog.get_logger().error("model trouble", cause=trouble)
+        self._trouble = trouble
+
+    def _claim(self) -> Job | None:
+        with self._database.read() as transaction:
+            if not transaction.jobs.is_due(self._clock()):
+                return None
+        with self._database.write() as transaction:
+            return transaction.jobs.claim(self._name, self._clock())
+
+    def _assess(self, job: Job) -> Outcome:
+        assert self._classifier is not None
+        with self._database.read() as transaction:
+            instances = transaction.instances(job.study_instance_uid)
+        return assess(
+            job.study_instance_uid,
+            instances,
+            archive=self._archive,
+            classifier=self._classifier,
+            min_age_years=self._min_age_years,
+            clock=self._clock,
+        )
+
+    def _write(self, job: Job, outcome: Outcome) -> bool:
+        uid = job.study_instance_uid
+        with self._database.write() as transaction:
+            if not transaction.jobs.finish(job, self._clock()):
+                return False
+            study = transaction.study(uid)
+            assert study is not None
+            transaction.add_outcome(outcome)
+            if outcome.considered == {instance.digest for instance in transaction.instances(uid)}:
+                transaction.put_study(with_outcome(study, outcome, self._head_starts))
+            return True
+
+    @contextmanager
+    def _lease_kept(self, job: Job) -> Iterator[None]:
+        over = threading.Event()
+        interval = self._database.retry_policy.lease.total_seconds() / 3
+
+        def keep() -> None:
+            while not over.wait(interval):
+                try:
+                    with self._database.write() as transaction:
+                        if not transaction.jobs.renew(job, self._clock()):
+                            return
+                except IndexUnavailable:
+                    continue
+
+        thread = threading.Thread(target=keep, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def _told(outcome: Outcome) -> dict[str, object]:
+    if isinstance(outcome, Assessment):
+        return {"flagged": outcome.flagged, "model": outcome.model.label, "images": len(outcome.scores)}
+    return {"reason": outcome.reason.code}
