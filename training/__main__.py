@@ -30,6 +30,7 @@ DATA = Path("runs/nih")
 def import_nih(
     folder: Annotated[Path, typer.Argument(help="Folder with labels.csv and images_512/.")],
     out: Annotated[Path, typer.Option(help="Data set directory to write.")] = DATA,
+    more: Annotated[list[Path] | None, typer.Option(help="A further folder of the same form, for training only.")] = None,
     salt: Annotated[
         str, typer.Option(help="Hashed with each patient number; keep it to keep the patient keys.")
     ] = "chest-triage",
@@ -37,7 +38,7 @@ def import_nih(
     """NIH ChestX-ray14. Example: python -m training import nih ../shared/data/nih --out runs/nih."""
     from training.importers import nih
 
-    data = nih.import_nih(folder, out, salt)
+    data = nih.import_nih(folder, out, salt, more or ())
     rows = nih.summary(data)
     _table("films by split", list(rows[0]), [[str(value) for value in row.values()] for row in rows])
     _say(f"{out}: manifest digest {data.digest()[:16]}; next: python -m training train recommended --data {out}")
@@ -102,11 +103,13 @@ def evaluate(
 
     films = manifest.read(data)
     opened = [resume_at(path) for path in runs]
+    for one in opened:
+        one.check_trained_on(films.digest())
     looks = step.count_look(films, [path.name for path in runs], datetime.now(UTC))
     results = {path.name: step.evaluate(one, films) | {"test_looks": looks} for path, one in zip(runs, opened, strict=True)}
-    floor = step.linear_floor(films)
+    floor, ceiling = step.linear_floor(films), step.label_ceiling(films)
     for one, path in zip(opened, runs, strict=True):
-        results[path.name]["linear_floor"] = floor
+        results[path.name] |= {"linear_floor": floor, "label_ceiling": ceiling}
         one.write_json("metrics.json", results[path.name])
     columns = {**{name: result["test"]["auc"] for name, result in results.items()}, "linear pixels": floor["auc"]}
     for who, title in (("radiologist", "radiologists' labels"), ("text", "text-mined labels")):
@@ -118,7 +121,7 @@ def evaluate(
         for who, values in result["test"]["operating_point"].items()
     ]
     _table("test: at the operating point chosen on val", ["run", "labels", "sensitivity", "specificity", "flagged"], rows)
-    _say(step.LABEL_CEILING)
+    _say(ceiling)
     _say(f"Linear pixels reached {floor['reference']:.2f} (text labels) when the data were put together.")
     _say(f"Looks at this test split so far: {looks}.")
     if out:
@@ -168,10 +171,10 @@ def _table(title: str, head: list[str], rows: list[list[str]]) -> None:
 
 
 def _commit() -> str:
-    """The commit of the source, or what can be said instead."""
-    here = Path(__file__).parent
+    """The commit of the source, marked where it was changed since; ``unknown`` without git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)  # noqa: S607
+        answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return answer.stdout.strip()

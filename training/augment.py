@@ -13,6 +13,8 @@ def augmented(film: Film, strength: Augment, rng: np.random.Generator) -> Film:
     """A changed copy of ``film``, (H, W, 1) float32 in 0..1, in the same form."""
     image = _moved(film[..., 0], strength, rng)
     image = _regraded(image, strength, rng)
+    if strength.blur and rng.random() < 0.5:
+        image = ndimage.gaussian_filter(image, strength.blur * rng.random())
     if strength.erase and rng.random() < 0.5:
         image = _erased(image, strength.erase, rng)
     if strength.noise:

@@ -31,9 +31,8 @@ def bundle(run: Run, data: DataSet, target: Path, version: str, now: datetime) -
     """
     if target.exists():
         raise TrainingError(f"{target} exists; bundles are never changed: name another directory, or remove it")
+    run.check_trained_on(data.digest())
     pedigree = run.read_json("run.json", "train")
-    if pedigree["manifest_digest"] != data.digest():
-        raise TrainingError(f"{run.path} was trained on another manifest than {data.path} holds; train again")
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     (part / "golden").mkdir(parents=True)
@@ -85,7 +84,7 @@ def _write_evidence(run: Run, data: DataSet, part: Path, version: str) -> None:
     _json(part / "training_data.json", training_data)
     text = card.markdown(run, data, metrics, version)
     (part / "MODEL_CARD.md").write_text(text, encoding="utf-8")
-    (part / "report.html").write_text(card.html(run, metrics, version), encoding="utf-8")
+    (part / "report.html").write_text(card.html(run, data, metrics, version), encoding="utf-8")
 
 
 def _split_facts(data: DataSet, split: str) -> dict[str, Any]:

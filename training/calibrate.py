@@ -24,8 +24,9 @@ def calibrate(run: Run, data: DataSet) -> dict[str, Any]:
     The operating point is the highest threshold that reaches the aim on the same films.
 
     Raises:
-        TrainingError: the run is not trained.
+        TrainingError: the run is not trained, or on another manifest.
     """
+    run.check_trained_on(data.digest())
     films = data.split("val")
     logits = keras_network.logits(keras_network.load(run), tensors(data, films, run.recipe.input.spec()))
     abnormal = np.array([film.label == "abnormal" for film in films])

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from training.calibrate import LABELS_USED, SENSITIVITY
-from training.evaluate import LABEL_CEILING
 from training.manifest import SPLITS, DataSet
 from training.run import Run
 from training.statistics import Figure
@@ -16,11 +15,15 @@ STATEMENT = (
     "Not a cleared medical device, no diagnosis, no statement that a film needs no reading."
 )
 LIMITS = (
-    "Trained on some 1,000 films of one institution (pneumonia over-represented); AP films far less certain than PA films.",
     "Few test films carry a radiologist's label: the intervals are wide and are part of the result.",
     "Lateral films, children and anything but an upright frontal chest film are kept away by tags only.",
     "The probability holds for the share of abnormal films of the validation split; elsewhere it needs checking.",
 )
+
+
+def limits(data: DataSet) -> tuple[str, ...]:
+    """What to keep in mind: of these data, and of any network of this kind."""
+    return (f"Trained on {len(data.split('train'))} films of one source.", *data.source.get("limits", ()), *LIMITS)
 
 
 def figure_rows(metrics: dict[str, Any], split: str = "test") -> Iterator[tuple[str, str, str]]:
@@ -51,9 +54,10 @@ def markdown(run: Run, data: DataSet, metrics: dict[str, Any], version: str) -> 
         "",
         f"{source['name']}: {source['provider']}, {source['download']}; {source['paper']}. Licence: {source['licence']}.",
         *(f"- Radiologists' labels: {label}." for label in source.get("radiologist_labels", ())),
+        *(_softening(source) if recipe.labels.soften else ()),
         f"- Films: {', '.join(f'{len(data.split(split))} {split}' for split in SPLITS[:3])}; no patient is in two of these.",
         "- Trained on train; choices, calibration and operating point on val; measured on test.",
-        f"- {LABEL_CEILING}",
+        f"- {metrics['label_ceiling']}",
         "",
         "## Figures on the test split (95 % intervals: AUC by DeLong, shares by Wilson)",
         "",
@@ -72,12 +76,22 @@ def markdown(run: Run, data: DataSet, metrics: dict[str, Any], version: str) -> 
         "",
         "## Limits",
         "",
-        *(f"- {limit}" for limit in LIMITS),
+        *(f"- {limit}" for limit in limits(data)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def html(run: Run, metrics: dict[str, Any], version: str) -> str:
+def _softening(source: dict[str, Any]) -> Iterator[str]:
+    """How films without a radiologist's label were labelled for training."""
+    yield (
+        "- Training films without a radiologist's label count less and carry the probability with which radiologists call "
+        "films of that text label, view and peer score abnormal, learned on the labelled training films."
+    )
+    if "peer" in source:
+        yield f"- Peer: {source['peer']}."
+
+
+def html(run: Run, data: DataSet, metrics: dict[str, Any], version: str) -> str:
     """``report.html``: self-contained, the figures of the card as a page."""
     areas = _table(("group", "AUC, radiologists", "AUC, text labels"), figure_rows(metrics))
     points = _table(("labels", "sensitivity", "specificity", "flagged"), operating_rows(metrics))
@@ -90,8 +104,8 @@ def html(run: Run, metrics: dict[str, Any], version: str) -> str:
         f"<h1>{title}</h1>\n<p>{markup.escape(STATEMENT)}</p>\n"
         f"<h2>Test split: area under the ROC curve</h2>\n{areas}\n"
         f"<h2>Test split at the operating point, threshold {metrics['threshold']:.4f}</h2>\n{points}\n"
-        f"<p>{markup.escape(LABEL_CEILING)}</p>\n"
-        f"<ul>{''.join(f'<li>{markup.escape(limit)}</li>' for limit in LIMITS)}</ul>\n</html>\n"
+        f"<p>{markup.escape(metrics['label_ceiling'])}</p>\n"
+        f"<ul>{''.join(f'<li>{markup.escape(limit)}</li>' for limit in limits(data))}</ul>\n</html>\n"
     )
 
 

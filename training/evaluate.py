@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from training import keras_network, statistics
 from training.calibrate import at_threshold, by_source, probabilities
@@ -22,10 +21,6 @@ from triage.inference.calibration import Calibration
 FLOOR_SIDE, FLOOR_COMPONENTS = 64, 100
 FLOOR_REFERENCE = 0.73
 """What the linear floor reached against text labels when the data set was put together."""
-LABEL_CEILING = (
-    "Text labels agree with radiologists on about 73 % of these films: a perfect reader scored on text labels gets about "
-    "73 % accuracy. Positive means abnormal."
-)
 
 
 def groups(films: Sequence[Film]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
@@ -47,8 +42,9 @@ def evaluate(run: Run, data: DataSet) -> dict[str, Any]:
     """Figures of a calibrated run on val and test, with the per-film scores of the test split.
 
     Raises:
-        TrainingError: the run is not trained or not calibrated.
+        TrainingError: the run is not trained, on another manifest, or not calibrated.
     """
+    run.check_trained_on(data.digest())
     calibration = Calibration.from_dict(run.read_json("calibration.json", "calibrate"))
     threshold = float(run.read_json("operating_point.json", "calibrate")["threshold"])
     network = keras_network.load(run)
@@ -95,10 +91,20 @@ def linear_floor(data: DataSet) -> dict[str, Any]:
     train, test = data.split("train"), data.split("test")
     flat, flat_test = (tensors(data, films, spec).reshape(len(films), -1) for films in (train, test))
     components = min(FLOOR_COMPONENTS, len(train) - 1)
-    model = make_pipeline(PCA(components, random_state=0), StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
+    model = make_pipeline(PCA(components, random_state=0), LogisticRegression(C=0.01, max_iter=2000))
     model.fit(flat, [film.text_label == "abnormal" for film in train])
     scores = np.asarray(model.decision_function(flat_test), dtype=np.float64)
     return {"auc": areas(test, scores), "reference": FLOOR_REFERENCE}
+
+
+def label_ceiling(data: DataSet) -> str:
+    """What a perfect reader could reach on text labels, from the train and val films that carry both labels."""
+    both = [film for film in data.films if film.split in ("train", "val") and film.radiologist_label]
+    agreed = statistics.proportion(sum(film.text_label == film.radiologist_label for film in both), len(both))
+    return (
+        f"Text labels agree with radiologists on this share of the films that have both: {agreed}. "
+        "A perfect reader scored on text labels has about that accuracy. Positive means abnormal."
+    )
 
 
 def count_look(data: DataSet, what: Sequence[str], now: datetime) -> int:

@@ -54,7 +54,7 @@ class Labels(_Strict):
 
 
 class Augment(_Strict):
-    """Strength of each random change of a film: fractions of the side, degrees, fractions of the grey range."""
+    """Strength of each random change of a film: fractions of the side, degrees, fractions of the grey range; blur in pixels."""
 
     shift: float = Field(default=0.0, ge=0, le=0.3)
     zoom: float = Field(default=0.0, ge=0, le=0.5)
@@ -63,6 +63,7 @@ class Augment(_Strict):
     brightness: float = Field(default=0.0, ge=0, le=0.5)
     gamma: float = Field(default=0.0, ge=0, le=0.9)
     noise: float = Field(default=0.0, ge=0, le=0.2)
+    blur: float = Field(default=0.0, ge=0, le=5)
     erase: float = Field(default=0.0, ge=0, le=0.5)
     flip: bool = False
 

@@ -47,6 +47,15 @@ class Run:
         except FileNotFoundError:
             raise TrainingError(f"{self.path / name} is missing; run first: python -m training {made_by}") from None
 
+    def check_trained_on(self, manifest_digest: str) -> None:
+        """The data are those of the training: else a film could be in train there and in test here.
+
+        Raises:
+            TrainingError: not trained yet, or on another manifest.
+        """
+        if self.read_json("run.json", "train")["manifest_digest"] != manifest_digest:
+            raise TrainingError(f"{self.path} was trained on another manifest; name its data set with --data, or train again")
+
     def write_json(self, name: str, value: Any) -> None:
         """Replace a JSON file of the run as a whole."""
         atomically(self.path / name, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())

@@ -27,7 +27,9 @@ def _duration(value: Any) -> Any:
         unit = value[len(number) :].strip() or "s"
         if unit in _UNITS and number.strip().replace(".", "", 1).isdigit():
             return timedelta(seconds=float(number) * _UNITS[unit])
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, bool):
+        raise ValueError("give seconds, or a number with a unit: 24 h")
+    if isinstance(value, int | float):
         return timedelta(seconds=value)
     return value
 
@@ -156,7 +158,7 @@ def load(
     """
     environment = dict(os.environ) if environment is None else environment
     values = _from_environment(environment)
-    chosen = (home or Path(values.pop("home", DEFAULT_HOME))).absolute()
+    chosen = (home or Path(values.pop("home", "") or DEFAULT_HOME)).absolute()
     file = config or chosen / FILE_NAME
     from_file: dict[str, Any] = {}
     if config is not None or file.is_file():
@@ -193,6 +195,8 @@ def _from_environment(environment: dict[str, str]) -> dict[str, Any]:
             section = values
             for parent in parents:
                 section = section.setdefault(parent, {})
+                if not isinstance(section, dict):
+                    raise ConfigError(f"{parent}: a group of settings, not a setting; unset {PREFIX}{parent.upper()}")
             section[last] = text
     return values
 

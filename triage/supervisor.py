@@ -17,6 +17,7 @@ STEADY = 30.0
 """Seconds after which a role counts as steady again and its backoff starts over."""
 STOP_WITHIN = 20.0
 POLL = 0.05
+SIGNAL_SLICE = 0.1
 EXIT_CONFIGURATION = 78
 
 
@@ -111,11 +112,38 @@ class Supervisor:
         role.process = None
 
 
+class _StopEvent(threading.Event):
+    """An event that a signal may set while the main thread waits for it.
+
+    Handlers run in the main thread only. It may hold the event's own lock just then, so a handler that called ``set`` would
+    wait for ever: :meth:`tell` takes no lock. And the kernel may give the signal to another thread, which wakes nobody: so a
+    long wait is made of short ones.
+    """
+
+    told = False
+
+    def tell(self, *_: object) -> None:
+        """What the handler calls."""
+        self.told = True
+
+    def is_set(self) -> bool:
+        return self.told or super().is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        end = float("inf") if timeout is None else time.monotonic() + timeout
+        while not self.is_set():
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            super().wait(min(left, SIGNAL_SLICE))
+        return True
+
+
 def stop_event(supervised: bool) -> threading.Event:
     """Set by SIGTERM or SIGINT and, when supervised, by the supervisor's end."""
-    stop = threading.Event()
+    stop = _StopEvent()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, stop.tell)
     if supervised:
         follow_supervisor()
     return stop

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,10 @@ from training import manifest, progress
 from training.errors import TrainingError
 from training.importers.wrap import film_dataset
 
-IMAGES = "images_512"
+FOLDERS = ("images_512", "images")
+"""Where pictures may lie, looked for in this order."""
 COLUMNS = frozenset(
-    (
-        "file",
-        "patient_id",
-        "age",
-        "sex",
-        "view",
-        "label",
-        "findings",
-        "radiologist_label",
-        "radiologist_source",
-        "pool",
-        "split",
-    )
+    {"file", "patient_id", "age", "sex", "view", "label", "findings", "radiologist_label", "radiologist_source"}
 )
 SOURCE = {
     "name": "NIH ChestX-ray14",
@@ -40,6 +30,10 @@ SOURCE = {
     "paper": "Wang et al., ChestX-ray8, CVPR 2017",
     "licence": "unrestricted use with credit to the NIH Clinical Center, the link to the download site and the paper",
     "peer": "DenseNet-121 trained on other NIH films, published probabilities (BSD-3-Clause)",
+    "limits": [
+        "One institution; pneumonia is over-represented; radiologists' labels come mostly from a pneumonia challenge.",
+        "Part of the training films had 64 × 64 pixels only, where a folder of such films was imported.",
+    ],
     "radiologist_labels": [
         "RSNA Pneumonia Detection Challenge 2018 (RSNA and STR), with attribution",
         "Tang et al., npj Digital Medicine 2020 (NIH CADLab)",
@@ -47,18 +41,30 @@ SOURCE = {
 }
 
 
-def import_nih(folder: Path, target: Path, salt: str) -> manifest.DataSet:
+def import_nih(folder: Path, target: Path, salt: str, more: Sequence[Path] = ()) -> manifest.DataSet:
     """Wrap every picture as DICOM under ``target`` and write the manifest there.
 
-    ``salt`` is hashed with NIH's patient number into the patient key; the split is the one that ``labels.csv`` states.
+    ``salt`` is hashed with NIH's patient number into the patient key; the split is the one that ``labels.csv`` states,
+    ``train`` where it states none. ``more``: further folders of the same form; a film that occurred before is left out.
 
     Raises:
         TrainingError: ``labels.csv`` or a picture is missing or unreadable, or the manifest is refused.
     """
-    rows = _rows(folder / "labels.csv")
     (target / "dicom").mkdir(parents=True, exist_ok=True)
-    films = [_film(row, folder / IMAGES / row["file"], target / "dicom", salt) for row in progress.track(rows, "importing")]
+    rows: dict[str, tuple[Path, dict[str, str]]] = {}
+    for place in (folder, *more):
+        for row in _rows(place / "labels.csv"):
+            rows.setdefault(row["file"], (place, row))
+    films = [
+        _film(row, _picture(place, row["file"]), target / "dicom", salt)
+        for place, row in progress.track(list(rows.values()), "importing")
+    ]
     return manifest.write(target, films, SOURCE)
+
+
+def _picture(folder: Path, name: str) -> Path:
+    """The picture's path; the first of the folders that has it."""
+    return next((path for path in (folder / images / name for images in FOLDERS) if path.is_file()), folder / FOLDERS[0] / name)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -66,7 +72,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
-        raise TrainingError(f"{path} is missing; give the folder that holds labels.csv and {IMAGES}/") from None
+        raise TrainingError(f"{path} is missing; give the folder that holds labels.csv and {FOLDERS[0]}/") from None
     missing = COLUMNS - set(rows[0] if rows else ())
     if missing:
         raise TrainingError(f"{path}: no column {sorted(missing)[0]!r}; it needs {', '.join(sorted(COLUMNS))}")
@@ -99,8 +105,8 @@ def _film(row: dict[str, str], picture: Path, dicom: Path, salt: str) -> manifes
         radiologist_label=row["radiologist_label"],
         radiologist_source=row["radiologist_source"],
         findings=row["findings"],
-        pool=row["pool"],
-        split=row["split"],
+        pool=row.get("pool") or "more",
+        split=row.get("split") or "train",
         peer_probability=float(row["reference_p"]) if row.get("reference_p") else None,
     )
 

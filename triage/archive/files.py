@@ -42,6 +42,10 @@ class FileArchive:
         self._failure: str | None = None
         for folder in (self.incoming, self.objects, self.aside):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # all at once: made on demand, one receiver could use a folder whose entry another has not synced yet
+        for number in range(256):
+            (self.objects / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+        _sync_directory(self.objects)
         _sync_directory(root)
 
     def receive(self, file_meta: bytes, expected_bytes: int) -> "FileIncoming":
@@ -61,7 +65,7 @@ class FileArchive:
         return self.objects / digest[:2] / f"{digest}{SUFFIX}"
 
     def holds(self, digest: str) -> bool:
-        return self.path(digest).is_file()
+        return is_digest(digest) and self.path(digest).is_file()
 
     def is_intact(self, digest: str) -> bool:
         try:
@@ -139,7 +143,11 @@ class FileIncoming:
         self._settled = False
         with archive.failing():
             self._descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        self._append(file_meta)
+        try:
+            self._append(file_meta)
+        except StorageFull:
+            self.discard()
+            raise
 
     def write(self, data: bytes | memoryview) -> None:
         self._append(data)
@@ -159,9 +167,11 @@ class FileIncoming:
         digest = self._digest.hexdigest()
         folder = self._archive.objects / digest[:2]
         with self._archive.failing():
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700, exist_ok=True)
-                _sync_directory(self._archive.objects)
+            if self._archive.is_intact(digest):
+                # the same bytes once more, perhaps under another transfer syntax: the first file stays as it is
+                _sync_directory(folder)
+                self.discard()
+                return
             self._path.rename(folder / f"{digest}{SUFFIX}")
             self._settled = True
             _sync_directory(folder)

@@ -89,7 +89,9 @@ class MemoryIncoming:
         return BytesIO(bytes(self._archive.parts[self._name]))
 
     def keep(self) -> None:
-        self._archive.objects[self._digest.hexdigest()] = bytes(self._archive.parts.pop(self._name))
+        content, digest = bytes(self._archive.parts.pop(self._name)), self._digest.hexdigest()
+        if not self._archive.is_intact(digest):
+            self._archive.objects[digest] = content
 
     def quarantine(self) -> None:
         self._archive.aside[self._digest.hexdigest()] = bytes(self._archive.parts.pop(self._name))

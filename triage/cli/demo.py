@@ -84,13 +84,13 @@ def demo(
 def _service(home: Path) -> Iterator[_Service]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     dimse_port, web_port = free_port(), free_port()
-    arguments = ["--home", str(home), "--dimse-port", str(dimse_port), "--web-port", str(web_port), "--demo"]
+    arguments = ["--home", str(home), "--dimse-port", str(dimse_port), "--web-port", str(web_port), "--demo", "--supervised"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
     log = home / "service.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(  # noqa: S603 - our own argument list
             [sys.executable, "-m", "triage", "serve", *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closes when this process dies, however it dies: the service then stops by itself
             stdout=stream,
             stderr=stream,
             env=environment,

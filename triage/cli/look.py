@@ -1,7 +1,7 @@
 """``triage worklist`` and ``triage study``: look at the list from a terminal."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -61,48 +61,21 @@ def study(
 ) -> None:
     """One study: its place and why, images, assessments."""
     from triage.clock import utc_now
-    from triage.database.documents import dump_outcome
-    from triage.domain.worklist import WorklistItem, ranked
-    from triage.domain.worklist import as_json as row
+    from triage.services.records import study_record
 
-    opened = site(home, config)
+    opened, now = site(home, config), utc_now()
     with opened.database.read() as transaction:
-        found = transaction.study(uid)
-        if found is None:
-            raise TriageError("no study has this UID; see: triage worklist --all")
-        instances, outcomes = transaction.instances(uid), transaction.outcomes(uid)
-        rank = next((item.rank for item in ranked(transaction.worklist()) if item.study.study_instance_uid == uid), None)
-    now = utc_now()
+        found, record = transaction.study(uid), study_record(transaction, uid, now)
+    if found is None or record is None:
+        raise TriageError("no study has this UID; see: triage worklist --all")
     if as_json:
-        import json
-
-        document: dict[str, Any] = row(WorklistItem(rank=rank or 0, study=found), now) | {"rank": rank}
-        document["instances"] = [
-            {
-                "sop_instance_uid": one.sop_instance_uid,
-                "sop_class_uid": one.sop_class_uid,
-                "transfer_syntax_uid": one.transfer_syntax_uid,
-                "digest": one.digest,
-                "size_bytes": one.size_bytes,
-                "received_at": one.received_at.isoformat(),
-                "calling_ae_title": one.calling_ae_title,
-            }
-            for one in instances
-        ]
-        document["history"] = [json.loads(dump_outcome(outcome)) for outcome in outcomes]
-        print_json(document)
+        print_json(record)
         return
     from rich.console import Console
 
     from triage.cli import tables
 
-    console = Console()
-    console.print(f"{tables.person(found.facts.patient_name)}  {tables.clean(found.facts.patient_id)}", markup=False)
-    tables.study_lines(console, found, rank, now)
-    for one in instances:
-        console.print(f"image  {one.sop_instance_uid}  {one.size_bytes} bytes  sha256 {one.digest[:16]}…", highlight=False)
-    for outcome in outcomes:
-        console.print(f"history  {dump_outcome(outcome)}", markup=False, highlight=False)
+    tables.study(Console(), found, record, now)
 
 
 def _items(opened: "Site", limit: int | None, include_read: bool) -> "list[WorklistItem]":

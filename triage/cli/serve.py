@@ -45,7 +45,7 @@ def serve(
         return
     from triage.supervisor import stop_event
 
-    stop: threading.Event = stop_event(supervised=False)
+    stop: threading.Event = stop_event(supervised)
     ports = {"--dimse-port": values.dimse.port or free_port(), "--web-port": values.web.port or free_port()}
     arguments = ["--home", str(values.home), *(["--config", str(config)] if config else []), *(["--demo"] if demo else [])]
     for option, port in ports.items():

@@ -10,7 +10,7 @@ from rich.text import Text
 from triage.domain.level import Level
 from triage.domain.reason import Reason
 from triage.domain.study import Study
-from triage.domain.worklist import LEVEL_WORDS, WorklistItem, level_words, span, why
+from triage.domain.worklist import LEVEL_WORDS, WorklistItem, head_start_words, level_words, span, why
 
 SHAPES: dict[Level, tuple[str, str]] = {
     Level.STAT: ("▲▲", "bold red"),
@@ -77,8 +77,18 @@ def marked(row: dict[str, Any]) -> Text:
     return Text(f"{shape} {words}", style=style)
 
 
-def study_lines(console: Console, study: Study, rank: int | None, now: datetime) -> None:
-    """One study's place and its arithmetic."""
-    place = f"Place {rank}" if rank else "Not on the unread list"
-    console.print(f"{place}: {why(study, now)}", markup=False, highlight=False)
-    console.print(f"key = {study.arrived_at.isoformat()} - {study.head_start} = {study.key.isoformat()}", highlight=False)
+def study(console: Console, study: Study, record: dict[str, Any], now: datetime) -> None:
+    """One study: its place and the arithmetic of it, its images, what was decided when."""
+
+    def line(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    line(f"{person(study.facts.patient_name)}  {clean(study.facts.patient_id)}  {clean(study.facts.study_description)}")
+    place = f"Place {record['rank']}" if record["rank"] else "Read"
+    line(f"{place}: {why(study, now)}")
+    line(f"key {study.key.isoformat()} = arrived {study.arrived_at.isoformat()} - {head_start_words(study.head_start)}")
+    for one in record["instances"]:
+        line(f"image  {one['received_at']}  {one['size_bytes']} bytes  sha256 {one['digest'][:16]}…  {one['sop_instance_uid']}")
+    for one in record["outcomes"]:
+        result = one["reason"] or f"probability {one['probability']:.4f} (threshold {one['threshold']:.4f})"
+        line(f"decided  {one['decided_at']}  {one['outcome']}  {result}  {one['model'] or ''}")

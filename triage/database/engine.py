@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -37,18 +37,24 @@ def open_engine(url: str) -> Engine:
     """An engine whose connections begin transactions themselves (IMMEDIATE for writers) and carry :data:`PRAGMAS`.
 
     Raises:
-        ConfigError: not a SQLite URL, or a pragma does not read back as set.
+        ConfigError: not a SQLite file, or a pragma does not read back as set.
+        IndexUnavailable: it cannot be opened now.
     """
-    if not url.startswith("sqlite:///"):
+    if not url.startswith("sqlite:///") or url.endswith(":memory:"):
         raise ConfigError("database_url: this version runs on SQLite only; give sqlite:///PATH or leave it out")
     engine = create_engine(url, pool_size=8, max_overflow=128, pool_timeout=BUSY_TIMEOUT.total_seconds())
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
-    with engine.connect() as connection:
-        for pragma, (_, wanted) in PRAGMAS.items():
-            found = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
-            if found != wanted:
-                raise ConfigError(f"database: PRAGMA {pragma} is {found!r}, needs {wanted!r}; films would not be safe here")
+    try:
+        with engine.connect() as connection:
+            for pragma, (_, wanted) in PRAGMAS.items():
+                found = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
+                if found != wanted:
+                    raise ConfigError(f"database: PRAGMA {pragma} is {found!r}, needs {wanted!r}; films would not be safe here")
+    except OperationalError as error:  # locked, no such folder: may pass by itself
+        raise IndexUnavailable(f"database: {url}: {error.orig}") from error
+    except DatabaseError as error:
+        raise ConfigError(f"database: {url}: {error.orig}; restore a backup, or name another with database_url") from error
     return engine
 
 
@@ -79,8 +85,9 @@ class SqlDatabase:
 
     @contextmanager
     def read(self) -> Iterator[SqlTransaction]:
-        with _unavailable(), self.engine.connect() as connection, connection.begin():
+        with _unavailable(), self.engine.connect() as connection, connection.begin() as transaction:
             yield SqlTransaction(connection, self.retry_policy)
+            transaction.rollback()  # a reader that wrote by mistake leaves nothing behind
 
     def close(self) -> None:
         """Give back every connection."""

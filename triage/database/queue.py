@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from triage.database.tables import OPEN_JOB, job
+from triage.database.tables import OPEN_JOB, Moment, job
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
 
 WAITING, RUNNING, DONE, QUARANTINED = (state.value for state in JobState)
@@ -65,12 +65,13 @@ class SqlQueue:
 
     def finish(self, claimed: Job, now: datetime) -> bool:
         same = job.c.generation == claimed.generation
+        moment = literal(now, Moment())  # inside CASE a bare value would be bound as text, which is never due
         return self._change(
             claimed,
             state=case((same, DONE), else_=WAITING),
             attempts=case((same, job.c.attempts), else_=0),
-            not_before=case((same, job.c.not_before), else_=now),
-            enqueued_at=case((same, job.c.enqueued_at), else_=now),
+            not_before=case((same, job.c.not_before), else_=moment),
+            enqueued_at=case((same, job.c.enqueued_at), else_=moment),
             error=None,
         )
 

@@ -25,7 +25,8 @@ class RetryPolicy:
 
     def backoff(self, attempts: int) -> timedelta:
         """The wait before the next try after ``attempts`` failures: doubling, capped."""
-        return min(self.first_backoff * (1 << max(0, attempts - 1)), self.max_backoff)
+        doublings = min(max(0, attempts - 1), 30)  # beyond that a timedelta overflows
+        return min(self.first_backoff * (1 << doublings), self.max_backoff)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

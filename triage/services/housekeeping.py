@@ -181,13 +181,16 @@ def verify(
         else:
             account.on_disk += 1
         progress(done, len(instances))
+    aside = set(archive.digests_aside())
     unexplained = kept - {instance.digest for instance in instances}
-    if unexplained:  # received meanwhile: a second look tells a film on its way from a lost one
+    unaccounted = aside - set_aside
+    if unexplained or unaccounted:  # arrived meanwhile? a second look tells an object on its way from a lost one
         with database.read() as transaction:
             unexplained -= {instance.digest for instance in transaction.all_instances()}
+            unaccounted -= {one.digest for one in transaction.quarantined()}
+        unexplained = {digest for digest in unexplained if archive.holds(digest)}
     account.gaps += [Gap(what="on_disk_not_indexed", subject=digest) for digest in sorted(unexplained)]
-    aside = set(archive.digests_aside())
-    account.gaps += [Gap(what="set_aside_not_accounted", subject=digest) for digest in sorted(aside - set_aside)]
+    account.gaps += [Gap(what="set_aside_not_accounted", subject=digest) for digest in sorted(unaccounted)]
     account.gaps += [Gap(what="quarantined_not_on_disk", subject=digest) for digest in sorted(set_aside - aside)]
     images: dict[str, int] = {}
     for instance in instances:

@@ -40,7 +40,7 @@ class Incoming(Protocol):
         """What was written so far, from the preamble on, for reading."""
 
     def keep(self) -> None:
-        """Give the object its final name, durably. Kept already under the same digest: fine.
+        """Give the object its final name, durably. Kept already under the same digest: the first stays as it is.
 
         Raises:
             StorageFull: the disk is full or failed.

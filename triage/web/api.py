@@ -5,8 +5,8 @@ from fastapi import APIRouter, Query
 from triage.domain.errors import CannotUnderstand
 from triage.domain.identifiers import check_uid
 from triage.domain.worklist import as_json, ranked
+from triage.services.records import study_record
 from triage.web.answers import Json
-from triage.web.records import study_record
 from triage.web.site import Site
 
 

@@ -48,16 +48,16 @@ class Feed:
     async def watch(self) -> None:
         """Look again and again until stopped. The look blocks, so it runs in a thread."""
         while not self._stopped.is_set():
-            pause = self._every
             try:
                 now_seen = await asyncio.to_thread(self._see)
-                if now_seen != self._seen:
-                    self._seen = now_seen
-                    self._wake()
             except Exception as error:  # one failed look must not freeze every open list for good
                 logger.error("live update: %s", type(error).__name__)
-                pause = PAUSE_AFTER_ERROR
-            await _wait(self._stopped, pause)
+                await _wait(self._stopped, PAUSE_AFTER_ERROR)
+                continue
+            if now_seen != self._seen:
+                self._seen = now_seen
+                self._wake()
+            await _wait(self._stopped, self._every)
 
     def stop(self) -> None:
         """End the watch and every open stream. In the event loop's thread."""

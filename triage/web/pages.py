@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
@@ -92,7 +92,7 @@ def router(site: Site, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
         return html("fragments/worklist.html", {"asked": page, "swapped": True, **worklist(site, page)})
 
     @routes.get("/api/docs")
-    def api_docs(request: Request) -> HTMLResponse:
+    def api_docs() -> HTMLResponse:
         description = openapi()
         operations = [
             {"method": method.upper(), "path": path, **operation}

@@ -1,4 +1,4 @@
-"""A study with everything known of it, as the API gives it."""
+"""A study with everything known of it, as the API and ``triage study --json`` give it."""
 
 from datetime import datetime
 from typing import Any

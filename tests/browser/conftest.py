@@ -1,0 +1,112 @@
+"""A real browser, a real server, and what went over the wire and the console meanwhile."""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from triage.services.ports import Database
+from triage.web.app import create_app
+from triage.web.run import Server, listening_socket
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DEADLINE_MS = 10_000
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium of the system, or a skip that says what is missing."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium: install it (Debian: chromium) or name it in CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Site:
+    """The application behind a port, in a thread; can be stopped and started again at the same port."""
+
+    def __init__(self, make: Callable[[], FastAPI]) -> None:
+        self._make = make
+        self.port = 0
+
+    def start(self) -> None:
+        started = threading.Event()
+        socket = listening_socket("127.0.0.1", self.port)
+        self.port = socket.getsockname()[1]
+        self._server = Server(self._make(), "127.0.0.1", self.port, lambda _: started.set())
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [socket]})
+        self._thread.start()
+        assert started.wait(DEADLINE_MS / 1000)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(DEADLINE_MS / 1000)
+        assert not self._thread.is_alive()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Site]]:
+    """``serve(database, free_bytes=…, demo=…)`` gives a running site."""
+    sites: list[Site] = []
+
+    def served(database: Database, free_bytes: Callable[[], int] = lambda: 10**9, **options: Any) -> Site:
+        site = Site(lambda: create_app(database, clock=lambda: datetime.now(UTC), free_bytes=free_bytes, **options))
+        site.start()
+        sites.append(site)
+        return site
+
+    yield served
+    for site in sites:
+        site.stop()
+
+
+@dataclass
+class Watched:
+    """A page and what it did."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    dialogs: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    """A fresh profile with one page."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"])
+    context.set_default_timeout(DEADLINE_MS)
+    page = context.new_page()
+    watched = Watched(page)
+
+    def refuse(dialog: Any) -> None:
+        watched.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("request", lambda request: watched.requests.append(request.url))
+    page.on("console", lambda message: watched.console.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: watched.console.append(f"pageerror: {error}"))
+    page.on("dialog", refuse)
+    yield watched
+    context.close()

@@ -1,0 +1,177 @@
+"""How images and outcomes change a study: never *not flagged* unseen, a flag stays, a number only where it is earned."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.unit.domain import make
+from tests.unit.domain.make import FACTS, MODEL, NOW, POLICY
+from triage.domain.assessment import InstanceExcuse, InstanceScore, combine
+from triage.domain.level import Level
+from triage.domain.reason import Reason
+from triage.domain.study import Reading, ReadingState, Study, begin, placed, with_image, with_outcome, without_model
+
+READ = Reading(state=ReadingState.READ, reader="dr", since=NOW, verdict="agree")
+
+
+def assessed(*probabilities: float) -> Study:
+    study = make.study()
+    for _ in probabilities[1:]:
+        study = with_image(study, POLICY)
+    return with_outcome(study, make.scored("1.2.3", *probabilities), POLICY)
+
+
+def test_a_study_begins_pending_and_placed() -> None:
+    study = begin("1.2", FACTS, NOW, POLICY)
+    assert (study.level, study.images, study.key) == (Level.PENDING, 1, NOW - POLICY.pending)
+    assert (study.probability, study.reason, study.reading.state) == (None, None, ReadingState.UNREAD)
+
+
+def test_an_assessment_places_the_study() -> None:
+    flagged, unflagged = assessed(0.5), assessed(0.499)
+    assert (flagged.level, flagged.key) == (Level.FLAGGED, NOW - POLICY.flagged)
+    assert (unflagged.level, unflagged.key) == (Level.NOT_FLAGGED, NOW)
+    assert (unflagged.model, unflagged.images_covered, unflagged.assessed_at) == (MODEL.label, 1, NOW)
+
+
+def test_what_could_not_be_assessed_says_why_and_has_no_number() -> None:
+    study = with_outcome(make.study(), make.excused(), POLICY)
+    assert (study.level, study.reason, study.probability) == (Level.NOT_ASSESSED, Reason.CANNOT_DECODE, None)
+    assert study.key == NOW - POLICY.not_assessed
+
+
+def test_out_of_scope_is_a_level_of_its_own() -> None:
+    study = with_outcome(make.study(), make.excused(reason=Reason.NOT_A_CHEST_FILM, out_of_scope=True), POLICY)
+    assert (study.level, study.reason, study.key) == (Level.OUT_OF_SCOPE, Reason.NOT_A_CHEST_FILM, NOW)
+
+
+def test_a_late_image_takes_an_unflagged_study_back_to_pending() -> None:
+    study = with_image(assessed(0.1), POLICY)
+    assert study == replace(make.study(), images=2)
+
+
+def test_a_late_image_leaves_a_flag_and_shows_that_it_is_not_covered() -> None:
+    study = with_image(assessed(0.9), POLICY)
+    assert (study.level, study.probability, study.images, study.images_covered) == (Level.FLAGGED, 0.9, 2, 1)
+
+
+def test_a_lower_score_of_the_larger_set_does_not_clear_a_flag() -> None:
+    study = with_outcome(with_image(assessed(0.9), POLICY), make.scored("1.2.3", 0.1, 0.2), POLICY)
+    assert (study.level, study.probability, study.images_covered) == (Level.FLAGGED, 0.9, 2)
+
+
+def test_a_failure_on_the_larger_set_does_not_clear_a_flag() -> None:
+    before = with_image(assessed(0.9), POLICY)
+    assert with_outcome(before, make.excused(), POLICY) == before
+
+
+def test_a_late_image_brings_a_read_study_back() -> None:
+    read = replace(assessed(0.1), reading=READ)
+    assert with_image(read, POLICY).reading == Reading()
+
+
+def test_a_late_image_does_not_end_a_claim() -> None:
+    claim = Reading(state=ReadingState.CLAIMED, reader="dr", since=NOW)
+    assert with_image(replace(assessed(0.1), reading=claim), POLICY).reading == claim
+
+
+def test_a_stat_study_stays_stat_whatever_the_network_says() -> None:
+    urgent = placed(replace(make.study(), stat=True), POLICY)
+    for outcome in (make.scored("1.2.3", 0.1), make.scored("1.2.3", 0.9), make.excused()):
+        after = with_outcome(urgent, outcome, POLICY)
+        assert (after.level, after.key) == (Level.STAT, NOW - POLICY.stat)
+        assert after.network_level is with_outcome(make.study(), outcome, POLICY).network_level
+
+
+def test_without_a_model_only_pending_studies_change() -> None:
+    pending = without_model(make.study(), POLICY)
+    assert (pending.level, pending.reason, pending.key) == (Level.NOT_ASSESSED, Reason.NO_MODEL, make.study().key)
+    for other in (assessed(0.9), assessed(0.1), with_outcome(make.study(), make.excused(), POLICY)):
+        assert without_model(other, POLICY) == other
+
+
+class StudyLife(RuleBasedStateMachine):
+    """Images, outcomes of present and past image sets, readers and people, in any order, as the worker applies them."""
+
+    @initialize()
+    def arrive(self) -> None:
+        self.study = make.study()
+        self.digests = [make.digest(0)]
+        self.covered: frozenset[str] = frozenset()
+        self.was_flagged = False
+
+    @rule()
+    def late_image(self) -> None:
+        self.digests.append(make.digest(len(self.digests)))
+        self.study = with_image(self.study, POLICY)
+
+    @rule(data=st.data(), stale=st.booleans())
+    def outcome(self, data: st.DataObject, stale: bool) -> None:
+        seen = self.digests[:-1] if stale else self.digests
+        scores, excuses = [], []
+        for number, digest in enumerate(seen):
+            uid = f"1.2.3.{number}"
+            if data.draw(st.booleans()):
+                probability = data.draw(make.probabilities)
+                scores.append(InstanceScore(sop_instance_uid=uid, digest=digest, probability=probability))
+            else:
+                reason, outside = data.draw(make.reasons), data.draw(st.booleans())
+                excuses.append(InstanceExcuse(sop_instance_uid=uid, digest=digest, reason=reason, out_of_scope=outside))
+        outcome = combine("1.2.3", MODEL, scores, excuses, NOW)
+        if outcome.considered == set(self.digests):  # the worker's guard: a stale outcome goes to the history only
+            self.study = with_outcome(self.study, outcome, POLICY)
+            self.covered = frozenset(score.digest for score in scores)
+            blocked = any(excuse.reason.blocks for excuse in excuses)
+            assert self.study.network_level is not Level.NOT_FLAGGED or not blocked
+
+    @rule()
+    def no_model(self) -> None:
+        self.study = without_model(self.study, POLICY)
+
+    @rule()
+    def read(self) -> None:
+        self.study = replace(self.study, reading=READ)
+
+    @rule()
+    def person(self) -> None:
+        self.study = placed(replace(self.study, stat=not self.study.stat), POLICY)
+
+    @invariant()
+    def counts_agree(self) -> None:
+        assert self.study.images == len(self.digests)
+        assert 0 <= self.study.images_covered <= self.study.images
+
+    @invariant()
+    def a_number_exactly_where_an_assessment_stands(self) -> None:
+        scored = self.study.network_level in (Level.FLAGGED, Level.NOT_FLAGGED)
+        assert (self.study.probability is not None) == scored
+        assert (self.study.reason is not None) == (self.study.network_level in (Level.NOT_ASSESSED, Level.OUT_OF_SCOPE))
+
+    @invariant()
+    def never_unflagged_unseen(self) -> None:
+        if self.study.network_level is Level.NOT_FLAGGED:
+            assert self.covered
+            assert self.covered <= set(self.digests)
+            assert self.study.images_covered == len(self.covered)
+
+    @invariant()
+    def a_flag_stays(self) -> None:
+        self.was_flagged = self.was_flagged or self.study.network_level is Level.FLAGGED
+        assert not self.was_flagged or self.study.network_level is Level.FLAGGED
+
+    @invariant()
+    def the_key_follows_the_level(self) -> None:
+        assert self.study.arrived_at == NOW
+        assert self.study.key == NOW - POLICY.of(self.study.level)
+
+    @precondition(lambda self: self.study.network_level is Level.PENDING)
+    @rule()
+    def waits_no_longer_than_its_arrival_says(self) -> None:
+        assert self.study.head_start >= max(POLICY.not_flagged, POLICY.out_of_scope, timedelta(0))
+
+
+TestStudyLife = StudyLife.TestCase
+TestStudyLife.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)

@@ -1,0 +1,128 @@
+"""How a row explains and writes itself."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+
+from tests.unit.domain import make
+from tests.unit.domain.make import NOW, POLICY
+from triage.domain.reason import Reason
+from triage.domain.study import Reading, ReadingState, Study, placed, with_image, with_outcome
+from triage.domain.worklist import WorklistItem, as_json, head_start_words, ranked, span, why
+
+LATER = NOW + timedelta(minutes=14)
+SHAPE = {
+    "rank": int, "study_instance_uid": str, "patient_id": str, "patient_name": str, "accession_number": str,
+    "study_description": str, "modality": str, "view": str, "level": str, "reason": str, "probability": float, "model": str,
+    "images": int, "images_covered": int, "arrived_at": str, "assessed_at": str, "key": str, "head_start_seconds": float,
+    "waiting_seconds": int, "why": str, "reading": dict,
+}  # fmt: skip
+ALWAYS = {"rank", "study_instance_uid", "level", "images", "images_covered", "arrived_at", "key", "why", "reading"}
+
+
+def after(*outcomes: object) -> Study:
+    study = make.study()
+    for outcome in outcomes:
+        study = with_outcome(study, outcome, POLICY)  # type: ignore[arg-type]
+    return study
+
+
+@given(make.studies())
+def test_every_row_has_the_documented_shape(study: Study) -> None:
+    row = as_json(WorklistItem(rank=1, study=study), LATER)
+    assert list(row) == list(SHAPE)
+    for name, kind in SHAPE.items():
+        assert isinstance(row[name], kind) or (row[name] is None and name not in ALWAYS), name
+    assert list(row["reading"]) == ["state", "reader", "since", "verdict"]
+    assert row["reading"]["state"] in ("unread", "claimed", "read")
+    for name in ("arrived_at", "key", "assessed_at"):
+        assert row[name] is None or datetime.fromisoformat(row[name]).tzinfo is not None
+    assert row["waiting_seconds"] >= 0
+
+
+@given(make.studies())
+def test_a_probability_is_shown_exactly_where_an_assessment_stands(study: Study) -> None:
+    row = as_json(WorklistItem(rank=1, study=study), LATER)
+    assert (row["probability"] is not None) == (study.network_level in ("flagged", "not_flagged"))
+    assert row["probability"] is None or row["reason"] is None
+
+
+def test_the_row_of_the_documentation() -> None:
+    study = after(make.scored("1.2.3", 0.91))
+    row = as_json(ranked([study])[0], LATER)
+    assert row == {
+        "rank": 1,
+        "study_instance_uid": "1.2.3",
+        "patient_id": "P-1",
+        "patient_name": "Doe^Jane",
+        "accession_number": None,
+        "study_description": None,
+        "modality": "DX",
+        "view": "PA",
+        "level": "flagged",
+        "reason": None,
+        "probability": 0.91,
+        "model": "net@1+abababab",
+        "images": 1,
+        "images_covered": 1,
+        "arrived_at": "2026-03-02T08:00:00+00:00",
+        "assessed_at": "2026-03-02T08:00:00+00:00",
+        "key": "2026-03-01T08:00:00+00:00",
+        "head_start_seconds": 86400,
+        "waiting_seconds": 840,
+        "why": "flagged (probability 0.91), arrived 14 min ago, head start 24 h",
+        "reading": {"state": "unread", "reader": None, "since": None, "verdict": None},
+    }
+
+
+def test_a_claim_is_told() -> None:
+    study = replace(make.study(), reading=Reading(state=ReadingState.CLAIMED, reader="dr", since=NOW))
+    row = as_json(WorklistItem(rank=1, study=study), LATER)
+    assert row["reading"] == {"state": "claimed", "reader": "dr", "since": "2026-03-02T08:00:00+00:00", "verdict": None}
+
+
+@pytest.mark.parametrize(
+    ("study", "sentence"),
+    [
+        (make.study(), "analysing, arrived 14 min ago, head start 24 h"),
+        (after(make.scored("1.2.3", 0.126)), "not flagged (probability 0.13), arrived 14 min ago, head start 0 h"),
+        (
+            after(make.excused(reason=Reason.PAEDIATRIC)),
+            "not assessed (patient below the intended age), arrived 14 min ago, head start 24 h",
+        ),
+        (
+            after(make.excused(reason=Reason.NOT_A_CHEST_FILM, out_of_scope=True)),
+            "out of scope (not a chest radiograph by its tags), arrived 14 min ago, head start 0 h",
+        ),
+        (
+            placed(replace(after(make.scored("1.2.3", 0.1)), stat=True), POLICY),
+            "STAT, not flagged (probability 0.10), arrived 14 min ago, head start 30 d",
+        ),
+        (
+            with_image(after(make.scored("1.2.3", 0.9)), POLICY),
+            "flagged (probability 0.90), arrived 14 min ago, head start 24 h, 1 of 2 images covered",
+        ),
+    ],
+)
+def test_a_row_says_its_arithmetic_in_one_sentence(study: Study, sentence: str) -> None:
+    assert why(study, LATER) == sentence
+
+
+@given(make.studies())
+def test_no_row_calls_anybody_normal(study: Study) -> None:
+    assert "normal" not in why(study, LATER)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [(-5, "0 min"), (0, "0 min"), (59.9, "59 min"), (60, "1 h"), (185, "3 h 05 min"), (1440, "1 d"), (3120, "2 d 4 h")],
+)
+def test_a_duration_for_people(minutes: float, words: str) -> None:
+    assert span(timedelta(minutes=minutes)) == words
+
+
+@pytest.mark.parametrize(("hours", "words"), [(0, "0 h"), (1.5, "1.5 h"), (48, "48 h"), (72, "3 d"), (720, "30 d")])
+def test_a_head_start_for_people(hours: float, words: str) -> None:
+    assert head_start_words(timedelta(hours=hours)) == words

@@ -1,0 +1,72 @@
+"""Heartbeats and the scheduler's bells."""
+
+from datetime import timedelta
+
+from tests import films
+from tests.unit.domain.make import NOW, POLICY, Clock
+from tests.unit.services.world import RETRIES, MovingDatabase, World
+from triage.domain.role import RoleStatus
+from triage.heartbeat import Heartbeat
+from triage.scheduler import Bells
+
+LONG = timedelta(hours=1)
+"""So long between beats that only those made by hand count."""
+
+
+def roles(database: MovingDatabase) -> list[RoleStatus]:
+    with database.read() as tx:
+        return tx.roles()
+
+
+def test_a_role_says_when_it_starts_beats_and_stops() -> None:
+    database, clock = MovingDatabase(), Clock()
+    with Heartbeat(database, "worker", clock=clock, restarts=2, model=lambda: "net@1", interval=LONG) as heartbeat:
+        (started,) = roles(database)
+        assert (started.role, started.state, started.restarts, started.model) == ("worker", "running", 2, "net@1")
+        assert started.started_at == started.beat_at == NOW
+        clock.forward(seconds=2)
+        heartbeat.beat()
+        (beaten,) = roles(database)
+        assert (beaten.started_at, beaten.beat_at) == (NOW, clock())
+    assert [role.state for role in roles(database)] == ["stopped"]
+
+
+def test_trouble_is_asked_at_every_beat() -> None:
+    database, troubles = MovingDatabase(), iter(["no model", None, None])
+    with Heartbeat(database, "worker", clock=Clock(), trouble=lambda: next(troubles), interval=LONG) as heartbeat:
+        assert roles(database)[0].trouble == "no model"
+        heartbeat.beat()
+        assert roles(database)[0].trouble is None
+
+
+def test_a_database_that_is_away_does_not_end_the_role() -> None:
+    database = MovingDatabase()
+    database.down = True
+    with Heartbeat(database, "worker", clock=Clock(), interval=LONG):
+        assert roles(database) == []
+
+
+def bells(world: World) -> Bells:
+    return Bells(database=world.database, archive=world.archive, head_starts=POLICY, clock=world.clock)
+
+
+def test_a_bell_sets_aside_what_no_worker_can_finish() -> None:
+    world = World()
+    world.store(films.film())
+    for _ in range(RETRIES.max_attempts):
+        with world.database.write() as tx:
+            assert tx.jobs.claim("w", world.clock())
+        world.clock.forward(minutes=1)
+    bells(world).stalled_jobs()
+    assert world.study().level == "not_assessed"
+
+
+def test_a_bell_says_when_something_does_not_add_up() -> None:
+    world = World()
+    instance = world.store(films.film())
+    told = bells(world)
+    told.verify()
+    assert told.trouble is None
+    world.archive.set_aside(instance.digest)
+    told.verify()
+    assert "triage verify" in (told.trouble or "")

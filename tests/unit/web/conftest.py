@@ -1,0 +1,45 @@
+"""A client that speaks to the application without a socket."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from triage.services.ports import Database
+from triage.web.app import create_app
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+class Client:
+    """One request at a time; whatever an endpoint raises unhandled is raised here."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        """The whole answer."""
+
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+                return await client.get(path, **options)
+
+        return asyncio.run(ask())
+
+
+Open = Callable[..., Client]
+
+
+@pytest.fixture
+def open_site() -> Open:
+    """``open_site(database, now, free_bytes, demo=…)`` gives a client."""
+
+    def opened(database: Database, now: datetime = NOW, free_bytes: int = 10**9, **options: Any) -> Client:
+        return Client(create_app(database, clock=lambda: now, free_bytes=lambda: free_bytes, **options))
+
+    return opened
