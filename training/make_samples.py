@@ -89,9 +89,7 @@ def choose(rows: list[dict[str, str]]) -> list[Choice]:
             for row in [row for row in films if (row["label"], row["view"]) == (label, view)][:PER_LABEL_AND_VIEW]
         ]
         of_label.sort(key=_hash)
-        chosen += [
-            Choice(row=row, kind="film", delivery=delivery) for row, delivery in zip(of_label, DELIVERIES, strict=True)
-        ]
+        chosen += [Choice(row=row, kind="film", delivery=delivery) for row, delivery in zip(of_label, DELIVERIES, strict=True)]
     taken = {choice.row["file"] for choice in chosen}
     rest = sorted((row for row in films if row["file"] not in taken), key=_hash)
     chosen += [Choice(row=row, kind=kind, delivery=SPECIAL) for row, kind in zip(rest, SPECIAL_KINDS, strict=False)]

@@ -28,9 +28,12 @@ ARGUMENTS = [
 DEADLINE_MS = 10_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium of the system, or a skip that says what is missing."""
+    """Chromium of the system, or a skip that says what is missing.
+
+    A module's own: while Playwright runs, its event loop keeps every other test from running one.
+    """
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no Chromium: install it (Debian: chromium) or name it in CHROMIUM")

@@ -172,8 +172,9 @@ def test_a_reader_far_down_the_list_keeps_the_place(serve: Serve, watched: Watch
     with page.expect_response("**/fragments/worklist*"):
         page.goto(serve(database).url)
     seen = page.locator('[id="study-1.2.25"]')
-    seen.scroll_into_view_if_needed()
-    seen.hover()
+    # in one step each: a swap between Playwright's own steps would take the row away from under them
+    seen.evaluate("row => row.scrollIntoView({block: 'center'})")
+    page.mouse.move(300, seen.evaluate("row => row.getBoundingClientRect().top + 5"))
     top = "row => row.getBoundingClientRect().top"
     before = seen.evaluate(top)
     scene.arrive(database, "1.3", now)
