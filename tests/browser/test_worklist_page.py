@@ -169,15 +169,15 @@ def test_a_reader_far_down_the_list_keeps_the_place(serve: Serve, watched: Watch
     for place in range(1, 41):
         scene.arrive(database, f"1.2.{place}", now - timedelta(minutes=100 - place))
     page = watched.page
-    with page.expect_response("**/fragments/worklist*"):
-        page.goto(serve(database).url)
-    seen = page.locator('[id="study-1.2.25"]')
-    # in one step each: a swap between Playwright's own steps would take the row away from under them
-    seen.evaluate("row => row.scrollIntoView({block: 'center'})")
-    page.mouse.move(300, seen.evaluate("row => row.getBoundingClientRect().top + 5"))
-    top = "row => row.getBoundingClientRect().top"
-    before = seen.evaluate(top)
+    page.goto(serve(database).url)
+    scene.arrive(database, "1.4", now)
+    expect(page.locator('[id="study-1.4"]')).to_be_visible()  # the swap that follows the page's first connection is over
+    # found and used in one step each: a swap in between would take the row away from under a locator
+    row = "document.getElementById('study-1.2.25')"
+    page.evaluate(f"{row}.scrollIntoView({{block: 'center'}})")
+    page.mouse.move(300, page.evaluate(f"{row}.getBoundingClientRect().top + 5"))
+    before = page.evaluate(f"{row}.getBoundingClientRect().top")
     scene.arrive(database, "1.3", now)
     scene.make_stat(database, "1.3")  # goes to the top
     expect(page.locator(FIRST_ROW)).to_have_attribute("id", "study-1.3")
-    assert abs(seen.evaluate(top) - before) < 1
+    assert abs(page.evaluate(f"{row}.getBoundingClientRect().top") - before) < 1
