@@ -96,22 +96,32 @@ def active_classifier(site: Site) -> "ActiveClassifier":
     return ActiveClassifier(site.models, site.settings.worker.threads)
 
 
-def run_role(role: str, settings: Settings, *, supervised: bool = False, restarts: int = 0, demo: bool = False) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How a role's process was started. ``name`` tells apart several of one role; it signs the heartbeat."""
+
+    name: str
+    supervised: bool = False
+    restarts: int = 0
+    demo: bool = False
+
+
+def run_role(role: str, settings: Settings, launch: Launch) -> None:
     """Run one role in this process until SIGTERM.
 
     Raises:
         ConfigError: it cannot start.
     """
-    logs.configure(role)
-    RUNNERS[role](open_site(settings, create=True), supervised, restarts, demo)
+    logs.configure(launch.name)
+    RUNNERS[role](open_site(settings, create=True), launch)
 
 
-def _run_intake(site: Site, supervised: bool, restarts: int, demo: bool) -> None:
+def _run_intake(site: Site, launch: Launch) -> None:
     from triage.dimse.listener import Listener, Peer
     from triage.services.housekeeping import reconcile
     from triage.services.receive import receive
 
-    stop = stop_event(supervised)
+    stop = stop_event(launch.supervised)
     dimse, head_starts = site.settings.dimse, site.settings.policy.head_starts
     peers = [Peer.parse(text) for text in dimse.allowed_peers]
     site.archive.lock()
@@ -133,19 +143,21 @@ def _run_intake(site: Site, supervised: bool, restarts: int, demo: bool) -> None
             clock=utc_now,
         ),
     )
-    with Heartbeat(site.database, "intake", clock=utc_now, restarts=restarts, trouble=lambda: site.archive.failure() or lost):
+    with Heartbeat(
+        site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: site.archive.failure() or lost
+    ):
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
         stop.wait()
         aborted = listener.stop()
         structlog.get_logger().info("stopped", aborted=aborted)
 
 
-def _run_worker(site: Site, supervised: bool, restarts: int, demo: bool) -> None:
+def _run_worker(site: Site, launch: Launch) -> None:
     from triage.worker import Worker
 
-    stop = stop_event(supervised)
+    stop = stop_event(launch.supervised)
     worker = Worker(
-        name=f"worker-{os.getpid()}",
+        name=f"{launch.name}-{os.getpid()}",
         database=site.database,
         archive=site.archive,
         load=active_classifier(site),
@@ -156,42 +168,42 @@ def _run_worker(site: Site, supervised: bool, restarts: int, demo: bool) -> None
     worker.warm_up()
     with Heartbeat(
         site.database,
-        "worker",
+        launch.name,
         clock=utc_now,
-        restarts=restarts,
+        restarts=launch.restarts,
         trouble=lambda: worker.trouble,
         model=lambda: worker.model,
     ):
         worker.run(stop)
 
 
-def _run_web(site: Site, supervised: bool, restarts: int, demo: bool) -> None:
+def _run_web(site: Site, launch: Launch) -> None:
     from triage.web.app import create_app
     from triage.web.run import serve
 
-    if supervised:
+    if launch.supervised:
         follow_supervisor()
     web = site.settings.web
-    app = create_app(site.database, clock=utc_now, free_bytes=site.archive.free_bytes, demo=demo)
-    with Heartbeat(site.database, "web", clock=utc_now, restarts=restarts):
+    app = create_app(site.database, clock=utc_now, free_bytes=site.archive.free_bytes, demo=launch.demo)
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts):
         serve(app, web.host, web.port, lambda port: structlog.get_logger().info("serving", host=web.host, port=port))
 
 
-def _run_scheduler(site: Site, supervised: bool, restarts: int, demo: bool) -> None:
+def _run_scheduler(site: Site, launch: Launch) -> None:
     from triage.scheduler import Bells
 
-    stop = stop_event(supervised)
+    stop = stop_event(launch.supervised)
     bells = Bells(
         database=site.database,
         archive=site.archive,
         head_starts=site.settings.policy.head_starts,
         clock=utc_now,
     )
-    with Heartbeat(site.database, "scheduler", clock=utc_now, restarts=restarts, trouble=lambda: bells.trouble):
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: bells.trouble):
         bells.ring(stop)
 
 
-RUNNERS: dict[str, Callable[[Site, bool, int, bool], None]] = {
+RUNNERS: dict[str, Callable[[Site, Launch], None]] = {
     "intake": _run_intake,
     "worker": _run_worker,
     "web": _run_web,
@@ -204,9 +216,11 @@ def run_supervisor(roles: list[str], settings: Settings, arguments: list[str], s
     logs.configure("supervisor")
     site = open_site(settings, create=True)
 
-    def command(role: str, restarts: int) -> list[str]:
-        own = ["--supervised", "--restarts", str(restarts)]
-        return [sys.executable, "-m", "triage", "serve", role, *arguments, *own]
+    names = [name for role in roles for name in _names(role, settings)]
+
+    def command(name: str, restarts: int) -> list[str]:
+        own = ["--supervised", "--name", name, "--restarts", str(restarts)]
+        return [sys.executable, "-m", "triage", "serve", name.partition("-")[0], *arguments, *own]
 
     def died(role: str, exit_code: int, restarts: int) -> None:
         now = utc_now()
@@ -225,4 +239,10 @@ def run_supervisor(roles: list[str], settings: Settings, arguments: list[str], s
         except TriageError as error:
             structlog.get_logger().warning("restart not recorded", cause=str(error))
 
-    return Supervisor(roles, command, died).run(stop)
+    return Supervisor(names, command, died).run(stop)
+
+
+def _names(role: str, settings: Settings) -> list[str]:
+    """The processes of a role: ``worker``, ``worker-2``, …; one of every other."""
+    count = settings.worker.processes if role == "worker" else 1
+    return [role, *(f"{role}-{number}" for number in range(2, count + 1))]

@@ -87,6 +87,7 @@ class WebSettings(_Section):
 class WorkerSettings(_Section):
     """Assessment."""
 
+    processes: int = Field(default=1, ge=1, le=64, description="workers, each with a warm network of its own")
     threads: int = Field(default=1, ge=1, le=64, description="threads of one network")
     max_attempts: int = Field(default=3, ge=1, le=100, description="failures until a study is quarantined")
     lease: Duration = Field(default=timedelta(seconds=15), description="how long a silent worker keeps a study")

@@ -71,11 +71,13 @@ class Worker:
 
     def step(self) -> bool:
         """Assess one study if there is one; ``False``: nothing to do."""
-        quarantine_exhausted(self._database, self._head_starts, self._clock)
-        if not self._ready():
+        ready = self._ready()
+        if not ready:
             excuse_without_model(self._database, self._head_starts)
+        if not self._due():
             return False
-        job = self._claim()
+        quarantine_exhausted(self._database, self._head_starts, self._clock)
+        job = self._claim() if ready else None
         if job is None:
             return False
         log = structlog.get_logger().bind(study_instance_uid=job.study_instance_uid, attempt=job.attempts)
@@ -111,10 +113,12 @@ class Worker:
             structlog.get_logger().error("model trouble", cause=trouble)
         self._trouble = trouble
 
-    def _claim(self) -> Job | None:
+    def _due(self) -> bool:
+        """One indexed read: all that an idle worker costs."""
         with self._database.read() as transaction:
-            if not transaction.jobs.is_due(self._clock()):
-                return None
+            return transaction.jobs.is_due(self._clock())
+
+    def _claim(self) -> Job | None:
         with self._database.write() as transaction:
             return transaction.jobs.claim(self._name, self._clock())
 

@@ -85,3 +85,14 @@ def test_a_bundle_that_comes_later_assesses_what_waited(serve: Serve) -> None:
         chosen.write_bytes(before)
     until(lambda: levels(service) <= {"flagged", "not_flagged"}, ASSESSED_WITHIN, "assessed by the model that came")
     assert service.verify()["assessed"] == 5
+
+
+def test_two_workers_share_the_films(serve: Serve) -> None:
+    service = serve(network=True, settings={"worker__processes": "2"})
+    until(lambda: service.is_up("worker-2"), ASSESSED_WITHIN, "the second worker up")
+    send(service, range(1, FILMS + 1))
+    until(lambda: "pending" not in levels(service), ASSESSED_WITHIN, "every film assessed")
+    assert service.rows("SELECT count(*) AS n, count(DISTINCT study_instance_uid) AS studies FROM outcome")[0]["n"] == FILMS
+    assert len(service.rows("SELECT DISTINCT worker FROM job")) == 2
+    assert service.verify()["assessed"] == FILMS
+    service.stop()

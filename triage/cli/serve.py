@@ -25,6 +25,7 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", hidden=True)] = False,
     supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
     restarts: Annotated[int, typer.Option("--restarts", hidden=True)] = 0,
+    name: Annotated[str | None, typer.Option("--name", hidden=True)] = None,
 ) -> None:
     """Run the service. One role runs in this process; several each in their own, watched and restarted. SIGTERM drains."""
     chosen = roles or list(ROLES)
@@ -41,7 +42,8 @@ def serve(
     from triage import bootstrap
 
     if len(chosen) == 1:
-        bootstrap.run_role(chosen[0], values, supervised=supervised, restarts=restarts, demo=demo)
+        launch = bootstrap.Launch(name=name or chosen[0], supervised=supervised, restarts=restarts, demo=demo)
+        bootstrap.run_role(chosen[0], values, launch)
         return
     from triage.supervisor import stop_event
 

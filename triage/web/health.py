@@ -36,7 +36,8 @@ def roles_alive(vitals: Vitals) -> Iterator[str]:
 def roles_untroubled(vitals: Vitals) -> Iterator[str]:
     """No role says that something keeps it from its work (no usable model, storage failed)."""
     for status in vitals.roles:
-        if status.trouble:
+        # a second worker that was configured away has left its last words behind
+        if status.trouble and (status.role in EXPECTED_ROLES or vitals.alive(status.role)):
             yield f"{status.role}: {status.trouble}"
 
 
