@@ -127,7 +127,6 @@ def _run_intake(site: Site, launch: Launch) -> None:
     site.archive.lock()
     found = reconcile(site.archive, site.database, head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
-    lost = f"{len(found.missing)} indexed films are not on disk; run: triage verify" if found.missing else None
     listener = Listener(
         ae_title=dimse.ae_title,
         host=dimse.host,
@@ -143,9 +142,12 @@ def _run_intake(site: Site, launch: Launch) -> None:
             clock=utc_now,
         ),
     )
-    with Heartbeat(
-        site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: site.archive.failure() or lost
-    ):
+
+    def trouble() -> str | None:
+        lost = [digest for digest in found.missing if not site.archive.holds(digest)]
+        return site.archive.failure() or (f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None)
+
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble):
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
         stop.wait()
         aborted = listener.stop()

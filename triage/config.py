@@ -26,7 +26,7 @@ def _duration(value: Any) -> Any:
         number = value.rstrip("abcdefghijklmnopqrstuvwxyz ")
         unit = value[len(number) :].strip() or "s"
         if unit in _UNITS and number.strip().replace(".", "", 1).isdigit():
-            return timedelta(seconds=float(number) * _UNITS[unit])
+            return timedelta(seconds=min(float(number) * _UNITS[unit], timedelta.max.total_seconds() / 2))
     if isinstance(value, bool):
         raise ValueError("give seconds, or a number with a unit: 24 h")
     if isinstance(value, int | float):
@@ -50,6 +50,7 @@ def _loopback(host: str) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+HeadStart = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=3650))]
 Loopback = Annotated[str, AfterValidator(_loopback)]
 
 
@@ -90,18 +91,23 @@ class WorkerSettings(_Section):
     processes: int = Field(default=1, ge=1, le=64, description="workers, each with a warm network of its own")
     threads: int = Field(default=1, ge=1, le=64, description="threads of one network")
     max_attempts: int = Field(default=3, ge=1, le=100, description="failures until a study is quarantined")
-    lease: Duration = Field(default=timedelta(seconds=15), description="how long a silent worker keeps a study")
+    lease: Duration = Field(
+        default=timedelta(seconds=15),
+        ge=timedelta(seconds=1),
+        le=timedelta(hours=1),
+        description="how long a silent worker keeps a study",
+    )
 
 
 class HeadStartSettings(_Section):
     """By how much each level moves a study up."""
 
-    stat: Duration = timedelta(days=30)
-    flagged: Duration = timedelta(hours=24)
-    not_assessed: Duration = timedelta(hours=24)
-    pending: Duration = timedelta(hours=24)
-    out_of_scope: Duration = timedelta(0)
-    not_flagged: Duration = timedelta(0)
+    stat: HeadStart = timedelta(days=30)
+    flagged: HeadStart = timedelta(hours=24)
+    not_assessed: HeadStart = timedelta(hours=24)
+    pending: HeadStart = timedelta(hours=24)
+    out_of_scope: HeadStart = timedelta(0)
+    not_flagged: HeadStart = timedelta(0)
 
 
 class PolicySettings(_Section):

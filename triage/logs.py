@@ -2,8 +2,9 @@
 
 import json
 import logging
-import sys
+from contextlib import suppress
 from datetime import UTC, datetime
+from io import FileIO, TextIOWrapper
 
 import structlog
 
@@ -34,9 +35,29 @@ class LibraryFormatter(logging.Formatter):
         )
 
 
+class Forgiving(TextIOWrapper):
+    """Standard error, which loses a line rather than the process: a log on a full disk must not stop what it tells of."""
+
+    def __init__(self) -> None:
+        # a file of its own on the same descriptor: what sys.stderr buffers and raises is not ours
+        super().__init__(FileIO(2, "w", closefd=False), encoding="utf-8", errors="backslashreplace", write_through=True)
+
+    def write(self, text: str) -> int:
+        """Write, or not."""
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or not."""
+        with suppress(OSError):
+            super().flush()
+
+
 def configure(role: str) -> None:
     """Send this process's events to stderr as JSON lines with time, level and role; quiet the libraries."""
-    handler = logging.StreamHandler(sys.stderr)
+    stream = Forgiving()
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(LibraryFormatter(role))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     structlog.configure(
@@ -46,7 +67,7 @@ def configure(role: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
 

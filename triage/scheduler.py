@@ -17,6 +17,10 @@ STALLED_EVERY = timedelta(seconds=5)
 VERIFY_EVERY = timedelta(hours=6)
 
 
+class _Stopped(Exception):
+    """The role is to stop."""
+
+
 class Bells:
     """The recurring jobs of one site, as a table of (name, how often, what)."""
 
@@ -26,6 +30,7 @@ class Bells:
         self._head_starts = head_starts
         self._clock = clock
         self._trouble: str | None = None
+        self._stop = threading.Event()
         self.jobs: tuple[tuple[str, timedelta, Callable[[], None]], ...] = (
             ("stalled jobs", STALLED_EVERY, self.stalled_jobs),
             ("verify", VERIFY_EVERY, self.verify),
@@ -43,7 +48,10 @@ class Bells:
 
     def verify(self) -> None:
         """Read every digest again, compare with every row."""
-        account = verify(self._archive, self._database)
+        try:
+            account = verify(self._archive, self._database, self._go_on)
+        except _Stopped:
+            return
         log = structlog.get_logger().bind(acknowledged=account.acknowledged, gaps=len(account.gaps))
         if account.ok:
             self._trouble = None
@@ -52,8 +60,13 @@ class Bells:
             self._trouble = f"verification found {len(account.gaps)} gaps; run: triage verify"
             log.error("verification found gaps", first=account.gaps[0].what)
 
+    def _go_on(self, done: int, total: int) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+
     def ring(self, stop: threading.Event) -> None:
-        """Ring until ``stop``; a bell that is ringing may finish."""
+        """Ring until ``stop``; a bell that is ringing may finish, a verification is left at the next film."""
+        self._stop = stop
         scheduler = BackgroundScheduler(
             timezone=UTC,
             # the default grace of one second drops jobs silently when the machine is busy

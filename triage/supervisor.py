@@ -65,7 +65,8 @@ class Supervisor:
         if exit_code is None:
             return 0
         self._close(role)
-        if exit_code == EXIT_CONFIGURATION:  # it said why; starting it again would not help
+        if exit_code == EXIT_CONFIGURATION and not role.restarts:
+            # it said why, and never ran; at a restart it may be a passing thing, and the other roles do their work
             return EXIT_CONFIGURATION
         if now - role.started > STEADY:
             role.backoff = FIRST_BACKOFF

@@ -1,6 +1,8 @@
 """The worker: claim a study, let the network look, write the outcome; again until told to stop."""
 
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +18,9 @@ from triage.services.assess import assess
 from triage.services.housekeeping import excuse_without_model, quarantine_exhausted
 from triage.services.ports import Archive, Classifier, Clock, Database
 
+ASSESS_WITHIN = timedelta(seconds=30)
+"""A study that takes longer hangs: the process ends itself, and the job's attempts lead to its quarantine."""
+EXIT_HUNG = 70
 POLL = timedelta(milliseconds=50)
 """How often an idle worker looks for work: one indexed read."""
 
@@ -33,6 +38,7 @@ class Worker:
         head_starts: HeadStarts,
         min_age_years: int,
         clock: Clock,
+        assess_within: timedelta = ASSESS_WITHIN,
     ) -> None:
         self._name = name
         self._database = database
@@ -41,6 +47,7 @@ class Worker:
         self._head_starts = head_starts
         self._min_age_years = min_age_years
         self._clock = clock
+        self._assess_within = assess_within
         self._classifier: Classifier | None = None
         self._trouble: str | None = None
 
@@ -150,10 +157,14 @@ class Worker:
     @contextmanager
     def _lease_kept(self, job: Job) -> Iterator[None]:
         over = threading.Event()
-        interval = self._database.retry_policy.lease.total_seconds() / 3
+        interval = min(self._database.retry_policy.lease, self._assess_within).total_seconds() / 3
+        deadline = time.monotonic() + self._assess_within.total_seconds()
 
         def keep() -> None:
             while not over.wait(interval):
+                if time.monotonic() > deadline:
+                    structlog.get_logger().error("assessment hangs", study_instance_uid=job.study_instance_uid)
+                    os._exit(EXIT_HUNG)  # a decoder that hangs in foreign code cannot be interrupted otherwise
                 try:
                     with self._database.write() as transaction:
                         if not transaction.jobs.renew(job, self._clock()):

@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from tests import films
@@ -218,3 +220,22 @@ def test_the_worker_outlives_a_database_that_does_not_answer() -> None:
     world.classifier = Interrupted(stop.set)
     world.worker.run(stop)
     assert world.study().level is Level.FLAGGED
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        ({"PixelData": None}, Reason.NO_IMAGE),
+        ({"body_part": "SHOULDER"}, Reason.NOT_A_CHEST_FILM),
+        ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3}, Reason.NOT_GRAYSCALE),
+    ],
+)
+def test_a_second_image_that_nobody_judged_keeps_the_study_from_being_unflagged(second: dict[str, Any], reason: Reason) -> None:
+    world = World()
+    world.store(films.film(bright=0.1))
+    world.step()
+    assert world.study().level is Level.NOT_FLAGGED
+    world.store(films.film(sop_uid="1.2.3.1.2", **second))
+    world.step()
+    assert (world.study().level, world.study().reason) == (Level.NOT_ASSESSED, reason)
+    assert world.gaps() == {}

@@ -47,6 +47,7 @@ class FileArchive:
             (self.objects / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
         _sync_directory(self.objects)
         _sync_directory(root)
+        _sync_directory(root.parent)
 
     def receive(self, file_meta: bytes, expected_bytes: int) -> "FileIncoming":
         if self._failure:

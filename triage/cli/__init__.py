@@ -51,7 +51,12 @@ def main() -> None:
         for line in str(error).splitlines():
             typer.echo(f"triage: {line}", err=True)
         sys.exit(EXIT_CONFIGURATION if isinstance(error, ConfigError) else EXIT_FAILED)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        if debug:
+            raise
+        typer.echo(f"triage: {error.filename or 'operating system'}: {error.strerror}", err=True)
+        sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

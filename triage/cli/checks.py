@@ -141,6 +141,13 @@ def fail_safe(settings: Settings) -> Iterator[Finding]:
             "pending and not_assessed have different head starts: with the network off the list is not first come first served",
             "give policy.head_start.pending and .not_assessed one value",
         )
+    if starts.flagged < starts.pending:
+        yield Finding(
+            WARN,
+            "head start",
+            "a study that is flagged moves down: flagged has less head start than pending",
+            "raise policy.head_start.flagged to that of pending",
+        )
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (

@@ -145,6 +145,7 @@ def _send(samples: Path, service: _Service, console: "Console") -> None:
 def _show(service: _Service, samples: Path, console: "Console") -> list[str]:
     """Print the list and how it compares; returns what is not as ``expected.json`` states."""
     from rich.table import Table
+    from rich.text import Text
 
     from triage.cli import tables
 
@@ -169,9 +170,9 @@ def _show(service: _Service, samples: Path, console: "Console") -> list[str]:
         table.add_row(
             str(row["rank"]),
             tables.marked(row),
-            tables.person(row["patient_name"]),
-            tables.clean(row["patient_id"]),
-            " · ".join(tables.clean(row[key]) for key in ("study_description", "view", "modality") if row[key]),
+            Text(tables.person(row["patient_name"])),
+            Text(tables.clean(row["patient_id"])),
+            Text(" · ".join(tables.clean(row[key]) for key in ("study_description", "view", "modality") if row[key])),
             told["text_label"] or "",
             told["radiologist_label"] or "",
         )

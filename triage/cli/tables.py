@@ -57,10 +57,10 @@ def worklist(items: list[WorklistItem], now: datetime) -> Table:
             str(item.rank),
             Text(f"{shape} {level_words(study)}", style=style),
             span(now - study.arrived_at),
-            person(facts.patient_name),
-            clean(facts.patient_id),
-            clean(facts.accession_number),
-            exam,
+            Text(person(facts.patient_name)),  # Text: a header's [brackets] are no markup
+            Text(clean(facts.patient_id)),
+            Text(clean(facts.accession_number)),
+            Text(exam),
         )
     return table
 

@@ -42,7 +42,7 @@ def open_engine(url: str) -> Engine:
     """
     if not url.startswith("sqlite:///") or url.endswith(":memory:"):
         raise ConfigError("database_url: this version runs on SQLite only; give sqlite:///PATH or leave it out")
-    engine = create_engine(url, pool_size=8, max_overflow=128, pool_timeout=BUSY_TIMEOUT.total_seconds())
+    engine = create_engine(url, pool_size=8, max_overflow=128, pool_timeout=BUSY_TIMEOUT.total_seconds(), hide_parameters=True)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     try:

@@ -21,6 +21,7 @@ MAXIMUM_PDU_BYTES = 128 * 1024
 ACSE_TIMEOUT = 10
 NETWORK_TIMEOUT = 30
 DRAIN = timedelta(seconds=10)
+ABORT_WITHIN = 2.0
 
 # A-ASSOCIATE-RJ (PS3.8 9.3.4): result, source, diagnostic
 CALLING_AE_TITLE_NOT_RECOGNISED = (0x01, 0x01, 0x03)
@@ -99,8 +100,9 @@ class Listener:
         left = self._server.active_associations
         for association in left:
             threading.Thread(target=association.abort, daemon=True).start()
+        deadline = time.monotonic() + ABORT_WITHIN
         for association in left:
-            association.join(1.0)
+            association.join(max(0.0, deadline - time.monotonic()))
         return len(left)
 
     def _admit(self, event: evt.Event) -> None:

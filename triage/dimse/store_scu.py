@@ -10,10 +10,11 @@ from pydicom.uid import UID
 from pynetdicom import AE, _config, build_context
 from pynetdicom.association import Association
 
-from triage.domain.errors import ConfigError
+from triage.domain.errors import ConfigError, TriageError
 from triage.domain.identifiers import is_ae_title
 
 MAXIMUM_CONTEXTS = 128
+NOT_ACCEPTED = "no presentation context accepted for its SOP class and transfer syntax"
 PREFIX_OFFSET, PREFIX = 128, b"DICM"
 
 
@@ -76,7 +77,7 @@ def send(files: Sequence[Path], to: Destination, calling_ae_title: str, heard: C
     """C-STORE every file, bytes as they are; ``heard`` is told each outcome as it comes.
 
     Raises:
-        ConfigError: the destination cannot be reached or refuses the association.
+        TriageError: the destination cannot be reached or refuses the association.
     """
     _config.LOG_HANDLER_LEVEL = "none"
     _config.STORE_SEND_CHUNKED_DATASET = True  # the file's own bytes go out: no decoding, no new encoding
@@ -97,6 +98,11 @@ def send(files: Sequence[Path], to: Destination, calling_ae_title: str, heard: C
     for first in range(0, len(pairs), MAXIMUM_CONTEXTS):
         some = pairs[first : first + MAXIMUM_CONTEXTS]
         association = _associate(to, calling_ae_title, some)
+        if association is None:
+            for film in films:
+                if (film.sop_class_uid, film.transfer_syntax_uid) in some:
+                    note(Sent(path=film.path, status=None, comment=NOT_ACCEPTED))
+            continue
         try:
             for film in films:
                 if (film.sop_class_uid, film.transfer_syntax_uid) in some:
@@ -119,14 +125,17 @@ def _look_at(path: Path) -> "_Film | Sent":
         return Sent(path=path, status=None, comment=f"header cannot be read ({type(error).__name__})")
 
 
-def _associate(to: Destination, calling_ae_title: str, pairs: Sequence[tuple[UID, UID]]) -> Association:
+def _associate(to: Destination, calling_ae_title: str, pairs: Sequence[tuple[UID, UID]]) -> Association | None:
+    """An association, or ``None`` when the receiver accepts none of the pairs."""
     entity = AE(ae_title=calling_ae_title)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
     contexts = [build_context(sop_class_uid, transfer_syntax_uid) for sop_class_uid, transfer_syntax_uid in pairs]
     association = entity.associate(to.host, to.port, contexts=contexts, ae_title=to.ae_title)
+    if not association.is_established and association.is_aborted and association.rejected_contexts:
+        return None
     if not association.is_established:
         why = "refused the association (AE titles?)" if association.is_rejected else "does not answer"
-        raise ConfigError(f"{to.ae_title}@{to.host}:{to.port} {why}; is the service running there?")
+        raise TriageError(f"{to.ae_title}@{to.host}:{to.port} {why}; is the service running there?")
     return association
 
 
@@ -135,8 +144,7 @@ def _store(association: Association, film: _Film) -> Sent:
     try:
         answer = association.send_c_store(film.path)
     except (ValueError, RuntimeError) as error:
-        kind = "no presentation context accepted for its SOP class and transfer syntax"
-        return Sent(path=film.path, status=None, comment=kind if isinstance(error, ValueError) else "association ended")
+        return Sent(path=film.path, status=None, comment=NOT_ACCEPTED if isinstance(error, ValueError) else "association ended")
     status = answer.get("Status")
     comment = str(answer.get("ErrorComment", "") or "") if status is not None else "no response"
     return Sent(path=film.path, status=status, comment=comment, seconds=time.monotonic() - started)

@@ -121,7 +121,7 @@ def combine(
         if scores
         else None
     )
-    blocking = next((excuse for excuse in excuses if excuse.reason.blocks), None)
+    blocking = next((excuse for excuse in excuses if excuse.reason.blocks and not excuse.out_of_scope), None)
     if assessment is not None and (assessment.flagged or blocking is None):
         return assessment
     in_scope = [excuse for excuse in excuses if not excuse.out_of_scope]

@@ -19,6 +19,15 @@ class Facts:
     modality: str | None = None
     view: str | None = None
 
+    def contradicts(self, other: "Facts") -> bool:
+        """Whether the two name different patients; what one leaves out contradicts nothing (an emergency film)."""
+        pairs = ((self.patient_id, other.patient_id), (self.issuer_of_patient_id, other.issuer_of_patient_id))
+        return any(mine is not None and theirs is not None and mine != theirs for mine, theirs in pairs)
+
+    def completed_by(self, other: "Facts") -> "Facts":
+        """These facts; where one is absent, the other's."""
+        return Facts(**{name: getattr(self, name) or getattr(other, name) for name in Facts.__dataclass_fields__})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:

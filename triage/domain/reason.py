@@ -7,14 +7,16 @@ class Reason(Enum):
     """(code, sentence, blocks).
 
     ``code`` is stable and goes to the API. ``blocks``: while one image of a study carries this reason, the study
-    cannot be *not flagged*, however the other images scored.
+    cannot be *not flagged*, however the other images scored. Only a lateral view does not block: tags are not proof of
+    anything else, and an image that nobody looked at may be the one that matters. (An image certainly out of scope, by
+    tags and image agreeing, does not block either.)
     """
 
     LATERAL_VIEW = ("lateral_view", "no frontal view, only lateral or oblique", False)
-    NOT_A_CHEST_FILM = ("not_a_chest_film", "not a chest radiograph by its tags", False)
-    NO_IMAGE = ("no_image", "no image in the object", False)
+    NOT_A_CHEST_FILM = ("not_a_chest_film", "not a chest radiograph by its tags", True)
+    NO_IMAGE = ("no_image", "no image in the object", True)
     PAEDIATRIC = ("paediatric", "patient below the intended age", True)
-    NOT_GRAYSCALE = ("not_grayscale", "a colour image, not a radiograph as acquired", False)
+    NOT_GRAYSCALE = ("not_grayscale", "a colour image, not a radiograph as acquired", True)
     MULTI_FRAME = ("multi_frame", "several frames in one object", True)
     CANNOT_DECODE = ("cannot_decode", "pixel data cannot be decoded", True)
     NUMERIC = ("numeric", "pixel values give no usable image", True)

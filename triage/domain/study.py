@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from triage.domain.assessment import Assessment, Outcome
+from triage.domain.assessment import NotAssessed, Outcome
 from triage.domain.instance import Facts
 from triage.domain.level import HeadStarts, Level, reading_key
 from triage.domain.reason import Reason
@@ -94,13 +94,9 @@ def with_image(study: Study, policy: HeadStarts) -> Study:
 
 def with_outcome(study: Study, outcome: Outcome, policy: HeadStarts) -> Study:
     """The network spoke of exactly the images the study has now (the caller compares). Flagged stays flagged."""
-    if study.network_level is Level.FLAGGED:
-        if not isinstance(outcome, Assessment):
+    if isinstance(outcome, NotAssessed):
+        if study.network_level is Level.FLAGGED:
             return study
-        probability = max(outcome.probability, study.probability or 0.0)
-    elif isinstance(outcome, Assessment):
-        probability = outcome.probability
-    else:
         level = Level.OUT_OF_SCOPE if outcome.out_of_scope else Level.NOT_ASSESSED
         study = replace(
             study,
@@ -112,12 +108,14 @@ def with_outcome(study: Study, outcome: Outcome, policy: HeadStarts) -> Study:
             assessed_at=outcome.decided_at,
         )
         return placed(study, policy)
+    if study.network_level is Level.FLAGGED and outcome.probability < (study.probability or 0.0):
+        return study  # the flag and the number it rests on stay together: another model's lower one stands in the history
     flagged = outcome.flagged or study.network_level is Level.FLAGGED
     study = replace(
         study,
         network_level=Level.FLAGGED if flagged else Level.NOT_FLAGGED,
         reason=None,
-        probability=probability,
+        probability=outcome.probability,
         model=outcome.model.label,
         images_covered=len(outcome.scores),
         assessed_at=outcome.assessed_at,

@@ -95,7 +95,7 @@ def as_json(item: WorklistItem, now: datetime) -> dict[str, Any]:
         "arrived_at": study.arrived_at.isoformat(),
         "assessed_at": study.assessed_at.isoformat() if study.assessed_at else None,
         "key": study.key.isoformat(),
-        "head_start_seconds": study.head_start.total_seconds(),
+        "head_start_seconds": int(study.head_start.total_seconds()),
         "waiting_seconds": max(0, int((now - study.arrived_at).total_seconds())),
         "why": why(study, now),
         "reading": {

@@ -5,6 +5,7 @@ Tags can only exclude. Text of a description is never read: some archives write 
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 
 from pydicom.dataset import Dataset
@@ -47,21 +48,33 @@ _VIEW_CODES = {
 }  # fmt: skip
 """Code Value of PS3.16 CID 4010 (DX View), SNOMED CT and SNOMED RT → View Position."""
 
+_DATES = ("StudyDate", "AcquisitionDate", "ContentDate", "SeriesDate")
+"""Whose date tells the age at the examination: the first that can be read (StudyDate is type 2, may be empty)."""
 _AGE = re.compile(r"([0-9]{1,3})([DWMY])", re.ASCII)
 _DAYS = {"D": 1.0, "W": 7.0, "M": 30.44, "Y": 365.25}
 _HUMAN_WORDS = ("HUMAN", "HOMO")
 _HUMAN_CODES = frozenset({"337915000", "L-85003"})  # Homo sapiens, PS3.16 CID 7454
 
-Rule = Callable[[Dataset, int], bool]
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """Whose films are meant: patients of at least this age; ``received_on`` tells it where a film has no date of its own."""
+
+    min_age_years: int
+    received_on: date | None = None
 
 
-def examine(dataset: Dataset, min_age_years: int) -> Reason | None:
+Rule = Callable[[Dataset, Intended], bool]
+
+
+def examine(dataset: Dataset, min_age_years: int, received_on: date | None = None) -> Reason | None:
     """Why the film must not be scored, by its tags; ``None`` when they do not speak against it. Never raises.
 
     The first rule that applies gives the reason. What is certainly no chest radiograph comes first; a child comes before
     a lateral view, since its reason also keeps the other films of the study from being *not flagged*.
     """
-    return next((reason for rule, reason in RULES if rule(dataset, min_age_years)), None)
+    intended = Intended(min_age_years, received_on)
+    return next((reason for rule, reason in RULES if rule(dataset, intended)), None)
 
 
 def view_of(dataset: Dataset) -> str | None:
@@ -74,7 +87,7 @@ def view_of(dataset: Dataset) -> str | None:
     return None
 
 
-def _is_not_human(dataset: Dataset, min_age_years: int) -> bool:
+def _is_not_human(dataset: Dataset, intended: Intended) -> bool:
     """PS3.3 C.7.1.1: species is for animals; some write it for people too."""
     species = code(dataset, "PatientSpeciesDescription")
     codes = [code(item, "CodeValue") for item in items(dataset, "PatientSpeciesCodeSequence")]
@@ -83,7 +96,7 @@ def _is_not_human(dataset: Dataset, min_age_years: int) -> bool:
     return bool(codes) and not any(value in _HUMAN_CODES for value in codes)
 
 
-def _is_no_radiograph(dataset: Dataset, min_age_years: int) -> bool:
+def _is_no_radiograph(dataset: Dataset, intended: Intended) -> bool:
     """CR and DX by SOP class and modality; a secondary capture only when it is said to be a radiograph of the chest."""
     sop_class, modality = text(dataset, "SOPClassUID"), code(dataset, "Modality")
     if sop_class in _RADIOGRAPHS:
@@ -93,28 +106,28 @@ def _is_no_radiograph(dataset: Dataset, min_age_years: int) -> bool:
     return True
 
 
-def _is_other_body_part(dataset: Dataset, min_age_years: int) -> bool:
+def _is_other_body_part(dataset: Dataset, intended: Intended) -> bool:
     """A body part is named, and it is not the chest."""
     return _names_body_part(dataset) and not _says_chest(dataset)
 
 
-def _is_multi_frame(dataset: Dataset, min_age_years: int) -> bool:
+def _is_multi_frame(dataset: Dataset, intended: Intended) -> bool:
     return (integer(dataset, "NumberOfFrames") or 1) > 1
 
 
-def _is_colour(dataset: Dataset, min_age_years: int) -> bool:
+def _is_colour(dataset: Dataset, intended: Intended) -> bool:
     photometric = code(dataset, "PhotometricInterpretation")
     samples = integer(dataset, "SamplesPerPixel") or 1
     return samples > 1 or (photometric is not None and not photometric.startswith("MONOCHROME"))
 
 
-def _is_child(dataset: Dataset, min_age_years: int) -> bool:
-    """By Patient's Age; when there is none, by birth date and study date. When neither can be read, not known to be one."""
-    age = _age_years(dataset)
-    return age is not None and age < min_age_years
+def _is_child(dataset: Dataset, intended: Intended) -> bool:
+    """By Patient's Age; when there is none, by birth date and the film's date, or the day it came: nobody was older before."""
+    age = _age_years(dataset, intended.received_on)
+    return age is not None and age < intended.min_age_years
 
 
-def _is_lateral(dataset: Dataset, min_age_years: int) -> bool:
+def _is_lateral(dataset: Dataset, intended: Intended) -> bool:
     """By View Position or View Code Sequence: one that says so is enough, as a default of AP is often left standing."""
     views = [code(dataset, "ViewPosition") or ""]
     for item in items(dataset, "ViewCodeSequence"):
@@ -148,11 +161,12 @@ def _says_chest(dataset: Dataset) -> bool:
     )
 
 
-def _age_years(dataset: Dataset) -> float | None:
+def _age_years(dataset: Dataset, received_on: date | None) -> float | None:
     stated = _AGE.fullmatch(code(dataset, "PatientAge") or "")
     if stated:  # PS3.5 6.2, VR AS
         return int(stated[1]) * _DAYS[stated[2]] / _DAYS["Y"]
-    born, studied = _date(dataset, "PatientBirthDate"), _date(dataset, "StudyDate")
+    born = _date(dataset, "PatientBirthDate")
+    studied = next((found for keyword in _DATES if (found := _date(dataset, keyword)) is not None), received_on)
     if born is None or studied is None or studied < born:
         return None
     return studied.year - born.year - ((studied.month, studied.day) < (born.month, born.day))

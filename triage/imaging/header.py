@@ -20,6 +20,8 @@ from triage.domain.reason import Reason
 from triage.imaging.elements import clean, keep_quiet, text, values
 from triage.imaging.eligibility import view_of
 
+HEADER_LIMIT = 2 << 20
+"""Bytes of an object that are looked at to read its header; a sequence of a million empty items would stall the receiver."""
 INFLATED_HEADER_LIMIT = 4 << 20
 """Bytes of a deflated data set that are inflated to read its header (PS3.5 A.5)."""
 INFLATED_OBJECT_LIMIT = 256 << 20
@@ -37,7 +39,7 @@ _TEXTS = {
     "modality": "Modality",
 }
 _READ = (*_UIDS, *_TEXTS.values(), "SpecificCharacterSet", "PatientName", "ViewPosition", "ViewCodeSequence")
-_PIXEL_GROUP = 0x7FE0
+_LAST_GROUP = 0x0054  # that of View Code Sequence; nothing that is read here stands behind it
 
 StopWhen = Callable[[BaseTag, str | None, int], bool]
 
@@ -64,7 +66,8 @@ def read_header(stream: BinaryIO) -> Header:
     keep_quiet()
     try:
         tags = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
-        dataset = _read(stream, lambda tag, vr, length: tag.group >= _PIXEL_GROUP, INFLATED_HEADER_LIMIT, tags)
+        head = BytesIO(stream.read(HEADER_LIMIT))
+        dataset = _read(head, lambda tag, vr, length: tag.group > _LAST_GROUP, INFLATED_HEADER_LIMIT, tags)
         uids = {keyword: _uid(dataset, keyword) for keyword in _UIDS}
         transfer_syntax_uid = _uid(dataset.file_meta, "TransferSyntaxUID")
     except CannotUnderstand:

@@ -1,12 +1,15 @@
 """The classifier that serves now: loaded once, loaded anew when another bundle is activated."""
 
 import os
+import time
 from pathlib import Path
 
 from triage.domain.errors import BundleError
 from triage.inference.classifier import LiteRtClassifier
 from triage.inference.load import load_classifier
 from triage.inference.registry import Registry
+
+RETRY_SECONDS = 30.0
 
 Signature = tuple[tuple[int, int], ...]
 
@@ -19,17 +22,20 @@ class ActiveClassifier:
         self._registry = Registry(models)
         self._threads = threads
         self._seen: Signature | None = None
+        self._looked = 0.0
         self._found: LiteRtClassifier | BundleError = BundleError("no bundle was looked for yet")
 
     def __call__(self) -> LiteRtClassifier:
         """The classifier of the active bundle.
 
         Raises:
-            BundleError: there is none, or it is refused; the same error until something changes in the models directory.
+            BundleError: there is none, or it is refused; the same error until something changes in the models
+                directory, or half a minute has passed (it may have been memory, or a busy disk).
         """
-        now = self._signature()
-        if now != self._seen:
-            self._seen, self._found = now, self._load()
+        now, moment = self._signature(), time.monotonic()
+        stale = isinstance(self._found, BundleError) and moment - self._looked > RETRY_SECONDS
+        if now != self._seen or stale:
+            self._seen, self._found, self._looked = now, self._load(), moment
         if isinstance(self._found, BundleError):
             raise self._found
         return self._found
@@ -42,6 +48,8 @@ class ActiveClassifier:
             return load_classifier(path, self._threads)
         except BundleError as error:
             return error
+        except OSError as error:
+            return BundleError(f"the models directory cannot be read ({error.strerror})")
 
     def _signature(self) -> Signature:
         """What a change of bundle changes: inode and time of the choice and of the directory."""

@@ -49,7 +49,7 @@ def score(instance: Instance, archive: Archive, classifier: Classifier, min_age_
         raise PixelError(Reason.CANNOT_DECODE, "the object is not in the archive") from error
     with stream:
         dataset = read_dataset(stream)
-        reason = examine(dataset, min_age_years)
+        reason = examine(dataset, min_age_years, instance.received_at.date())
         if reason is not None:
             raise NotEligible(reason)
         return classifier.probability(preprocess(dataset, classifier.spec))

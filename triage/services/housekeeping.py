@@ -170,6 +170,7 @@ def verify(
         instances = list(transaction.all_instances())
         studies = transaction.worklist(include_read=True)
         jobs = {study.study_instance_uid: transaction.jobs.state_of(study.study_instance_uid) for study in studies}
+        latest = {study.study_instance_uid: transaction.outcomes(study.study_instance_uid)[-1:] for study in studies}
         set_aside = {one.digest for one in transaction.quarantined()}
     account.acknowledged = account.indexed = len(instances)
     account.quarantined = len(set_aside)
@@ -192,9 +193,9 @@ def verify(
     account.gaps += [Gap(what="on_disk_not_indexed", subject=digest) for digest in sorted(unexplained)]
     account.gaps += [Gap(what="set_aside_not_accounted", subject=digest) for digest in sorted(unaccounted)]
     account.gaps += [Gap(what="quarantined_not_on_disk", subject=digest) for digest in sorted(set_aside - aside)]
-    images: dict[str, int] = {}
+    images: dict[str, set[str]] = {study.study_instance_uid: set() for study in studies}
     for instance in instances:
-        images[instance.study_instance_uid] = images.get(instance.study_instance_uid, 0) + 1
+        images[instance.study_instance_uid].add(instance.digest)
     for study in studies:
         uid = study.study_instance_uid
         if jobs[uid] in (JobState.WAITING, JobState.RUNNING):
@@ -205,6 +206,8 @@ def verify(
             account.gaps.append(Gap(what="neither_assessed_nor_waiting", subject=uid))
         else:
             account.excused += 1
-        if study.images != images.get(uid, 0):
+        if jobs[uid] is JobState.DONE and any(outcome.considered != images[uid] for outcome in latest[uid]):
+            account.gaps.append(Gap(what="outcome_not_of_present_images", subject=uid))
+        if study.images != len(images[uid]):
             account.gaps.append(Gap(what="image_count_differs", subject=uid))
     return account

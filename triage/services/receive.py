@@ -1,6 +1,6 @@
 """Take one object in: durable first, then indexed and listed in one transaction; only then is it acknowledged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from triage.domain.errors import DataSetMismatch, StorageFull
@@ -104,13 +104,10 @@ def _index(transaction: Transaction, instance: Instance, header: Header, head_st
     study = transaction.study(instance.study_instance_uid)
     if study is None:
         study = begin(instance.study_instance_uid, header.facts, now, head_starts)
-    elif (study.facts.patient_id, study.facts.issuer_of_patient_id) != (
-        header.facts.patient_id,
-        header.facts.issuer_of_patient_id,
-    ):
+    elif study.facts.contradicts(header.facts):
         raise DataSetMismatch("the study belongs to another patient")
     else:
-        study = with_image(study, head_starts)
+        study = with_image(replace(study, facts=study.facts.completed_by(header.facts)), head_starts)
     transaction.put_study(study)
     transaction.add_instance(instance)
     transaction.jobs.enqueue(instance.study_instance_uid, now)

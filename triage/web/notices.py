@@ -26,7 +26,7 @@ def films_arrive(vitals: Vitals) -> Iterator[Notice]:
     elif not vitals.alive("intake"):
         yield Notice("alarm", f"Films are not received {_since(vitals, 'intake')}", "New films are missing from this list.")
     elif intake is not None and intake.trouble:
-        yield Notice("alarm", "New films are refused", f"They are missing from this list: {plain(intake.trouble, 200)}.")
+        yield Notice("alarm", "Films may be missing from this list", f"{plain(intake.trouble, 200)}.")
 
 
 def network_runs(vitals: Vitals) -> Iterator[Notice]:

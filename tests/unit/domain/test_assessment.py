@@ -89,10 +89,17 @@ def test_only_an_assessment_without_a_block_is_unflagged(scores: list[InstanceSc
     outcome = study_of(scores, excuses)
     if isinstance(outcome, Assessment) and not outcome.flagged:
         assert outcome.probability == max(one.probability for one in scores) < MODEL.threshold
-        assert not any(excuse.reason.blocks for excuse in excuses)
+        assert not any(excuse.reason.blocks and not excuse.out_of_scope for excuse in excuses)
     if isinstance(outcome, NotAssessed) and outcome.out_of_scope:
         assert not scores
         assert all(excuse.out_of_scope for excuse in excuses)
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.LATERAL_VIEW])
+def test_an_image_nobody_looked_at_keeps_the_study_from_being_unflagged(reason: Reason) -> None:
+    outcome = study_of([score(0.1, 1)], [make.excuse(reason, 2)])
+    assert isinstance(outcome, NotAssessed)
+    assert (outcome.reason, outcome.out_of_scope) == (reason, False)
 
 
 def test_the_label_of_a_model_is_name_version_and_eight_digits() -> None:

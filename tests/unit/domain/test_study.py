@@ -59,8 +59,15 @@ def test_a_late_image_leaves_a_flag_and_shows_that_it_is_not_covered() -> None:
 
 
 def test_a_lower_score_of_the_larger_set_does_not_clear_a_flag() -> None:
-    study = with_outcome(with_image(assessed(0.9), POLICY), make.scored("1.2.3", 0.1, 0.2), POLICY)
-    assert (study.level, study.probability, study.images_covered) == (Level.FLAGGED, 0.9, 2)
+    before = with_image(assessed(0.9), POLICY)
+    assert with_outcome(before, make.scored("1.2.3", 0.1, 0.2), POLICY) == before, (
+        "the number stays with the model that gave it"
+    )
+
+
+def test_a_higher_score_of_the_larger_set_takes_the_place_of_the_lower() -> None:
+    study = with_outcome(with_image(assessed(0.9), POLICY), make.scored("1.2.3", 0.1, 0.95), POLICY)
+    assert (study.level, study.probability, study.images_covered) == (Level.FLAGGED, 0.95, 2)
 
 
 def test_a_failure_on_the_larger_set_does_not_clear_a_flag() -> None:
@@ -124,7 +131,7 @@ class StudyLife(RuleBasedStateMachine):
         if outcome.considered == set(self.digests):  # the worker's guard: a stale outcome goes to the history only
             self.study = with_outcome(self.study, outcome, POLICY)
             self.covered = frozenset(score.digest for score in scores)
-            blocked = any(excuse.reason.blocks for excuse in excuses)
+            blocked = any(excuse.reason.blocks and not excuse.out_of_scope for excuse in excuses)
             assert self.study.network_level is not Level.NOT_FLAGGED or not blocked
 
     @rule()

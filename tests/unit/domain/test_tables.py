@@ -94,12 +94,12 @@ def test_only_what_passes_by_itself_is_worth_retrying() -> None:
 
 BLOCKING = {
     "paediatric", "multi_frame", "cannot_decode", "numeric", "polarity_conflict", "no_model", "timed_out", "quarantined",
-    "model_disagrees_with_itself",
+    "model_disagrees_with_itself", "not_a_chest_film", "no_image", "not_grayscale",
 }  # fmt: skip
 
 
 def test_the_codes_of_reasons_are_stable() -> None:
-    harmless = {"lateral_view", "not_a_chest_film", "no_image", "not_grayscale"}
+    harmless = {"lateral_view"}
     assert {reason.code for reason in Reason} == BLOCKING | harmless
     assert {reason.code for reason in Reason if reason.blocks} == BLOCKING
 

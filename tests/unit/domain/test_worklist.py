@@ -16,7 +16,7 @@ LATER = NOW + timedelta(minutes=14)
 SHAPE = {
     "rank": int, "study_instance_uid": str, "patient_id": str, "patient_name": str, "accession_number": str,
     "study_description": str, "modality": str, "view": str, "level": str, "reason": str, "probability": float, "model": str,
-    "images": int, "images_covered": int, "arrived_at": str, "assessed_at": str, "key": str, "head_start_seconds": float,
+    "images": int, "images_covered": int, "arrived_at": str, "assessed_at": str, "key": str, "head_start_seconds": int,
     "waiting_seconds": int, "why": str, "reading": dict,
 }  # fmt: skip
 ALWAYS = {"rank", "study_instance_uid", "level", "images", "images_covered", "arrived_at", "key", "why", "reading"}

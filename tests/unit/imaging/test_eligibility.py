@@ -1,5 +1,7 @@
 """Tags exclude, for the stated reason; nothing in a header makes the gate fail."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -147,3 +149,17 @@ def test_hostile_values_never_raise(hostile):
         dataset._dict[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
     assert examine(dataset, 16) is None or isinstance(examine(dataset, 16), Reason)
     view_of(dataset)
+
+
+@pytest.mark.parametrize(
+    ("born", "studied", "acquired", "received", "reason"),
+    [
+        ("20200101", "", "", date(2026, 11, 23), Reason.PAEDIATRIC),
+        ("20200101", "", "20260101", None, Reason.PAEDIATRIC),
+        ("19700101", "", "", date(2026, 11, 23), None),
+        ("20200101", "", "", None, None),
+    ],
+)
+def test_the_age_is_told_without_a_study_date(film, born, studied, acquired, received, reason):
+    dates = {"PatientAge": None, "PatientBirthDate": born, "StudyDate": studied, "AcquisitionDate": acquired}
+    assert examine(film(**dates), 16, received) is reason

@@ -18,7 +18,7 @@ from triage.domain.instance import Facts
 from triage.domain.reason import Reason
 from triage.imaging.codecs import decode_frame
 from triage.imaging.eligibility import examine
-from triage.imaging.header import Header, read_dataset, read_header
+from triage.imaging.header import HEADER_LIMIT, Header, read_dataset, read_header
 from triage.imaging.preprocess import preprocess
 from triage.imaging.spec import PreprocessingSpec
 
@@ -236,3 +236,13 @@ def test_mutated_objects_raise_nothing_of_their_own(film, as_file, mutations, cu
 def test_the_uid_type_of_the_library_does_not_leak(film, as_file):
     assert type(header_of(as_file(film())).study_instance_uid) is str
     assert not isinstance(header_of(as_file(film())).sop_class_uid, UID)
+
+
+def test_a_header_is_read_from_its_first_bytes_only():
+    """An undefined-length sequence of a million empty items stalled the receiver for half a minute."""
+    empty_item = b"\xfe\xff\x00\xe0\x00\x00\x00\x00"
+    sequence = b"\x08\x00\x15\x11SQ\x00\x00\xff\xff\xff\xff" + empty_item * 1_000_000
+    stream = BytesIO(b"\x00" * 128 + b"DICM" + b"\x02\x00\x10\x00UI\x14\x001.2.840.10008.1.2.1\x00" + sequence)
+    with pytest.raises(CannotUnderstand):
+        read_header(stream)
+    assert stream.tell() <= HEADER_LIMIT

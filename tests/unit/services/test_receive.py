@@ -123,7 +123,7 @@ def test_other_bytes_sent_twice_are_accounted_for_once() -> None:
     assert len(causes(world)) == 1
 
 
-@pytest.mark.parametrize("other", [{"patient_id": "P-2"}, {"patient_id": None}, {"IssuerOfPatientID": "HOSPITAL-B"}])
+@pytest.mark.parametrize("other", [{"patient_id": "P-2"}, {"patient_id": "P-2", "IssuerOfPatientID": "HOSPITAL-B"}])
 def test_another_patient_under_a_known_study_uid_is_set_aside(other: dict[str, Any]) -> None:
     world = World()
     world.store(FILM)
@@ -131,6 +131,24 @@ def test_another_patient_under_a_known_study_uid_is_set_aside(other: dict[str, A
         world.store(films.film(sop_uid="1.2.3.1.2", **other))
     assert world.counts() == (1, 1, 0, 1)
     assert world.study().images == 1
+    assert world.study().facts.patient_id == "P-1"
+
+
+@pytest.mark.parametrize("other", [{"patient_id": None}, {"IssuerOfPatientID": "HOSPITAL-B"}])
+def test_what_one_film_leaves_out_contradicts_nothing(other: dict[str, Any]) -> None:
+    world = World()
+    world.store(FILM)
+    world.store(films.film(sop_uid="1.2.3.1.2", **other))
+    assert world.study().images == 2
+    assert world.study().facts.patient_id == "P-1"
+
+
+def test_a_name_left_out_at_first_is_filled_in_and_then_holds() -> None:
+    world = World()
+    world.store(films.film(sop_uid="1.2.3.1.1", patient_id=None))
+    world.store(films.film(sop_uid="1.2.3.1.2", patient_id="P-1"))
+    with pytest.raises(DataSetMismatch):
+        world.store(films.film(sop_uid="1.2.3.1.3", patient_id="P-2"))
     assert world.study().facts.patient_id == "P-1"
 
 
