@@ -1,4 +1,4 @@
-"""``python -m training COMMAND``: import, train, calibrate, evaluate, bundle; each says what comes next."""
+"""``python -m training COMMAND``: import, audit, train, calibrate, evaluate, bundle; each says what comes next."""
 
 import logging
 import os
@@ -10,38 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from training import cli_audit, cli_import
+from training.cli_show import DATA, DataOption, figure, say, table
 from training.errors import TrainingError
 from triage.domain.errors import TriageError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Retrain the network: manifest in, bundle out.")
-importers = typer.Typer(no_args_is_help=True, help="Bring films into the form that training reads.")
-app.add_typer(importers, name="import")
-console = Console()
+app.add_typer(cli_import.app, name="import")
+app.command()(cli_audit.audit)
 
-DataOption = Annotated[Path, typer.Option(help="Data set directory, as import wrote it.")]
 RunArgument = Annotated[Path, typer.Argument(help="Run directory, as train wrote it.")]
-DATA = Path("runs/nih")
-
-
-@importers.command("nih")
-def import_nih(
-    folder: Annotated[Path, typer.Argument(help="Folder with labels.csv and images_512/.")],
-    out: Annotated[Path, typer.Option(help="Data set directory to write.")] = DATA,
-    more: Annotated[list[Path] | None, typer.Option(help="A further folder of the same form, for training only.")] = None,
-    salt: Annotated[
-        str, typer.Option(help="Hashed with each patient number; keep it to keep the patient keys.")
-    ] = "chest-triage",
-) -> None:
-    """NIH ChestX-ray14. Example: python -m training import nih ../shared/data/nih --out runs/nih."""
-    from training.importers import nih
-
-    data = nih.import_nih(folder, out, salt, more or ())
-    rows = nih.summary(data)
-    _table("films by split", list(rows[0]), [[str(value) for value in row.values()] for row in rows])
-    _say(f"{out}: manifest digest {data.digest()[:16]}; next: python -m training train recommended --data {out}")
 
 
 @app.command()
@@ -60,13 +39,13 @@ def train(
     from training.train import train as train_
 
     def report(line: dict[str, Any]) -> None:
-        _say(
+        say(
             f"seed {line['seed']} epoch {line['epoch']:3d}  loss {line['loss']:.3f}  val AUC {line['val_auc']:.4f}"
             f"  {line['seconds']:.1f} s"
         )
 
     train_(begun, films, report, _commit())
-    _say(f"{target}: trained; next: python -m training calibrate {target} --data {data}")
+    say(f"{target}: trained; next: python -m training calibrate {target} --data {data}")
 
 
 @app.command()
@@ -82,12 +61,12 @@ def calibrate(run: RunArgument, data: DataOption = DATA) -> None:
         [who, *(f"{calibration[when][who][what]:.3f}" for what in ("ece", "brier") for when in ("before", "after"))]
         for who in calibration["after"]
     ]
-    _table("val: calibration", ["labels", "ECE before", "after", "Brier before", "after"], rows)
-    rows = [[who, *(_figure(values[name]) for name in values)] for who, values in point["measured_on_val"].items()]
-    _table(
+    table("val: calibration", ["labels", "ECE before", "after", "Brier before", "after"], rows)
+    rows = [[who, *(figure(values[name]) for name in values)] for who, values in point["measured_on_val"].items()]
+    table(
         f"val: threshold {point['threshold']:.4f} ({point['aim']})", ["labels", "sensitivity", "specificity", "flagged"], rows
     )
-    _say(f"next: python -m training evaluate {run} --data {data}")
+    say(f"next: python -m training evaluate {run} --data {data}")
 
 
 @app.command()
@@ -113,17 +92,17 @@ def evaluate(
         one.write_json("metrics.json", results[path.name])
     columns = {**{name: result["test"]["auc"] for name, result in results.items()}, "linear pixels": floor["auc"]}
     for who, title in (("radiologist", "radiologists' labels"), ("text", "text-mined labels")):
-        rows = [[group, *(_figure(found[who][group]) for found in columns.values())] for group in floor["auc"][who]]
-        _table(f"test: AUC against {title}", ["group", *columns], rows)
+        rows = [[group, *(figure(found[who][group]) for found in columns.values())] for group in floor["auc"][who]]
+        table(f"test: AUC against {title}", ["group", *columns], rows)
     rows = [
-        [name, who, *(_figure(value) for value in values.values())]
+        [name, who, *(figure(value) for value in values.values())]
         for name, result in results.items()
         for who, values in result["test"]["operating_point"].items()
     ]
-    _table("test: at the operating point chosen on val", ["run", "labels", "sensitivity", "specificity", "flagged"], rows)
-    _say(ceiling)
-    _say(f"Linear pixels reached {floor['reference']:.2f} (text labels) when the data were put together.")
-    _say(f"Looks at this test split so far: {looks}.")
+    table("test: at the operating point chosen on val", ["run", "labels", "sensitivity", "specificity", "flagged"], rows)
+    say(ceiling)
+    say(f"Linear pixels reached {floor['reference']:.2f} (text labels) when the data were put together.")
+    say(f"Looks at this test split so far: {looks}.")
     if out:
         import json
 
@@ -145,29 +124,9 @@ def bundle(
     from training.run import resume_at
 
     result = step.bundle(resume_at(run), manifest.read(data), out, version, datetime.now(UTC))
-    _say(f"{out}: bundle {result['bundle_id']}, {result['bytes'] / 1e6:.1f} MB, golden films agree")
-    _say(f"Keras and LiteRT differ by at most {result['keras_litert_difference']:.1e} over all val and test films")
-    _say(f"next: triage models install {out}")
-
-
-def _say(text: str) -> None:
-    """One line, not folded at the edge of the window: it may be copied."""
-    console.print(text, soft_wrap=True, highlight=False)
-
-
-def _figure(values: dict[str, Any]) -> str:
-    from training.statistics import Figure
-
-    return str(Figure(**values))
-
-
-def _table(title: str, head: list[str], rows: list[list[str]]) -> None:
-    table = Table(title=title, title_justify="left")
-    for number, name in enumerate(head):
-        table.add_column(name, justify="left" if number == 0 else "right")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
+    say(f"{out}: bundle {result['bundle_id']}, {result['bytes'] / 1e6:.1f} MB, golden films agree")
+    say(f"Keras and LiteRT differ by at most {result['keras_litert_difference']:.1e} over all val and test films")
+    say(f"next: triage models install {out}")
 
 
 def _commit() -> str:

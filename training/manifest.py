@@ -18,7 +18,10 @@ from training.errors import TrainingError
 SPLITS = ("train", "val", "test", "extra")
 """``extra``: other films of patients of val or test; nothing ever reads them."""
 LABELS = ("abnormal", "normal")
-VIEWS = ("PA", "AP")
+VIEWS = ("PA", "AP", "")
+"""The last: a frontal film of which nobody says whether it is PA or AP."""
+UNKNOWN_AGE = -1
+"""An empty field in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,17 +83,24 @@ def patients_digest(films: Sequence[Film]) -> str:
     return sha256("\n".join(sorted({film.patient for film in films})).encode()).hexdigest()
 
 
+def splits_digest(films: Sequence[Film]) -> str:
+    """SHA-256 of who is in which split: the same as long as no patient moves, whatever else is corrected."""
+    lines = sorted({f"{film.patient},{film.split}" for film in films})
+    return sha256("\n".join(lines).encode()).hexdigest()
+
+
 def write(path: Path, films: Sequence[Film], source: dict[str, Any]) -> DataSet:
-    """Check the films and write ``manifest.csv`` and ``source.json``.
+    """Check the films and write ``manifest.csv`` and ``source.json``, which also freezes who is in which split.
 
     Raises:
         TrainingError: see :func:`check`.
     """
     check(films)
+    source = {**source, "splits_digest": splits_digest(films)}
     with (path / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, [field.name for field in fields(Film)], lineterminator="\n")
         table.writeheader()
-        table.writerows(asdict(film) for film in films)
+        table.writerows(asdict(film) | {"age": "" if film.age == UNKNOWN_AGE else film.age} for film in films)
     (path / "source.json").write_text(json.dumps(source, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return DataSet(path, tuple(films), source)
 
@@ -99,7 +109,7 @@ def read(path: Path) -> DataSet:
     """The data set in a directory, checked.
 
     Raises:
-        TrainingError: no manifest there, a column is missing or :func:`check` refuses it.
+        TrainingError: no manifest there, a column is missing, :func:`check` refuses it, or a patient moved to another split.
     """
     try:
         with (path / "manifest.csv").open(newline="", encoding="utf-8") as file:
@@ -111,12 +121,14 @@ def read(path: Path) -> DataSet:
     except (TypeError, KeyError, ValueError) as error:
         raise TrainingError(f"{path / 'manifest.csv'} has not the columns of a manifest ({error}); import again") from None
     check(films)
+    if source.get("splits_digest", frozen := splits_digest(films)) != frozen:
+        raise TrainingError(f"{path / 'manifest.csv'}: patients were moved between splits since the import; import again")
     return DataSet(path, films, source)
 
 
 def _film(row: dict[str, Any]) -> Film:
     peer = row["peer_probability"]
-    return Film(**{**row, "age": int(row["age"]), "peer_probability": float(peer) if peer else None})
+    return Film(**{**row, "age": int(row["age"] or UNKNOWN_AGE), "peer_probability": float(peer) if peer else None})
 
 
 def check(films: Sequence[Film]) -> None:

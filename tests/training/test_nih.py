@@ -15,7 +15,7 @@ from training.importers.nih import import_nih
 
 
 def test_films_keep_their_grey_values_and_hide_label_and_patient(tmp_path: Path, nih_folder: Path) -> None:
-    data = import_nih(nih_folder, tmp_path / "data", salt="s")
+    data = import_nih(nih_folder, tmp_path / "data", salt="s").data
     assert manifest.read(tmp_path / "data") == data
     film = data.split("train")[1]
     dataset = dcmread(data.dicom(film))
@@ -29,7 +29,7 @@ def test_films_keep_their_grey_values_and_hide_label_and_patient(tmp_path: Path,
 
 
 def test_the_salt_decides_the_patient_keys_and_nothing_else(tmp_path: Path, nih_folder: Path) -> None:
-    one, other = (import_nih(nih_folder, tmp_path / salt, salt=salt) for salt in ("one", "other"))
+    one, other = (import_nih(nih_folder, tmp_path / salt, salt=salt).data for salt in ("one", "other"))
     assert [film.digest for film in one.films] == [film.digest for film in other.films]
     assert not {film.patient for film in one.films} & {film.patient for film in other.films}
 
@@ -43,7 +43,7 @@ def test_a_further_folder_is_for_training_only_and_adds_no_film_twice(tmp_path: 
         table = csv.DictWriter(file, [name for name in rows[0] if name not in ("pool", "split")], extrasaction="ignore")
         table.writeheader()
         table.writerows(rows)
-    data = import_nih(nih_folder, tmp_path / "data", "s", [more])
+    data = import_nih(nih_folder, tmp_path / "data", "s", [more]).data
     assert len(data.films) == 30
     assert {film.split for film in data.films[24:]} == {"train"}
 
@@ -59,5 +59,5 @@ def test_rgba_pictures_are_read(tmp_path: Path, nih_folder: Path) -> None:
     with Image.open(path) as picture:
         grey = np.asarray(picture)
         picture.convert("RGBA").save(path)
-    data = import_nih(nih_folder, tmp_path / "data", "s")
+    data = import_nih(nih_folder, tmp_path / "data", "s").data
     assert dcmread(data.dicom(data.films[0])).PixelData == grey.tobytes()

@@ -1,22 +1,17 @@
 """NIH ChestX-ray14: ``labels.csv`` and a folder of PNG pictures → a data set of DICOM films."""
 
 import csv
-import io
-from collections import Counter
 from collections.abc import Sequence
-from hashlib import sha256
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-from pydicom.filewriter import dcmwrite
-from pydicom.uid import generate_uid
+from pydicom.dataset import Dataset
 
-from training import manifest, progress
 from training.errors import TrainingError
-from training.importers.wrap import film_dataset
+from training.importers.entry import Entry
+from training.importers.read import UnreadableError, picture
+from training.importers.split import Split
+from training.importers.store import Imported, store
 
 FOLDERS = ("images_512", "images")
 """Where pictures may lie, looked for in this order."""
@@ -41,7 +36,7 @@ SOURCE = {
 }
 
 
-def import_nih(folder: Path, target: Path, salt: str, more: Sequence[Path] = ()) -> manifest.DataSet:
+def import_nih(folder: Path, target: Path, salt: str, more: Sequence[Path] = ()) -> Imported:
     """Wrap every picture as DICOM under ``target`` and write the manifest there.
 
     ``salt`` is hashed with NIH's patient number into the patient key; the split is the one that ``labels.csv`` states,
@@ -50,16 +45,12 @@ def import_nih(folder: Path, target: Path, salt: str, more: Sequence[Path] = ())
     Raises:
         TrainingError: ``labels.csv`` or a picture is missing or unreadable, or the manifest is refused.
     """
-    (target / "dicom").mkdir(parents=True, exist_ok=True)
     rows: dict[str, tuple[Path, dict[str, str]]] = {}
     for place in (folder, *more):
         for row in _rows(place / "labels.csv"):
             rows.setdefault(row["file"], (place, row))
-    films = [
-        _film(row, _picture(place, row["file"]), target / "dicom", salt)
-        for place, row in progress.track(list(rows.values()), "importing")
-    ]
-    return manifest.write(target, films, SOURCE)
+    openers = [(name, partial(_open, row, _picture(place, name))) for name, (place, row) in rows.items()]
+    return store(openers, target, Split(salt, given=True), SOURCE)
 
 
 def _picture(folder: Path, name: str) -> Path:
@@ -79,25 +70,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _film(row: dict[str, str], picture: Path, dicom: Path, salt: str) -> manifest.Film:
-    stem = f"nih/{row['file']}"
-    dataset = film_dataset(
-        _grey(picture),
-        sop_instance_uid=generate_uid(entropy_srcs=[stem, "instance"]),
-        study_instance_uid=generate_uid(entropy_srcs=[stem, "study"]),
-        series_instance_uid=generate_uid(entropy_srcs=[stem, "series"]),
-        view=row["view"],
-        age_years=int(row["age"]),
-        sex=row["sex"],
-    )
-    encoded = io.BytesIO()
-    dcmwrite(encoded, dataset, enforce_file_format=True)
-    digest = sha256(encoded.getvalue()).hexdigest()
-    (dicom / f"{digest}.dcm").write_bytes(encoded.getvalue())
-    return manifest.Film(
-        digest=digest,
-        source_name=row["file"],
-        patient=sha256(f"{salt}/{row['patient_id']}".encode()).hexdigest(),
+def _open(row: dict[str, str], path: Path) -> tuple[Entry, Dataset]:
+    entry = Entry(
+        name=row["file"],
+        patient=row["patient_id"],
         view=row["view"],
         sex=row["sex"],
         age=int(row["age"]),
@@ -109,33 +85,7 @@ def _film(row: dict[str, str], picture: Path, dicom: Path, salt: str) -> manifes
         split=row.get("split") or "train",
         peer_probability=float(row["reference_p"]) if row.get("reference_p") else None,
     )
-
-
-def _grey(picture: Path) -> NDArray[np.uint8]:
-    """The picture's grey values; some of NIH's files are RGBA with four equal-valued channels."""
     try:
-        with Image.open(picture) as image:
-            return np.asarray(image.convert("L"), dtype=np.uint8)
-    except OSError as error:
-        raise TrainingError(f"{picture}: unreadable picture ({error}); fetch it again or drop its row") from None
-
-
-def summary(data: manifest.DataSet) -> list[dict[str, Any]]:
-    """Counts per split, for people: films, patients, labels by source, views."""
-    lines = []
-    for split in manifest.SPLITS:
-        films = data.split(split)
-        text, radiologist = (Counter(getattr(film, f"{who}_label") for film in films) for who in ("text", "radiologist"))
-        lines.append(
-            {
-                "split": split,
-                "films": len(films),
-                "patients": len({film.patient for film in films}),
-                "text_abnormal": text["abnormal"],
-                "radiologist": len(films) - radiologist[""],
-                "radiologist_abnormal": radiologist["abnormal"],
-                "PA": sum(film.view == "PA" for film in films),
-                "AP": sum(film.view == "AP" for film in films),
-            }
-        )
-    return lines
+        return entry, picture(path, f"nih/{entry.name}", entry.view, entry.sex, entry.age)
+    except UnreadableError as error:
+        raise TrainingError(f"{path}: {error}; fetch it again or drop its row") from None
