@@ -82,6 +82,13 @@ def test_every_change_of_a_study_raises_the_revision(database: Database) -> None
     assert seen[0] > 0
 
 
+def test_a_reader_that_writes_by_mistake_leaves_nothing_behind(database: Database) -> None:
+    with database.read() as tx:
+        tx.put_study(make.study("1.2.3"))
+    with database.read() as tx:
+        assert tx.study("1.2.3") is None
+
+
 def test_reading_raises_no_revision(database: Database) -> None:
     put(database, make.study())
     with database.read() as tx:

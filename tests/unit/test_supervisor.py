@@ -64,6 +64,18 @@ def test_a_role_that_cannot_be_configured_ends_all(tmp_path: Path) -> None:
     assert (code, deaths, stop.is_set()) == (78, [], False)
 
 
+def test_a_role_that_cannot_be_configured_at_a_restart_leaves_the_others_alone() -> None:
+    code, deaths, _ = supervise(
+        {
+            "web": lambda restarts: python(f"exit({EXIT_CONFIGURATION if restarts else 1})"),
+            "intake": lambda _: python(WAIT_FOR_TERM),
+        },
+        stop_after=2,
+    )
+    assert code == 0
+    assert deaths == [("web", 1, 1), ("web", EXIT_CONFIGURATION, 2)]
+
+
 def test_the_wait_before_a_restart_doubles_up_to_a_limit() -> None:
     role = _Role("web")
     told = Supervisor([], lambda *_: python("exit(1)"), lambda *_: None)

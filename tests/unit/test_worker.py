@@ -239,3 +239,10 @@ def test_a_second_image_that_nobody_judged_keeps_the_study_from_being_unflagged(
     world.step()
     assert (world.study().level, world.study().reason) == (Level.NOT_ASSESSED, reason)
     assert world.gaps() == {}
+
+
+def test_a_child_without_a_study_date_is_known_by_the_day_the_film_came() -> None:
+    world = World()
+    world.store(films.film(bright=0.1, age=None, PatientBirthDate="20200101", StudyDate=""))
+    world.step()
+    assert (world.study().level, world.study().reason) == (Level.NOT_ASSESSED, Reason.PAEDIATRIC)

@@ -220,3 +220,15 @@ def test_verification_finds_each_kind_of_gap(world: World, gap: str, make_it: Ca
     assert world.gaps() == {}
     subject = make_it(world)
     assert world.gaps() == {gap: [subject]}
+
+
+def test_an_outcome_that_does_not_cover_the_present_images_is_a_gap(world: World) -> None:
+    world.step()
+    assert world.gaps() == {}
+    digest = world.store(films.film("1.1", "1.1.1.2")).digest
+    with world.database.write() as tx:  # as if the queue had forgotten the second image
+        job = tx.jobs.claim("w", world.clock())
+        assert job is not None
+        assert tx.jobs.finish(job, world.clock())
+    assert world.archive.holds(digest)
+    assert world.gaps()["outcome_not_of_present_images"] == ["1.1"]
