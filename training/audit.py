@@ -69,7 +69,7 @@ def shortcuts(films: Sequence[Film], pixels: Tensors) -> dict[str, dict[str, dic
 
     The intervals are DeLong's over films; where a patient has many films they are somewhat too narrow.
     """
-    features = {"metadata": _metadata(films), "thumbnail": _thumbnail(pixels), "statistics": _grey_statistics(pixels)}
+    kinds = features(films, pixels)
     patients = np.array([film.patient for film in films])
     found: dict[str, dict[str, dict[str, statistics.Figure]]] = {}
     for who in ("radiologist", "text"):
@@ -80,7 +80,7 @@ def shortcuts(films: Sequence[Film], pixels: Tensors) -> dict[str, dict[str, dic
             if chosen.any():
                 positive = labels[chosen] == "abnormal"
                 found[who][group] = {
-                    name: _cross_validated(values[chosen], positive, patients[chosen]) for name, values in features.items()
+                    name: cross_validated(values[chosen], positive, patients[chosen], model()) for name, values in kinds.items()
                 }
     return found
 
@@ -125,14 +125,26 @@ def _groups(films: Sequence[Film]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
             yield from ((f"{prefix}{value or 'unknown view'}", values == value) for value in sorted(set(values)))
 
 
-def _cross_validated(values: Features, positive: NDArray[np.bool_], patients: NDArray[np.str_]) -> statistics.Figure:
+def features(films: Sequence[Film], pixels: Tensors) -> dict[str, Features]:
+    """What each kind of shortcut sees of the films, (n, C) each; the keys are those of :data:`NAMES`."""
+    return {"metadata": _metadata(films), "thumbnail": _thumbnail(pixels), "statistics": _grey_statistics(pixels)}
+
+
+def model(strength: float = 0.1) -> Any:
+    """Logistic regression on standardised features; a smaller ``strength`` binds it more."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=strength, solver="newton-cholesky"))
+
+
+def cross_validated(
+    values: Features, positive: NDArray[np.bool_], patients: NDArray[np.str_], untrained: Any
+) -> statistics.Figure:
+    """AUC of a model on films that it has not seen, five folds by patient; no value where a class has too few patients."""
     if min(len(set(patients[positive])), len(set(patients[~positive]))) < FOLDS:
         return statistics.Figure(None, None, None, len(positive))
     scores = np.zeros(len(positive))
     for fit, rest in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(values, positive, patients):
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, solver="newton-cholesky"))
-        model.fit(values[fit], positive[fit])
-        scores[rest] = model.decision_function(values[rest])
+        untrained.fit(values[fit], positive[fit])
+        scores[rest] = untrained.decision_function(values[rest])
     return statistics.auc(positive, scores)
 
 

@@ -7,10 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from training import card, export, golden, keras_network
+from training import audit, card, consistency, export, golden, keras_network
 from training.calibrate import probabilities
 from training.errors import TrainingError
 from training.manifest import SPLITS, DataSet, patients_digest
+from training.report import build as report
 from training.run import Run, save_weights
 from training.tensors import tensors
 from triage.domain.assessment import Model
@@ -80,11 +81,19 @@ def _write_evidence(run: Run, data: DataSet, part: Path, version: str) -> None:
         "manifest_digest": data.digest(),
         "splits": {split: _split_facts(data, split) for split in SPLITS},
         "read": {"training": "train", "choices, calibration, operating point": "val", "evaluation": "test", "never": "extra"},
+        "audit": _audit(data),
     }
     _json(part / "training_data.json", training_data)
     text = card.markdown(run, data, metrics, version)
     (part / "MODEL_CARD.md").write_text(text, encoding="utf-8")
-    (part / "report.html").write_text(card.html(run, data, metrics, version), encoding="utf-8")
+    (part / "report.html").write_text(report.html(run, data, version), encoding="utf-8")
+
+
+def _audit(data: DataSet) -> dict[str, Any]:
+    """What the gate asks of the train films. Which of them look alike is left out: it would name files."""
+    found = audit.audit(data)
+    labels = consistency.measure(data, consistency.trusted())
+    return {"auc": found["auc"], "meaning": found["meaning"], "labels": labels}
 
 
 def _split_facts(data: DataSet, split: str) -> dict[str, Any]:
@@ -102,13 +111,15 @@ def _split_facts(data: DataSet, split: str) -> dict[str, Any]:
 def _write_golden(run: Run, data: DataSet, network: Any, part: Path) -> None:
     films, spec, calibration = data.split("val"), run.recipe.input.spec(), _calibration(run)
     scores = probabilities(calibration, keras_network.logits(network, tensors(data, films, spec)))
-    chosen = golden.choose(films, scores)
-    expected = {}
-    for number, film in enumerate(chosen, start=1):
+    expected, labels = {}, {}
+    for number, (film, label) in enumerate(golden.choose(films, scores), start=1):
         name = f"film{number}.dcm"
         shutil.copyfile(data.dicom(film), part / "golden" / name)
         expected[name] = float(scores[films.index(film)])
+        if label:
+            labels[name] = label
     _json(part / "golden" / "expected.json", expected)
+    _json(part / "golden" / "labels.json", labels)
 
 
 def _write_manifest(run: Run, pedigree: dict[str, Any], part: Path, version: str, now: datetime) -> None:

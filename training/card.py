@@ -1,11 +1,11 @@
-"""The model card and a small report: what the network is, on what it was trained, what it reached. Pure: text out."""
+"""The model card: what the network is, on what it was trained, what it reached. Pure: text out; the report uses it too."""
 
-import html as markup
 from collections.abc import Iterator
 from typing import Any
 
-from training.calibrate import LABELS_USED, SENSITIVITY
+from training.calibrate import LABELS_USED, Aim
 from training.manifest import SPLITS, DataSet
+from training.resample import DELONG
 from training.run import Run
 from training.statistics import Figure
 
@@ -15,7 +15,8 @@ STATEMENT = (
     "Not a cleared medical device, no diagnosis, no statement that a film needs no reading."
 )
 LIMITS = (
-    "Few test films carry a radiologist's label: the intervals are wide and are part of the result.",
+    "Few test films carry a radiologist's label: the intervals are wide, and are part of the result.",
+    "A film that is not flagged has not been cleared: the network misses abnormal films, and they then wait longer.",
     "Lateral films, children and anything but an upright frontal chest film are kept away by tags only.",
     "The probability holds for the share of abnormal films of the validation split; elsewhere it needs checking.",
 )
@@ -23,7 +24,28 @@ LIMITS = (
 
 def limits(data: DataSet) -> tuple[str, ...]:
     """What to keep in mind: of these data, and of any network of this kind."""
-    return (f"Trained on {len(data.split('train'))} films of one source.", *data.source.get("limits", ()), *LIMITS)
+    origin = (
+        f"Trained on {len(data.split('train')):,} films of one source: elsewhere other devices, patients and readers await it."
+    )
+    return (origin, *data.source.get("limits", ()), *LIMITS)
+
+
+def credits(data: DataSet, pedigree: dict[str, Any]) -> list[str]:
+    """Who made the data, labels and films of pretraining included; the licences ask for it."""
+    source = data.source
+    lines = [_origin(source)]
+    lines += [f"Radiologists' labels: {label}." for label in source.get("radiologist_labels", ())]
+    lines += [f"Peer probabilities: {source['peer']}."] if "peer" in source else []
+    if pretrained := pedigree.get("pretrained_on"):
+        lines.append(f"Pretrained on {_origin(pretrained)}")
+    return lines
+
+
+def _origin(source: dict[str, Any]) -> str:
+    """A source in one sentence, of what is known of it."""
+    facts = [str(source[name]) for name in ("provider", "download", "paper", "credit") if source.get(name)]
+    licence = f" Licence: {source['licence']}." if source.get("licence") else ""
+    return f"{source['name']}{': ' if facts else ''}{'; '.join(facts)}.{licence}"
 
 
 def figure_rows(metrics: dict[str, Any], split: str = "test") -> Iterator[tuple[str, str, str]]:
@@ -42,37 +64,41 @@ def operating_rows(metrics: dict[str, Any], split: str = "test") -> Iterator[tup
 
 def markdown(run: Run, data: DataSet, metrics: dict[str, Any], version: str) -> str:
     """``MODEL_CARD.md``."""
-    recipe, source = run.recipe, data.source
+    recipe = run.recipe
+    pedigree = run.read_json("run.json", "train")
     lines = [f"# {recipe.name} {version}", "", STATEMENT, "", recipe.purpose, "", "## Network", ""]
     lines += [
         f"- Builder `{run.architecture['builder']}`, {metrics['parameters']:,} parameters.",
         f"- Arguments: `{run.architecture['arguments']}`.",
-        f"- Input {recipe.input.height} × {recipe.input.width}, preprocessing {recipe.input.algorithm}.",
-        "- One output: the calibrated probability of *abnormal*. Served by LiteRT, trained in Keras.",
+        f"- Input {recipe.input.height} × {recipe.input.width} pixels, preprocessing {recipe.input.algorithm}.",
+        "- One output: the calibrated probability that a film is *abnormal*. Trained in Keras, served by LiteRT.",
         "",
         "## Data and credit",
         "",
-        f"{source['name']}: {source['provider']}, {source['download']}; {source['paper']}. Licence: {source['licence']}.",
-        *(f"- Radiologists' labels: {label}." for label in source.get("radiologist_labels", ())),
-        *(_softening(source) if recipe.labels.soften else ()),
-        f"- Films: {', '.join(f'{len(data.split(split))} {split}' for split in SPLITS[:3])}; no patient is in two of these.",
-        "- Trained on train; choices, calibration and operating point on val; measured on test.",
+        *(f"- {credit}" for credit in credits(data, pedigree)),
+        f"- Films: {', '.join(f'{len(data.split(split)):,} {split}' for split in SPLITS[:3])}; no patient is in two of these.",
+        "- Trained on train; epoch, calibration and operating point chosen on val; measured on test.",
+        *(f"- {line}" for line in (softening() if recipe.labels.soften else ())),
         f"- {metrics['label_ceiling']}",
         "",
-        "## Figures on the test split (95 % intervals: AUC by DeLong, shares by Wilson)",
+        "## Figures on the test split",
         "",
-        f"The test split had been looked at {metrics.get('test_looks', '?')} times when these were written.",
+        f"Positive means abnormal. In brackets the 95 % interval (AUC: {metrics['test'].get('auc_interval', DELONG)};",
+        "shares: Wilson) and the number of films.",
+        f"The test split had been looked at {metrics.get('test_looks', '?')} time(s) when these were written.",
         "",
-        "| group | AUC, radiologists | AUC, text labels |",
+        "| group | AUC, radiologists' labels | AUC, text-mined labels |",
         "|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in figure_rows(metrics)),
         "",
-        f"Operating point: threshold {metrics['threshold']:.4f}, the highest with sensitivity ≥ {SENSITIVITY:.2f} on val",
+        f"Operating point: threshold {metrics['threshold']:.4f}, chosen for: {metrics.get('aim') or Aim()}",
         f"(labels there: {LABELS_USED}).",
         "",
-        "| labels | sensitivity | specificity | flagged |",
+        "| labels | sensitivity | specificity | share flagged |",
         "|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in operating_rows(metrics)),
+        "",
+        "Curves, errors, maps and the expected effect on waiting are in `report.html`.",
         "",
         "## Limits",
         "",
@@ -81,36 +107,9 @@ def markdown(run: Run, data: DataSet, metrics: dict[str, Any], version: str) -> 
     return "\n".join(lines) + "\n"
 
 
-def _softening(source: dict[str, Any]) -> Iterator[str]:
+def softening() -> Iterator[str]:
     """How films without a radiologist's label were labelled for training."""
     yield (
-        "- Training films without a radiologist's label count less and carry the probability with which radiologists call "
+        "Training films without a radiologist's label count less and carry the probability with which radiologists call "
         "films of that text label, view and peer score abnormal, learned on the labelled training films."
     )
-    if "peer" in source:
-        yield f"- Peer: {source['peer']}."
-
-
-def html(run: Run, data: DataSet, metrics: dict[str, Any], version: str) -> str:
-    """``report.html``: self-contained, the figures of the card as a page."""
-    areas = _table(("group", "AUC, radiologists", "AUC, text labels"), figure_rows(metrics))
-    points = _table(("labels", "sensitivity", "specificity", "flagged"), operating_rows(metrics))
-    title = markup.escape(f"{run.recipe.name} {version}")
-    return (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>\n'
-        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}"
-        "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .75rem;border-bottom:1px solid #ccc;text-align:left}"
-        "</style>\n"
-        f"<h1>{title}</h1>\n<p>{markup.escape(STATEMENT)}</p>\n"
-        f"<h2>Test split: area under the ROC curve</h2>\n{areas}\n"
-        f"<h2>Test split at the operating point, threshold {metrics['threshold']:.4f}</h2>\n{points}\n"
-        f"<p>{markup.escape(metrics['label_ceiling'])}</p>\n"
-        f"<ul>{''.join(f'<li>{markup.escape(limit)}</li>' for limit in limits(data))}</ul>\n</html>\n"
-    )
-
-
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
-    def line(cells: tuple[str, ...], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{markup.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    return "<table>" + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table>"

@@ -1,100 +1,87 @@
 """Evaluate: the locked test split, every look counted; radiologists' labels first, then the reports'."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
-from training import keras_network, statistics
-from training.calibrate import at_threshold, by_source, probabilities
+from training import keras_network, resample, scores, statistics
+from training.calibrate import at_threshold, by_source, probabilities, quality
 from training.manifest import DataSet, Film
 from training.run import Run
+from training.statistics import Figure, Mask, Values
+from training.subgroups import findings, groups
 from training.tensors import tensors
-from triage.imaging.spec import PreprocessingSpec
 from triage.inference.calibration import Calibration
-
-FLOOR_SIDE, FLOOR_COMPONENTS = 64, 100
-FLOOR_REFERENCE = 0.73
-"""What the linear floor reached against text labels when the data set was put together."""
-
-
-def groups(films: Sequence[Film]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Names and members of the groups that are reported one by one."""
-    tests: dict[str, Callable[[Film], bool]] = {
-        "all": lambda film: True,
-        "PA": lambda film: film.view == "PA",
-        "AP": lambda film: film.view == "AP",
-    }
-    for pool in sorted({film.pool for film in films}):
-        tests[f"pool {pool}"] = lambda film, pool=pool: film.pool == pool  # type: ignore[misc]
-    tests["not pool a"] = lambda film: film.pool != "a"
-    tests |= {"F": lambda film: film.sex == "F", "M": lambda film: film.sex == "M", "age ≥ 16": lambda film: film.age >= 16}
-    for name, test in tests.items():
-        yield name, np.array([test(film) for film in films])
 
 
 def evaluate(run: Run, data: DataSet) -> dict[str, Any]:
-    """Figures of a calibrated run on val and test, with the per-film scores of the test split.
+    """Figures of a calibrated run on val and test, with the per-film scores of both (``val_films``, ``test_films``).
+
+    Of each split: ``auc`` by label source and group, ``findings`` by label source (films with the finding against normal
+    ones), ``auc_interval`` (how the intervals were made), ``operating_point`` and ``calibration``.
 
     Raises:
         TrainingError: the run is not trained, on another manifest, or not calibrated.
     """
     run.check_trained_on(data.digest())
     calibration = Calibration.from_dict(run.read_json("calibration.json", "calibrate"))
-    threshold = float(run.read_json("operating_point.json", "calibrate")["threshold"])
+    point = run.read_json("operating_point.json", "calibrate")
+    threshold = float(point["threshold"])
     network = keras_network.load(run)
-    result: dict[str, Any] = {"recipe": run.recipe.name, "parameters": int(network.count_params()), "threshold": threshold}
+    result: dict[str, Any] = {
+        "recipe": run.recipe.name,
+        "parameters": int(network.count_params()),
+        "threshold": threshold,
+        "aim": point["aim"],
+    }
     for split in ("val", "test"):
         films = data.split(split)
         logits = keras_network.logits(network, tensors(data, films, run.recipe.input.spec()))
-        scores = probabilities(calibration, logits)
-        result[split] = {"auc": areas(films, scores), "operating_point": _operating(films, scores, threshold)}
-        result[split]["calibration"] = {
-            who: {"ece": statistics.calibration_error(*pair), "brier": statistics.brier(*pair)}
-            for who, pair in by_source(films, scores).items()
+        found = probabilities(calibration, logits)
+        result[split] = {
+            "auc": areas(films, found),
+            "auc_interval": resample.area_method([film.patient for film in films]),
+            "findings": areas_by_finding(films, found),
+            "operating_point": {
+                source: at_threshold(labels, values, threshold) for source, (labels, values) in by_source(films, found).items()
+            },
+            "calibration": quality(films, found),
         }
-        if split == "test":
-            result["test_films"] = [
-                {
-                    "film": film.digest,
-                    "probability": float(score),
-                    "text": film.text_label,
-                    "radiologist": film.radiologist_label,
-                }
-                for film, score in zip(films, scores, strict=True)
-            ]
+        result[f"{split}_films"] = scores.rows(films, found)
     return result
 
 
-def areas(films: Sequence[Film], scores: NDArray[np.float64]) -> dict[str, dict[str, Any]]:
-    """AUC by label source and group."""
-    found: dict[str, dict[str, Any]] = {"radiologist": {}, "text": {}}
+def areas(films: Sequence[Film], found: Values) -> dict[str, dict[str, Any]]:
+    """AUC by label source and group, each as a :class:`training.statistics.Figure` in JSON's form."""
+    table: dict[str, dict[str, Any]] = {"radiologist": {}, "text": {}}
     for name, member in groups(films):
-        chosen = [film for film, inside in zip(films, member, strict=True) if inside]
-        for source, (labels, values) in by_source(chosen, scores[member]).items():
-            found[source][name] = statistics.auc(labels, values).as_dict()
-    return found
+        for source, figure in _areas(films, found, member).items():
+            table[source][name] = figure.as_dict()
+    return table
 
 
-def _operating(films: Sequence[Film], scores: NDArray[np.float64], threshold: float) -> dict[str, Any]:
-    return {source: at_threshold(labels, values, threshold) for source, (labels, values) in by_source(films, scores).items()}
+def areas_by_finding(films: Sequence[Film], found: Values) -> dict[str, dict[str, Any]]:
+    """AUC by label source and finding: abnormal films with the finding against the normal films of the same label source."""
+    table: dict[str, dict[str, Any]] = {"radiologist": {}, "text": {}}
+    for name, has in findings(films):
+        for source in table:
+            normal = np.array([getattr(film, f"{source}_label") == "normal" for film in films])
+            abnormal = np.array([getattr(film, f"{source}_label") == "abnormal" for film in films])
+            table[source][name] = _areas(films, found, normal | (abnormal & has))[source].as_dict()
+    return table
 
 
-def linear_floor(data: DataSet) -> dict[str, Any]:
-    """What linear pixels reach: 64 × 64 films, 100 principal components, logistic regression on text labels."""
-    spec = PreprocessingSpec(height=FLOOR_SIDE, width=FLOOR_SIDE)
-    train, test = data.split("train"), data.split("test")
-    flat, flat_test = (tensors(data, films, spec).reshape(len(films), -1) for films in (train, test))
-    components = min(FLOOR_COMPONENTS, len(train) - 1)
-    model = make_pipeline(PCA(components, random_state=0), LogisticRegression(C=0.01, max_iter=2000))
-    model.fit(flat, [film.text_label == "abnormal" for film in train])
-    scores = np.asarray(model.decision_function(flat_test), dtype=np.float64)
-    return {"auc": areas(test, scores), "reference": FLOOR_REFERENCE}
+def _areas(films: Sequence[Film], found: Values, member: Mask) -> dict[str, Figure]:
+    chosen = [film for film, inside in zip(films, member, strict=True) if inside]
+    patients = np.array([film.patient for film in chosen])
+    seen = np.array([bool(film.radiologist_label) for film in chosen], dtype=bool)
+    whose = {"radiologist": patients[seen], "text": patients}
+    return {
+        source: resample.area(labels, values, list(whose[source]))
+        for source, (labels, values) in by_source(chosen, found[member]).items()
+    }
 
 
 def label_ceiling(data: DataSet) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow
 from numpy.typing import NDArray
 
 from training import networks
@@ -12,6 +13,8 @@ from training.errors import TrainingError
 from training.run import Run, Weights, load_weights
 
 BATCH = 64
+HEADS = ("head", "dense2")
+"""The last layer of each builder of :mod:`training.networks`."""
 
 
 def build(architecture: dict[str, Any], members: int | None = None) -> Any:
@@ -30,24 +33,58 @@ def build(architecture: dict[str, Any], members: int | None = None) -> Any:
         raise TrainingError(f"recipe: network {architecture['builder']!r} cannot be built ({error}); known: {known}") from None
 
 
+def values(variables: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    """Copies of Keras variables by path (``layer/variable``)."""
+    return {variable.path: variable.numpy() for variable in variables}
+
+
+def assign(variables: Sequence[Any], saved: Weights) -> None:
+    """Set every variable by its path.
+
+    Raises:
+        TrainingError: names or shapes are not those of the variables.
+    """
+    if {variable.path for variable in variables} != set(saved):
+        raise TrainingError("the weights are of another network: names differ; train again")
+    for variable in variables:
+        if tuple(variable.shape) != saved[variable.path].shape:
+            shape = saved[variable.path].shape
+            raise TrainingError(f"the weights are of another network: {variable.path} has the shape {shape}; train again")
+        variable.assign(saved[variable.path])
+
+
 def weights_of(network: Any) -> dict[str, NDArray[Any]]:
-    """Every variable by its path (``layer/variable``)."""
-    return {variable.path: np.asarray(variable) for variable in network.variables if "seed_generator" not in variable.path}
+    """Every weight by its path, statistics of batch normalisation included, states of random generators not."""
+    return values(network.weights)
 
 
 def put_weights(network: Any, weights: Weights) -> None:
-    """Set every variable by its path.
+    """Set every weight by its path.
 
     Raises:
         TrainingError: names or shapes are not the network's.
     """
-    variables = {variable.path: variable for variable in network.variables if "seed_generator" not in variable.path}
-    if set(variables) != set(weights):
-        raise TrainingError("the weights are of another network: names differ; train again")
-    for name, variable in variables.items():
-        if tuple(variable.shape) != weights[name].shape:
-            raise TrainingError(f"the weights are of another network: {name} has the shape {weights[name].shape}; train again")
-        variable.assign(weights[name])
+    assign(network.weights, weights)
+
+
+def random_states(network: Any) -> dict[str, NDArray[Any]]:
+    """State of each random generator (dropout), by its place: Keras numbers their names anew in each process."""
+    return {str(place): variable.numpy() for place, variable in enumerate(_generators(network))}
+
+
+def put_random_states(network: Any, states: Weights) -> None:
+    """Set what :func:`random_states` said of an equal network."""
+    for place, variable in enumerate(_generators(network)):
+        variable.assign(states[str(place)])
+
+
+def _generators(network: Any) -> list[Any]:
+    return [variable for variable in network.non_trainable_variables if "seed_generator" in variable.path]
+
+
+def is_head(path: str) -> bool:
+    """Whether a weight belongs to the last layer, which a pretraining does not hand on."""
+    return path.split("/")[0] in HEADS
 
 
 def load(run: Run) -> Any:
@@ -82,3 +119,8 @@ def committee(members: Sequence[Weights]) -> dict[str, NDArray[Any]]:
 def seed(number: int) -> None:
     """Seed every random generator that Keras and numpy use."""
     keras.utils.set_random_seed(number)
+
+
+def be_deterministic() -> None:
+    """From now on TensorFlow takes only operations that give the same bits each time on the same machine; before the first."""
+    tensorflow.config.experimental.enable_op_determinism()

@@ -5,6 +5,7 @@ A data set is a directory with ``manifest.csv``, ``source.json`` (where it comes
 """
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import TrainingError
+from training.files import replacing
 
 SPLITS = ("train", "val", "test", "extra")
 """``extra``: other films of patients of val or test; nothing ever reads them."""
+MEASURED = SPLITS[:3]
+"""Those between which no patient and no picture may be shared."""
 LABELS = ("abnormal", "normal")
 VIEWS = ("PA", "AP", "")
 """The last: a frontal film of which nobody says whether it is PA or AP."""
@@ -97,11 +101,17 @@ def write(path: Path, films: Sequence[Film], source: dict[str, Any]) -> DataSet:
     """
     check(films)
     source = {**source, "splits_digest": splits_digest(films)}
-    with (path / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, [field.name for field in fields(Film)], lineterminator="\n")
-        table.writeheader()
-        table.writerows(asdict(film) | {"age": "" if film.age == UNKNOWN_AGE else film.age} for film in films)
-    (path / "source.json").write_text(json.dumps(source, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = io.StringIO()
+    table = csv.DictWriter(text, [field.name for field in fields(Film)], lineterminator="\n")
+    table.writeheader()
+    table.writerows(asdict(film) | {"age": "" if film.age == UNKNOWN_AGE else film.age} for film in films)
+    # cut short between the two, the old source's splits digest refuses the new manifest wherever a patient came, went or moved
+    for name, content in (
+        ("manifest.csv", text.getvalue()),
+        ("source.json", json.dumps(source, indent=2, ensure_ascii=False) + "\n"),
+    ):
+        with replacing(path / name) as file:
+            file.write(content.encode())
     return DataSet(path, tuple(films), source)
 
 
@@ -151,6 +161,6 @@ def check(films: Sequence[Film]) -> None:
                 f"manifest: patient {film.patient[:12]} is in both {home[film.patient]} and {film.split}; "
                 "split by patient, or the figures mean nothing"
             )
-    empty = [split for split in SPLITS[:3] if split not in home.values()]
+    empty = [split for split in MEASURED if split not in home.values()]
     if empty:
         raise TrainingError(f"manifest: no film in split {empty[0]}; train, val and test each need some")

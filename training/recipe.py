@@ -1,8 +1,10 @@
 """A recipe: everything that decides a training, as TOML. Unknown keys are errors."""
 
 import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -69,7 +71,12 @@ class Augment(_Strict):
 
 
 class Schedule(_Strict):
-    """The optimisation. ``ema`` 0: off. One network is trained per seed; several are bundled as one (a committee)."""
+    """The optimisation. One network is trained per seed; several are bundled as one (a committee).
+
+    ``ema``: decay per step of the average of the weights. ``patience``: epochs without a better val AUC before a network
+    is left as it is. ``mixup``: Zhang et al. 2018, each film blended with another by a share drawn from
+    Beta(mixup, mixup). 0 switches each of them off.
+    """
 
     optimizer: str = Field(default="adamw", pattern="^(adam|adamw)$")
     epochs: int = Field(default=25, ge=1)
@@ -80,7 +87,16 @@ class Schedule(_Strict):
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
     ema: float = Field(default=0.0, ge=0, lt=1)
     patience: int = Field(default=0, ge=0)
+    mixup: float = Field(default=0.0, ge=0, le=1)
     seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+
+
+class Pretrain(_Strict):
+    """First train each network on another data set (``--pretrain-data``: its train and val films, text labels, both classes
+    of equal weight), then replace its head and go on with ``schedule``. Optimiser and augmentation are those of the recipe."""
+
+    epochs: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
 
 
 class Recipe(_Strict):
@@ -92,6 +108,7 @@ class Recipe(_Strict):
     input: Input = Input()
     labels: Labels = Labels()
     augment: Augment = Augment()
+    pretrain: Pretrain | None = None
     schedule: Schedule = Schedule()
 
 
@@ -106,8 +123,24 @@ def parse(text: str, origin: str) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise TrainingError(f"recipe {origin} is not TOML: {error}") from None
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].lower()}" for fault in error.errors())
+        faults = "; ".join(map(_fault, error.errors()))
         raise TrainingError(f"recipe {origin}: {faults}. The keys are those of training/recipes/recommended.toml") from None
+
+
+def _fault(found: Any) -> str:
+    """One of pydantic's findings; an unknown key comes with the known one that looks most like it."""
+    key = ".".join(map(str, found["loc"]))
+    near = get_close_matches(key, [*_keys(Recipe)], 1) if found["type"] == "extra_forbidden" else []
+    return f"{key}: {found['msg'].lower()}" + (f", did you mean {near[0]}?" if near else "")
+
+
+def _keys(model: type[BaseModel], table: str = "") -> Iterator[str]:
+    """Every key of a recipe, with its tables: ``schedule``, ``schedule.epochs``."""
+    for name, field in model.model_fields.items():
+        yield table + name
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _keys(kind, f"{table}{name}.")
 
 
 def find(name: str) -> Path:

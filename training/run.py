@@ -1,12 +1,17 @@
 """A run: the directory in which one recipe becomes a network. Files, in the order in which the commands write them.
 
-``recipe.toml`` as given · ``run.json`` pedigree · ``members/<seed>.npz`` each best network · ``history.jsonl`` one line an
-epoch · ``weights.npz`` the network as it will be bundled · ``calibration.json`` · ``operating_point.json`` · ``metrics.json``
+``begun.json`` data and options · ``recipe.toml`` as given · ``events.jsonl`` what happened when · ``history.jsonl`` one line
+an epoch · ``checkpoints/<seed>.npz`` a network in training · ``members/<seed>.npz`` and ``.json`` each network as kept, and how
+its training ended · ``weights.npz`` the network as it will be bundled · ``run.json`` pedigree; once it is there, the training
+is over · ``calibration.json`` · ``operating_point.json`` · ``metrics.json``
 """
 
+import errno
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +21,7 @@ from numpy.typing import NDArray
 
 from training import recipe
 from training.errors import TrainingError
+from training.files import replacing
 
 Weights = Mapping[str, NDArray[Any]]
 
@@ -58,11 +64,54 @@ class Run:
 
     def write_json(self, name: str, value: Any) -> None:
         """Replace a JSON file of the run as a whole."""
-        atomically(self.path / name, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replace a text file of the run as a whole."""
+        atomically(self.path / name, text.encode())
+
+    def append(self, name: str, value: Mapping[str, Any]) -> None:
+        """Add one line to a JSONL file of the run, or nothing of it.
+
+        Raises:
+            TrainingError: it cannot be written.
+        """
+        line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
+        try:
+            with (self.path / name).open("ab", buffering=0) as file:
+                begin = file.tell()
+                if file.write(line) < len(line):
+                    file.truncate(begin)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise TrainingError(f"{self.path / name} cannot be written ({error.strerror}); free some disk and resume") from None
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The lines of a JSONL file of the run, oldest first; none where it is missing."""
+        path = self.path / name
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+    def finished(self) -> bool:
+        """Whether the training is over."""
+        return (self.path / "run.json").exists()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else trains here meanwhile; a dead process holds no lock.
+
+        Raises:
+            TrainingError: another process does.
+        """
+        with (self.path / "recipe.toml").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise TrainingError(f"{self.path} is being trained by another process; wait for it, or stop it") from None
+            yield
 
 
-def begin(path: Path, recipe_path: Path) -> Run:
-    """A fresh run of a recipe.
+def begin(path: Path, recipe_path: Path, options: Mapping[str, Any] | None = None) -> Run:
+    """A fresh run of a recipe; ``options``: what ``resume`` needs to know, kept as ``begun.json``.
 
     Raises:
         TrainingError: the recipe is refused, or the directory holds a run already.
@@ -70,8 +119,11 @@ def begin(path: Path, recipe_path: Path) -> Run:
     text = recipe_path.read_text(encoding="utf-8")
     parsed = recipe.parse(text, recipe_path.name)
     if (path / "recipe.toml").exists():
-        raise TrainingError(f"{path} holds a run already; name another directory, or remove it")
-    (path / "members").mkdir(parents=True, exist_ok=True)
+        raise TrainingError(f"{path} holds a run already; resume it, name another directory, or remove it")
+    for folder in ("members", "checkpoints"):
+        (path / folder).mkdir(parents=True, exist_ok=True)
+    if options is not None:
+        Run(path, parsed).write_json("begun.json", options)
     atomically(path / "recipe.toml", text.encode())
     return Run(path, parsed)
 
@@ -90,20 +142,14 @@ def resume_at(path: Path) -> Run:
 
 def atomically(path: Path, content: bytes) -> None:
     """Replace a file so that a reader finds the old or the new one, never half of it."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with replacing(path) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def save_weights(path: Path, weights: Weights) -> None:
     """Write weights by name, without pickle."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
+    with replacing(path) as file:
         np.savez_compressed(file, allow_pickle=False, **dict(weights))
-    part.replace(path)
 
 
 def load_weights(path: Path) -> dict[str, NDArray[Any]]:

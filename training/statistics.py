@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 Z = float(norm.ppf(0.975))
 BINS = 10
 """Bins of the calibration error, equally filled."""
@@ -33,24 +35,31 @@ class Figure:
         return f"{self.value:.3f} ({self.low:.3f}–{self.high:.3f}, n={self.n})"
 
 
-def auc(positive: Sequence[bool] | NDArray[np.bool_], scores: NDArray[np.float64]) -> Figure:
-    """Area under the ROC curve with DeLong's interval on the logit scale (DeLong 1988; Sun and Xu 2014 for mid-ranks)."""
-    positive = np.asarray(positive, dtype=bool)
+def placements(positive: Mask, scores: Values) -> tuple[float, Values, Values]:
+    """Area under the ROC curve, and the placement of each positive film among the negative ones and the other way round.
+
+    The areas' covariance is that of the placements (DeLong, DeLong and Clarke-Pearson 1988; by mid-ranks, Sun and Xu 2014).
+    """
     ill, well = scores[positive], scores[~positive]
     m, n = len(ill), len(well)
-    if m < 2 or n < 2:
-        return Figure(None, None, None, m + n)
     ranks = rankdata(np.concatenate([ill, well]))
     area = (ranks[:m].sum() - m * (m + 1) / 2) / (m * n)
-    # the placement of each film among those of the other class
-    of_ill = (ranks[:m] - rankdata(ill)) / n
-    of_well = 1 - (ranks[m:] - rankdata(well)) / m
+    return float(area), (ranks[:m] - rankdata(ill)) / n, 1 - (ranks[m:] - rankdata(well)) / m
+
+
+def auc(positive: Sequence[bool] | Mask, scores: Values) -> Figure:
+    """Area under the ROC curve with DeLong's interval on the logit scale (DeLong 1988; Sun and Xu 2014 for mid-ranks)."""
+    positive = np.asarray(positive, dtype=bool)
+    m, n = int(positive.sum()), int((~positive).sum())
+    if m < 2 or n < 2:
+        return Figure(None, None, None, m + n)
+    area, of_ill, of_well = placements(positive, scores)
     error = math.sqrt(of_ill.var(ddof=1) / m + of_well.var(ddof=1) / n)
     if not 0 < area < 1:
-        return Figure(float(area), float(area), float(area), m + n)
+        return Figure(area, area, area, m + n)
     middle, spread = math.log(area / (1 - area)), Z * error / (area * (1 - area))
     low, high = (1 / (1 + math.exp(-(middle + side * spread))) for side in (-1, 1))
-    return Figure(float(area), low, high, m + n)
+    return Figure(area, low, high, m + n)
 
 
 def proportion(hits: int, n: int) -> Figure:
@@ -63,19 +72,37 @@ def proportion(hits: int, n: int) -> Figure:
     return Figure(share, max(0.0, middle - half), min(1.0, middle + half), n)
 
 
-def calibration_error(positive: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
+def calibration_error(positive: Mask, probabilities: Values) -> float:
     """Expected calibration error over equally filled bins: mean distance between what was said and what was."""
-    groups = np.array_split(np.argsort(probabilities, kind="stable"), min(BINS, len(probabilities)))
-    gaps = [abs(probabilities[group].mean() - positive[group].mean()) * len(group) for group in groups]
-    return float(sum(gaps) / len(probabilities))
+    return float(calibration_errors(positive, probabilities, np.ones((1, len(probabilities))))[0])
 
 
-def brier(positive: NDArray[np.bool_], probabilities: NDArray[np.float64]) -> float:
+def calibration_errors(positive: Mask, probabilities: Values, weights: Values) -> Values:
+    """:func:`calibration_error` of weighted films, (B,), for each row of ``weights`` (B, n)."""
+    order = np.argsort(probabilities, kind="stable")
+    weights, gaps = weights[:, order], (probabilities - positive)[order]
+    total = weights.sum(axis=1, keepdims=True)
+    bins = min(BINS, len(probabilities))
+    place = np.minimum(((np.cumsum(weights, axis=1) - weights / 2) * bins / total).astype(np.int64), bins - 1)
+    sums = np.stack([(weights * gaps * (place == number)).sum(axis=1) for number in range(bins)])
+    errors: Values = np.abs(sums).sum(axis=0) / total[:, 0]
+    return errors
+
+
+def brier(positive: Mask, probabilities: Values) -> float:
     """Mean squared error of the probabilities (Brier 1950)."""
     return float(np.mean((probabilities - positive) ** 2))
 
 
-def threshold_for_sensitivity(positive: NDArray[np.bool_], probabilities: NDArray[np.float64], aim: float) -> float:
+def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float | None, float | None]:
+    """PPV and NPV at a prevalence, by Bayes' rule (Altman and Bland 1994); ``None`` where nothing is flagged, or everything."""
+    flagged = sensitivity * prevalence + (1 - specificity) * (1 - prevalence)
+    ppv = sensitivity * prevalence / flagged if flagged > 0 else None
+    npv = specificity * (1 - prevalence) / (1 - flagged) if flagged < 1 else None
+    return ppv, npv
+
+
+def threshold_for_sensitivity(positive: Mask, probabilities: Values, aim: float) -> float:
     """The highest threshold at which at least the share ``aim`` of the positive films score at or above it.
 
     It lies halfway to the next lower score, so that no film of the fit stands on the edge.
@@ -84,3 +111,19 @@ def threshold_for_sensitivity(positive: NDArray[np.bool_], probabilities: NDArra
     last = float(ill[math.ceil(aim * len(ill)) - 1])
     below = probabilities[probabilities < last]
     return (last + float(below.max())) / 2 if len(below) else last
+
+
+def threshold_for_budget(probabilities: Values, budget: float) -> float:
+    """The lowest threshold at which at most the share ``budget`` of the films score at or above it.
+
+    It lies halfway between the last film that is flagged and the next one, equal scores on the same side. Scores are
+    below 1.
+    """
+    levels = np.unique(probabilities)[::-1]
+    flagged = np.array([(probabilities >= level).sum() for level in levels])
+    within = int((flagged <= math.floor(budget * len(probabilities) + 1e-9)).sum())
+    if within == len(levels):
+        return float(levels[-1])
+    above = levels[within - 1] if within else 1.0
+    middle = float(above + levels[within]) / 2
+    return middle if middle > levels[within] else float(above)

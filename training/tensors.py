@@ -1,6 +1,7 @@
 """Films → input tensors, through the service's own preprocessing; kept beside the films, one file per preprocessing."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from pydicom import dcmread
 
 from training import progress
 from training.errors import TrainingError
+from training.files import replacing
 from training.manifest import DataSet, Film
 from triage.domain.errors import AssessmentError
 from triage.imaging.preprocess import preprocess
@@ -22,17 +24,25 @@ def tensors(data: DataSet, films: Sequence[Film], spec: PreprocessingSpec) -> Te
     Raises:
         TrainingError: a film is missing or cannot be used; says which.
     """
-    store = data.path / "tensors" / f"{data.digest()[:16]}-{spec.spec_id[:16]}.npy"
+    store = _store(data, spec)
     if not store.exists():
         whole = np.stack([_tensor(data, film, spec) for film in progress.track(data.films, "preprocessing")])
         store.parent.mkdir(exist_ok=True)
-        part = store.with_suffix(".part")
-        with part.open("wb") as file:
+        with replacing(store) as file:
             np.save(file, whole, allow_pickle=False)
-        part.rename(store)
     place = {film.digest: number for number, film in enumerate(data.films)}
     chosen: Tensors = np.load(store, mmap_mode="r", allow_pickle=False)[[place[film.digest] for film in films]]
     return chosen
+
+
+def bytes_to_write(data: DataSet, spec: PreprocessingSpec) -> int:
+    """How much disk :func:`tensors` will take: nothing where the tensors are kept already."""
+    size = np.dtype(np.float32).itemsize * spec.height * spec.width * len(data.films)
+    return 0 if _store(data, spec).exists() else size
+
+
+def _store(data: DataSet, spec: PreprocessingSpec) -> Path:
+    return data.path / "tensors" / f"{data.digest()[:16]}-{spec.spec_id[:16]}.npy"
 
 
 def _tensor(data: DataSet, film: Film, spec: PreprocessingSpec) -> Tensors:

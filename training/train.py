@@ -1,152 +1,189 @@
-"""Train: a data set and a recipe → a run directory with the network's weights."""
+"""Train: a data set and a recipe → a run directory with the network's weights; goes on where an earlier try was cut."""
 
 import json
-import time
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-import keras
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
-
-from training import keras_network, progress, weights
-from training.augment import augmented
+from training import checkpoint, course, estimate, keras_network, material, progress
+from training.course import Course, Outside, Phase
 from training.errors import TrainingError
+from training.interrupt import Interrupted
 from training.manifest import DataSet, patients_digest
-from training.recipe import Schedule
+from training.material import Val
+from training.member import Member
 from training.run import Run, load_weights, save_weights
-from training.tensors import tensors
+from training.tensors import bytes_to_write
 
 LIBRARIES = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "scipy", "scikit-learn", "ai-edge-litert")
+COMPLETE, EARLY, BUDGET = "complete", "stopped early", "time budget"
+"""How the training of a network ends."""
+CREDIT = ("name", "provider", "download", "paper", "licence")
+"""What the pedigree says of the source of a pretraining."""
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What one training sees: tensors with labels and weights, and val tensors with the best labels there are."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be done: run and data, the data of a pretraining, the time budget in seconds; the rest for the pedigree."""
 
-    films: NDArray[np.float32]
-    labels: NDArray[np.float32]
-    weights: NDArray[np.float32]
-    val_films: NDArray[np.float32]
-    val_labels: NDArray[np.bool_]
+    run: Run
+    data: DataSet
+    pretraining: DataSet | None = None
+    budget: float | None = None
+    deterministic: bool = False
+    commit: str = "unknown"
 
 
-def train(run: Run, data: DataSet, report: Callable[[dict[str, Any]], None], commit: str) -> None:
+def train(plan: Plan, outside: Outside) -> dict[str, Any]:
     """Train one network a seed on ``split=train``, keep each one's best epoch on ``val``, join them into one.
 
-    ``report`` hears of every epoch. Only train and val films are read.
+    What an earlier try has finished is not done again. Of ``data``, only train and val films are read. Returns the pedigree.
 
     Raises:
-        TrainingError: the recipe cannot be built, a film is unusable, or the loss is no number.
+        TrainingError: the recipe cannot be built, a film is unusable, the disk has no room, or the loss is no number.
+        Interrupted: someone asked to stop; the same call goes on from the last whole epoch.
     """
-    began = time.monotonic()
-    material = _material(run, data)
-    for seed in run.recipe.schedule.seeds:
-        _train_member(run, seed, material, report)
-    members = [load_weights(run.path / "members" / f"{seed}.npz") for seed in run.recipe.schedule.seeds]
-    save_weights(run.path / "weights.npz", keras_network.committee(members))
-    run.write_json("run.json", _pedigree(run, data, commit, time.monotonic() - began))
+    run, seeds = plan.run, plan.run.recipe.schedule.seeds
+    material.check_pretraining(run.recipe, plan.data, plan.pretraining)
+    with run.locked():
+        again = (run.path / "events.jsonl").exists()
+        facts = {"commit": plan.commit, "recipe": run.recipe.name, "seeds": seeds, "budget_seconds": plan.budget}
+        course.log(run, outside, "resumed" if again else "started", **facts)
+        try:
+            _train_members(plan, outside)
+            save_weights(
+                run.path / "weights.npz", keras_network.committee([load_weights(_member(run, seed)) for seed in seeds])
+            )
+            pedigree = _pedigree(plan)
+            run.write_json("run.json", pedigree)
+        except Interrupted:
+            course.log(run, outside, "interrupted")
+            raise
+        except TrainingError as error:
+            course.log(run, outside, "failed", reason=str(error))
+            raise
+        course.log(run, outside, "finished", ended=pedigree["ended"])
+    return pedigree
 
 
-def _material(run: Run, data: DataSet) -> Material:
-    spec, recipe = run.recipe.input.spec(), run.recipe.labels
-    films, val = data.split("train"), data.split("val")
-    return Material(
-        films=tensors(data, films, spec),
-        labels=weights.labels(films, recipe),
-        weights=weights.weights(films, recipe),
-        val_films=tensors(data, val, spec),
-        val_labels=np.array([film.label == "abnormal" for film in val]),
-    )
+def _train_members(plan: Plan, outside: Outside) -> None:
+    run, seeds = plan.run, plan.run.recipe.schedule.seeds
+    _check_disk(plan, outside)
+    val = material.of_val(plan.data, run.recipe)
+    phases = _phases(plan, val)
+    ends = outside.clock() + (math.inf if plan.budget is None else plan.budget)
+    with outside.stop.stepping(), progress.bar() as bar:
+        under_way = Course(run, phases, outside, bar, plan.budget)
+        for number, seed in enumerate(seeds):
+            if not _member(run, seed).exists():
+                share = (ends - outside.clock()) / (len(seeds) - number)
+                _train_member(run, number, phases, val, outside.clock() + share, under_way)
 
 
-def _train_member(run: Run, seed: int, material: Material, report: Callable[[dict[str, Any]], None]) -> None:
-    keras_network.seed(seed)
-    rng = np.random.default_rng(seed)
-    schedule = run.recipe.schedule
+def _check_disk(plan: Plan, outside: Outside) -> None:
+    run, spec = plan.run, plan.run.recipe.input.spec()
     network = keras_network.build(run.architecture, members=1)
-    trainee = keras.Model(network.input, network.output["logit"])
-    steps = -(-len(material.films) // schedule.batch)
-    trainee.compile(
-        optimizer=_optimizer(schedule, steps),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=schedule.label_smoothing),
-    )
-    best, best_epoch = -np.inf, 0
-    average: list[NDArray[Any]] | None = None
-    with progress.bar() as bar:
-        task = bar.add_task(f"seed {seed}", total=schedule.epochs * steps)
-        for epoch in range(1, schedule.epochs + 1):
-            began, losses = time.monotonic(), []
-            order = rng.permutation(len(material.films))
-            for batch in np.array_split(order, steps):
-                films = np.stack([augmented(material.films[index], run.recipe.augment, rng) for index in batch])
-                loss = trainee.train_on_batch(films, material.labels[batch, None], material.weights[batch])
-                if not np.isfinite(loss):
-                    raise TrainingError(f"{run.path.name}: the loss is no number in epoch {epoch}; lower the learning rate")
-                losses.append(float(loss))
-                average = _averaged(average, network.get_weights(), schedule.ema)
-                bar.advance(task)
-            auc = _val_auc(network, average, material)
-            if auc > best:
-                best, best_epoch = auc, epoch
-                save_weights(run.path / "members" / f"{seed}.npz", _with(network, average, keras_network.weights_of))
-            line = {"seed": seed, "epoch": epoch, "loss": losses[-1], "val_auc": auc, "seconds": time.monotonic() - began}
-            with (run.path / "history.jsonl").open("a", encoding="utf-8") as history:
-                history.write(json.dumps(line) + "\n")
-            report(line)
-            if schedule.patience and epoch - best_epoch >= schedule.patience:
-                break
+    needed = estimate.disk(4 * network.count_params(), len(run.recipe.schedule.seeds))
+    needed += sum(bytes_to_write(data, spec) for data in (plan.data, plan.pretraining) if data)
+    free = outside.free(run.path)
+    estimate.check_disk(run.path, needed, free)
+    outside.say(f"disk: {estimate.size(needed)} needed, {estimate.size(free)} free")
 
 
-def _optimizer(schedule: Schedule, steps: int) -> Any:
-    rate: Any = schedule.learning_rate
-    if schedule.cosine:
-        total, warmup = schedule.epochs * steps, min(steps, schedule.epochs * steps // 10)
-        rate = keras.optimizers.schedules.CosineDecay(
-            schedule.learning_rate / 20, total - warmup, alpha=0.01, warmup_target=schedule.learning_rate, warmup_steps=warmup
-        )
-    if schedule.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    return keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay)
+def _phases(plan: Plan, val: Val) -> list[Phase]:
+    recipe, schedule = plan.run.recipe, plan.run.recipe.schedule
+    phases = []
+    if recipe.pretrain and plan.pretraining:
+        films, own = material.of_pretraining(plan.pretraining, recipe), recipe.pretrain
+        phases.append(Phase("pretrain", films, own.epochs, own.learning_rate, films.steps(schedule.batch), 0))
+    films = material.of_train(plan.data, recipe)
+    steps = films.steps(schedule.batch)
+    return [*phases, Phase("train", films, schedule.epochs, schedule.learning_rate, steps, len(val.films))]
 
 
-def _averaged(average: list[NDArray[Any]] | None, now: list[NDArray[Any]], decay: float) -> list[NDArray[Any]]:
-    """Exponential moving average of all weights, batch statistics included."""
-    if average is None or decay == 0:
-        return now
-    return [decay * old + (1 - decay) * new if new.dtype.kind == "f" else new for old, new in zip(average, now, strict=True)]
+def _train_member(run: Run, number: int, phases: list[Phase], val: Val, until: float, under_way: Course) -> None:
+    """All phases of one network, from its checkpoint on; ``until``: when its share of the time budget is spent."""
+    seed, patience = run.recipe.schedule.seeds[number], run.recipe.schedule.patience
+    kept = run.path / "checkpoints" / f"{seed}.npz"
+    saved, member = checkpoint.load(kept), Member(run, seed)
+    first = [phase.name for phase in phases].index(saved.facts["phase"]) if saved else 0
+    for phase in phases[first:]:
+        member.enter(phase)
+        if saved and phase is phases[first]:
+            member.restore(saved)
+        judged = phase is phases[-1]
+        _forget(run, seed, member.facts["epoch"] if judged else 0)
+        took = 0.0
+        while not (ended := _ended(member.facts, phase, patience if judged else 0, under_way.clock() + took > until)):
+            under_way.at(number, phase, member.facts["epoch"])
+            began = under_way.clock()
+            loss = member.train_epoch(phase.material, under_way.step)
+            line = {"seed": seed, "epoch": member.facts["epoch"], "loss": loss}
+            if judged:
+                line["val_auc"], line["val_loss"] = member.judge(val)
+            line["seconds"] = took = under_way.clock() - began
+            member.facts["seconds"] += took
+            if judged:
+                run.append("history.jsonl", line)
+            checkpoint.save(kept, member.checkpoint())
+            under_way.epoch(phase, line)
+        if ended != COMPLETE:
+            under_way.log(ended, seed=seed, phase=phase.name, epoch=member.facts["epoch"])
+        member.facts["out_of_time"] |= ended == BUDGET
+    facts = {name: member.facts[name] for name in ("epoch", "best_epoch", "best_val_auc", "seconds")}
+    facts["ended"] = BUDGET if member.facts["out_of_time"] else ended
+    run.write_json(f"members/{seed}.json", facts)
+    save_weights(_member(run, seed), member.best)
+    kept.unlink(missing_ok=True)
+    under_way.log("member finished", seed=seed, **facts)
 
 
-def _with(network: Any, average: list[NDArray[Any]] | None, act: Callable[[Any], Any]) -> Any:
-    """What ``act`` says of the network while it carries the averaged weights."""
-    if average is None:
-        return act(network)
-    live = network.get_weights()
-    network.set_weights(average)
-    try:
-        return act(network)
-    finally:
-        network.set_weights(live)
+def _ended(facts: dict[str, Any], phase: Phase, patience: int, out_of_time: bool) -> str:
+    """Why a phase is over, or nothing; each has one epoch at least."""
+    if facts["epoch"] >= phase.epochs:
+        return COMPLETE
+    if patience and facts["epoch"] - facts["best_epoch"] >= patience:
+        return EARLY
+    return BUDGET if out_of_time and facts["epoch"] > 0 else ""
 
 
-def _val_auc(network: Any, average: list[NDArray[Any]] | None, material: Material) -> float:
-    scores = _with(network, average, lambda carried: keras_network.logits(carried, material.val_films))
-    return float(roc_auc_score(material.val_labels, scores))
+def _forget(run: Run, seed: int, epochs: int) -> None:
+    """Drop lines of the history that were written before a kill, but after the checkpoint."""
+    lines = run.lines("history.jsonl")
+    true = [line for line in lines if line["seed"] != seed or line["epoch"] <= epochs]
+    if len(true) < len(lines):
+        run.write_text("history.jsonl", "".join(json.dumps(line) + "\n" for line in true))
 
 
-def _pedigree(run: Run, data: DataSet, commit: str, seconds: float) -> dict[str, Any]:
+def _member(run: Run, seed: int) -> Path:
+    return run.path / "members" / f"{seed}.npz"
+
+
+def _pedigree(plan: Plan) -> dict[str, Any]:
+    run, data = plan.run, plan.data
+    members = {str(seed): run.read_json(f"members/{seed}.json", "train") for seed in run.recipe.schedule.seeds}
     return {
         "recipe": run.recipe.model_dump(mode="json"),
-        "commit": commit,
+        "commit": plan.commit,
         "libraries": libraries(),
         "data": str(data.source["name"]),
         "manifest_digest": data.digest(),
         "patients": {split: patients_digest(data.split(split)) for split in ("train", "val", "test")},
-        "seconds": round(seconds, 1),
+        "pretrained_on": _pretrained_on(plan.pretraining),
+        "deterministic": plan.deterministic,
+        "ended": BUDGET if any(member["ended"] == BUDGET for member in members.values()) else COMPLETE,
+        "members": members,
+        "seconds": round(sum(member["seconds"] for member in members.values()), 1),
     }
+
+
+def _pretrained_on(data: DataSet | None) -> dict[str, Any] | None:
+    if data is None:
+        return None
+    films = len(data.split("train")) + len(data.split("val"))
+    return {**{key: data.source[key] for key in CREDIT}, "manifest_digest": data.digest(), "films": films}
 
 
 def libraries() -> dict[str, str]:

@@ -48,6 +48,6 @@ def use_network(home: Path) -> None:
     named = os.environ.get("BUNDLE")
     if named:
         registry = Registry(home / "models")
-        registry.activate(registry.install(Path(named)), datetime.now(UTC))
+        registry.activate(registry.install(Path(named)).bundle_id, datetime.now(UTC))
     elif not (PACKAGED / DEFAULT / "manifest.json").is_file():
         pytest.skip("no packaged bundle (triage/models/recommended); name one in BUNDLE")

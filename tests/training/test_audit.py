@@ -93,7 +93,8 @@ def test_import_and_audit_as_typed(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["audit", "--data", out], catch_exceptions=False)
     assert "Same picture twice: 0 pairs" in shown.output
     found = json.loads(CliRunner().invoke(app, ["audit", "--data", out, "--json"], catch_exceptions=False).stdout)
-    assert set(found) == {"films", "auc", "tables", "meaning", "duplicates"}
+    assert set(found) == {"films", "auc", "tables", "meaning", "duplicates", "labels"}
+    assert "report and radiologist agree" in shown.output
     assert found["tables"]["view"][0]["value"] == "unknown"
 
 

@@ -95,3 +95,34 @@ def test_a_table_without_the_columns(tmp_path: Path) -> None:
     table = write_table(tmp_path / "labels.csv", [{"name": "x", "label": "normal"}])
     with pytest.raises(TrainingError, match="needs rows, a column file or sop_instance_uid, and label"):
         import_dicom(tmp_path, table, tmp_path / "data", Split("s"), {"name": "site"})
+
+
+def test_a_table_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,label\n")
+    with pytest.raises(TrainingError, match="needs rows"):
+        import_dicom(tmp_path, tmp_path / "labels.csv", tmp_path / "data", Split("s"), {"name": "site"})
+
+
+def test_the_table_may_state_the_split(tmp_path: Path, rows: list[dict[str, str]]) -> None:
+    given = [row | {"split": ("train", "val", "test")[number // 2 % 3]} for number, row in enumerate(rows)]
+    table = write_table(tmp_path / "labels.csv", given)
+    data = import_dicom(tmp_path / "films", table, tmp_path / "data", Split("s"), {"name": "site"}).data
+    assert {film.source_name: film.split for film in data.films} == {row["file"]: row["split"] for row in given}
+    assert data.source["split"]["by"] == "the source"
+    write_table(tmp_path / "labels.csv", [*given[:-1], given[-1] | {"split": "train"}])
+    with pytest.raises(TrainingError, match="is in both"):
+        import_dicom(tmp_path / "films", table, tmp_path / "data", Split("s"), {"name": "site"})
+    write_table(tmp_path / "labels.csv", [*given[:-1], given[-1] | {"split": ""}])
+    with pytest.raises(TrainingError, match="row 25: split '' is none of train, val, test"):
+        import_dicom(tmp_path / "films", table, tmp_path / "data", Split("s"), {"name": "site"})
+
+
+@pytest.mark.parametrize("by", ["file", "sop_instance_uid"])
+def test_files_without_a_row_are_told(tmp_path: Path, rows: list[dict[str, str]], by: str) -> None:
+    left = rows[:-2]
+    if by == "sop_instance_uid":
+        left = [{by: dcmread(tmp_path / "films" / row["file"]).SOPInstanceUID, "label": row["label"]} for row in left]
+    (tmp_path / "films" / "notes.txt").write_text("no DICOM file")
+    table = write_table(tmp_path / "films" / "labels.csv", left)
+    found = import_dicom(tmp_path / "films", table, tmp_path / "data", Split("s"), {"name": "site"})
+    assert found.notes == [f"not in the table: 2 DICOM files, such as {rows[-2]['file']}"]

@@ -124,3 +124,29 @@ def test_the_frozen_digest_is_of_patients_and_splits(tmp_path: Path, folder: Pat
     data = imported(folder, tmp_path / "data").data
     source = json.loads((tmp_path / "data" / "source.json").read_text())
     assert source["splits_digest"] == manifest.splits_digest(data.films)
+
+
+def test_what_is_passed_over_is_told(tmp_path: Path, folder: Path) -> None:
+    save_picture(folder / "TUBERCULOSIS" / "person90_0.png", grey(900))
+    (folder / "NORMAL" / "readme.txt").write_text("read me")
+    (folder / "attribution.txt").write_text("thanks")
+    classes, named = imported(folder, tmp_path / "data").notes
+    assert classes == "not in a class: 1 files of TUBERCULOSIS, which neither --normal nor --abnormal names"
+    assert named.startswith("passed over: 1 files in the classes' folders that do not end in .bmp, .dcm")
+
+
+def test_suspects_of_train_may_be_left_out(tmp_path: Path, folder: Path) -> None:
+    split, names = Split("s"), {"train": "", "test": ""}
+    for person in range(100, 200):
+        place = split.of(f"person{person}")
+        if names.get(place) == "":
+            names[place] = f"NORMAL/person{person}_0.png"
+            save_picture(folder / names[place], 255 - grey(10 * person))
+    kept = imported(folder, tmp_path / "data")
+    assert dict(kept.suspects) == dict.fromkeys(names.values(), "inverted?")
+    dropped = import_folder(folder, tmp_path / "data", split, CLASSES, SOURCE, PATIENT, drop_suspects=True)
+    assert dropped.left_out == [(names["train"], "suspect in train: inverted?")]
+    assert dropped.suspects == [(names["test"], "inverted?")], "what is measured on is not picked"
+    assert len(kept.data.films) - len(dropped.data.films) == 1
+    assert dropped.data.source["suspects"] == "1 left out of train"
+    assert len(list((tmp_path / "data" / "dicom").iterdir())) == len(dropped.data.films), "its file is gone, too"

@@ -84,3 +84,9 @@ def test_pictures_of_unknown_projection_are_not_taken(archive: Path) -> None:
         import_openi(archive / "reports", archive / "png", archive / "data", Split("s"))
     with pytest.raises(TrainingError, match=r"no report \(\*\.xml\)"):
         import_openi(archive / "png", archive / "png", archive / "data", Split("s"))
+
+
+def test_pictures_that_no_report_names_are_told(archive: Path) -> None:
+    save_picture(archive / "png" / "CXR99_IM-0001-1001.png", grey(9900))
+    found = import_openi(archive / "reports", archive / "png", archive / "data", Split("s"), archive / "projections.csv")
+    assert found.notes == ["in no report: 1 pictures"]

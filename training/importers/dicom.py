@@ -1,6 +1,5 @@
 """A folder of DICOM files and a CSV with their labels."""
 
-import csv
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,11 +11,12 @@ from pydicom.errors import InvalidDicomError
 
 from training import progress
 from training.errors import TrainingError
-from training.importers import read
+from training.importers import read, table
 from training.importers.entry import Entry, described
-from training.importers.split import Split
+from training.importers.split import SOURCE, Split
 from training.importers.store import Imported, Opener, store
-from training.manifest import LABELS
+from training.manifest import LABELS, MEASURED
+from triage.imaging.deidentify import without_identity
 
 COLUMNS = {
     "file": "path within the folder; or instead",
@@ -26,18 +26,25 @@ COLUMNS = {
     "patient": "instead of Patient ID",
     "findings": "free text, separated by |",
     "pool": "where the film comes from, such as a site or device",
+    "split": "train, val or test of every film, instead of by patient hash",
 }
 
 
-def import_dicom(folder: Path, labels: Path, target: Path, split: Split, source: dict[str, Any]) -> Imported:
+def import_dicom(
+    folder: Path, labels: Path, target: Path, split: Split, source: dict[str, Any], drop_suspects: bool = False
+) -> Imported:
     """The films of ``folder`` that have a row in ``labels``; view, sex, age and Patient ID are the files' own.
+
+    With a column ``split`` the table says who is in which; a patient in two is refused.
 
     Raises:
         TrainingError: the table is missing, lacks a column, names a film twice or an unknown label; or the data are refused.
     """
     rows = _rows(labels)
+    given = "split" in rows[0]
     by_uid = {} if "file" in rows[0] else _paths_by_uid(folder)
     openers: dict[str, Opener] = {}
+    listed = set()
     for number, row in enumerate(rows, start=2):
         name = row.get("file") or row.get("sop_instance_uid") or ""
         path = folder / name if "file" in row else by_uid.get(name, folder / name)
@@ -47,16 +54,18 @@ def import_dicom(folder: Path, labels: Path, target: Path, split: Split, source:
             value = row.get(column) or ""
             if value not in LABELS and (value or column == "label"):
                 raise TrainingError(f"{labels} row {number}: {column} {value!r} is neither normal nor abnormal; correct it")
+        if given and row["split"] not in MEASURED:
+            raise TrainingError(f"{labels} row {number}: split {row['split']!r} is none of {', '.join(MEASURED)}; fill it in")
         openers[name] = partial(_open, row, name, path, folder.resolve().name)
-    return store(list(openers.items()), target, split, source)
+        listed.add(path.resolve())
+    others = [path for path in folder.rglob("*") if path.resolve() not in listed and read.is_dicom(path)]
+    notes = [f"not in the table: {len(others)} DICOM files, such as {min(others).relative_to(folder)}"] if others else []
+    rule = replace(split, by=SOURCE) if given else split
+    return store(list(openers.items()), target, rule, source, drop_suspects=drop_suspects, notes=notes)
 
 
 def _rows(labels: Path) -> list[dict[str, str]]:
-    try:
-        with labels.open(newline="", encoding="utf-8-sig") as file:
-            rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrainingError(f"{labels}: unreadable ({type(error).__name__}); give a CSV file in UTF-8") from None
+    rows = table.rows(labels, ())
     if not rows or "label" not in rows[0] or not {"file", "sop_instance_uid"} & set(rows[0]):
         known = "; ".join(f"{name}: {what}" for name, what in COLUMNS.items())
         raise TrainingError(f"{labels}: needs rows, a column file or sop_instance_uid, and label. Columns: {known}")
@@ -85,9 +94,10 @@ def _open(row: dict[str, str], name: str, path: Path, pool: str) -> tuple[Entry,
         radiologist_source="table" if radiologist else "",
         findings=row.get("findings", ""),
         pool=row.get("pool") or pool,
+        split=row.get("split", ""),
     )
     entry = described(entry, whole)
     entry = replace(entry, patient=row.get("patient") or entry.patient)
     if not entry.patient:
         raise read.UnreadableError("no Patient ID; add a column patient")
-    return entry, read.anonymous(whole, f"dicom/{name}")
+    return entry, without_identity(whole, f"dicom/{name}")

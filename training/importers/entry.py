@@ -43,11 +43,11 @@ def described(entry: Entry, dataset: Dataset) -> Entry:
         patient=str(dataset.get("PatientID") or "").strip() or entry.patient,
         view=view[:2],
         sex=sex if sex in ("F", "M") else "",
-        age=_age(str(dataset.get("PatientAge") or "")),
+        age=years(str(dataset.get("PatientAge") or "")),
     )
 
 
-def _age(text: str) -> int:
-    """Whole years of Patient's Age (PS3.5 6.2, VR AS), rounded down."""
+def years(text: str) -> int:
+    """Whole years of Patient's Age (PS3.5 6.2, VR AS), rounded down; ``UNKNOWN_AGE`` for anything else."""
     found = re.fullmatch(r"(\d{1,3})([DWMY])", text.strip(), re.ASCII)
     return int(int(found[1]) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[found[2]]) if found else UNKNOWN_AGE

@@ -14,6 +14,7 @@ from training.importers import read
 from training.importers.entry import Entry, described
 from training.importers.split import Split
 from training.importers.store import Imported, Opener, store
+from triage.imaging.deidentify import without_identity
 
 
 def import_folder(
@@ -24,6 +25,7 @@ def import_folder(
     source: dict[str, Any],
     patient: str | None = None,
     radiologist: bool = False,
+    drop_suspects: bool = False,
 ) -> Imported:
     """The films of ``folder``'s subfolders; ``classes``: the subfolders of ``normal`` and of ``abnormal`` films.
 
@@ -40,7 +42,7 @@ def import_folder(
             if not (folder / name).is_dir() or sum(name in others for others in classes.values()) > 1:
                 there = ", ".join(sorted(path.name for path in folder.glob("*") if path.is_dir())) or "none"
                 raise TrainingError(f"{folder / name} must be a folder of one class; folders there: {there}")
-            for path in sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in read.PICTURES | {".dcm"}):
+            for path in sorted(path for path in (folder / name).rglob("*") if _is_film(path)):
                 inner = path.relative_to(folder).as_posix()
                 entry = Entry(
                     name=inner,
@@ -52,7 +54,26 @@ def import_folder(
                     pool=folder.resolve().name,
                 )
                 openers.append((inner, partial(_open, entry, path, pattern)))
-    return store(openers, target, split, source)
+    chosen = {name for names in classes.values() for name in names}
+    return store(openers, target, split, source, drop_suspects=drop_suspects, notes=_passed_over(folder, chosen))
+
+
+def _is_film(path: Path) -> bool:
+    return path.suffix.lower() in read.PICTURES | {".dcm"}
+
+
+def _passed_over(folder: Path, chosen: set[str]) -> list[str]:
+    """What lies in the folder and is not looked at: subfolders that are of no class, files that are no film by their name."""
+    notes, strange = [], 0
+    for place in sorted(path for path in folder.iterdir() if not path.name.startswith(".")):
+        if place.name in chosen:
+            strange += sum(path.is_file() and not _is_film(path) for path in place.rglob("*"))
+        elif films := sum(_is_film(path) for path in (place, *place.rglob("*"))):
+            notes.append(f"not in a class: {films} files of {place.name}, which neither --normal nor --abnormal names")
+    if strange:
+        kinds = ", ".join(sorted(read.PICTURES | {".dcm"}))
+        notes.append(f"passed over: {strange} files in the classes' folders that do not end in {kinds}")
+    return notes
 
 
 def _pattern(expression: str | None) -> re.Pattern[str] | None:
@@ -71,7 +92,7 @@ def _open(entry: Entry, path: Path, pattern: re.Pattern[str] | None) -> tuple[En
     key = f"folder/{entry.name}"
     if path.suffix.lower() == ".dcm":
         whole = read.dicom(path)
-        entry, dataset = described(entry, whole), read.anonymous(whole, key)
+        entry, dataset = described(entry, whole), without_identity(whole, key)
     else:
         dataset = read.picture(path, key)
     if pattern:

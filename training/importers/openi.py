@@ -13,6 +13,7 @@ from training.importers import read
 from training.importers.entry import Entry, described
 from training.importers.split import Split
 from training.importers.store import Imported, Opener, store
+from triage.imaging.deidentify import without_identity
 
 SOURCE = {
     "name": "Open-i, Indiana University chest X-rays",
@@ -26,7 +27,14 @@ _SILENT = ("no indexing", "technical quality of image unsatisfactory")
 """Index terms that say nothing of the patient."""
 
 
-def import_openi(reports: Path, pictures: Path, target: Path, split: Split, projections: Path | None = None) -> Imported:
+def import_openi(
+    reports: Path,
+    pictures: Path,
+    target: Path,
+    split: Split,
+    projections: Path | None = None,
+    drop_suspects: bool = False,
+) -> Imported:
     """The frontal films of the reports; normal where the index term is ``normal``, abnormal where it names a finding.
 
     ``projections``: a table with the columns ``filename`` and ``projection`` (Frontal or Lateral). The reports do not say
@@ -41,6 +49,7 @@ def import_openi(reports: Path, pictures: Path, target: Path, split: Split, proj
     frontal = _projections(projections) if projections else {}
     found = {_key(path.name): path for path in sorted(pictures.rglob("*")) if path.suffix.lower() in read.PICTURES | {".dcm"}}
     openers: list[tuple[str, Opener]] = []
+    unnamed = set(found)
     for report in paths:
         try:
             # the parser fetches nothing from outside, and expat bounds the growth of entities
@@ -50,9 +59,11 @@ def import_openi(reports: Path, pictures: Path, target: Path, split: Split, proj
             continue
         for image in root.iter("parentImage"):
             name = image.get("id", "")
+            unnamed.discard(_key(name))
             path = found.get(_key(name), pictures / f"{name}.png")
             openers.append((name, partial(_open, root, report.stem, name, path, frontal.get(_key(name)))))
-    return store(openers, target, split, SOURCE)
+    notes = [f"in no report: {len(unnamed)} pictures"] if unnamed else []
+    return store(openers, target, split, SOURCE, drop_suspects=drop_suspects, notes=notes)
 
 
 def _open(root: ElementTree.Element, stem: str, name: str, path: Path, projection: str | None) -> tuple[Entry, Dataset]:
@@ -79,7 +90,7 @@ def _open(root: ElementTree.Element, stem: str, name: str, path: Path, projectio
     told = described(entry, whole)
     if projection is None and not told.view:
         raise read.UnreadableError("frontal or lateral? give a table with --projections")
-    return told, read.anonymous(whole, f"openi/{name}")
+    return told, without_identity(whole, f"openi/{name}")
 
 
 def _refuse(reason: str) -> tuple[Entry, Dataset]:

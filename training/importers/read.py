@@ -1,4 +1,4 @@
-"""A picture or a DICOM file → the data set that training keeps: the pixels and what is needed to see them, nothing else."""
+"""A picture or a DICOM file → a data set with its pixels, or why there is none."""
 
 from pathlib import Path
 
@@ -6,17 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import dcmread
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import generate_uid
 
 from training.importers.wrap import film_dataset, grey_of
 from training.manifest import UNKNOWN_AGE
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
-_IMAGE_GROUPS = frozenset({0x0028, 0x2050, 0x7FE0})
-"""Image Pixel, LUTs, padding (PS3.3 C.7.6.3, C.11), Presentation LUT Shape, Pixel Data. Overlays stay behind."""
-_KEPT = ("SOPClassUID", "Modality", "PresentationIntentType", "BodyPartExamined", "ViewPosition", "PatientAge", "PatientSex")
 
 
 class UnreadableError(Exception):
@@ -63,22 +60,13 @@ def dicom(path: Path) -> Dataset:
     return dataset
 
 
-def anonymous(source: Dataset, key: str) -> Dataset:
-    """A copy with pixels, how to show them, view, age and sex; new UIDs from ``key``.
-
-    Names, numbers, dates and every free text stay behind: a description may hold the finding.
-    """
-    kept = Dataset()
-    for element in source:
-        if element.tag.group in _IMAGE_GROUPS or element.keyword in _KEPT:
-            kept.add(element)
-    for role in ("Study", "Series", "SOP"):
-        setattr(kept, f"{role}InstanceUID", generate_uid(entropy_srcs=[key, role]))
-    kept.file_meta = FileMetaDataset()
-    kept.file_meta.MediaStorageSOPClassUID = source.get("SOPClassUID", "")
-    kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
-    kept.file_meta.TransferSyntaxUID = source.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)
-    return kept
+def is_dicom(path: Path) -> bool:
+    """Whether a file has the prefix of PS3.10 7.1."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _grey(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:

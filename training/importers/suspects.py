@@ -22,14 +22,13 @@ def suspects(names: Sequence[str], tensors: NDArray[np.float32]) -> list[tuple[s
     """
     if len(names) < FEWEST:
         return []
-    films = tensors[..., 0].astype(np.float64)
-    mean, found = films.mean(axis=0), []
+    mean, found = tensors[..., 0].mean(axis=0, dtype=np.float64), []
     side = mean.shape[0] // 8
     corners = np.concatenate([mean[:side, :side], mean[:side, -side:]])
     if corners.mean() > mean[2 * side : -2 * side, 2 * side : -2 * side].mean():
         found.append(("all films", "inverted? corners brighter than the centre"))
-    for name, film in zip(names, films, strict=True):
-        upright, *turned = (_correlation(np.rot90(film, quarters), mean) for quarters in range(4))
+    for name, film in zip(names, tensors[..., 0], strict=True):
+        upright, *turned = (_correlation(np.rot90(film.astype(np.float64), quarters), mean) for quarters in range(4))
         guesses = {f"turned by {90 * number}°?": likeness for number, likeness in enumerate(turned, start=1)}
         guesses["inverted?"] = -upright
         guess = max(guesses, key=lambda name: guesses[name])

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from triage import __version__
-from triage.cli import demo, look, models, operate, serve
+from triage.cli import demo, export, look, models, operate, serve
 from triage.domain.errors import ConfigError, TriageError
 
 EXIT_FAILED = 1
@@ -36,7 +36,7 @@ def version() -> None:
     typer.echo(f"triage {__version__}")
 
 
-for module in (serve, demo, look, operate, models):
+for module in (serve, demo, look, operate, export, models):
     module.register(app)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from triage.bootstrap import Site
     from triage.config import Settings
 
@@ -35,3 +37,12 @@ def site(home: Path | None, config: Path | None = None) -> "Site":
 def print_json(value: Any) -> None:
     """JSON, UTF-8, on stdout."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def progress_bar() -> "Progress":
+    """A bar on stderr that goes when done; silent where nobody watches."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)

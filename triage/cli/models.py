@@ -1,5 +1,7 @@
 """``triage models``: bundles."""
 
+import os
+import pwd
 from pathlib import Path
 from typing import Annotated
 
@@ -22,20 +24,28 @@ def register(app: typer.Typer) -> None:
 
 
 def list_models(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
-    """Every bundle, the active one marked."""
+    """Every bundle, the active one marked, with the time since when."""
     from triage.bootstrap import registry
 
     entries = registry(settings(home, config)).entries()
     if as_json:
         rows = [
-            {"id": one.bundle_id, "name": one.name, "version": one.version, "packaged": one.packaged, "active": one.active}
+            {
+                "id": one.bundle_id,
+                "name": one.name,
+                "version": one.version,
+                "packaged": one.packaged,
+                "active": one.active,
+                "active_since": one.active_since,
+            }
             for one in entries
         ]
         print_json(rows)
         return
     for one in entries:
         origin = "packaged" if one.packaged else "installed"
-        typer.echo(f"{'*' if one.active else ' '} {one.bundle_id[:12]}  {one.name}@{one.version}  {origin}")
+        since = f"  active since {one.active_since}" if one.active_since else "  active by default" if one.active else ""
+        typer.echo(f"{'*' if one.active else ' '} {one.bundle_id[:12]}  {one.name}@{one.version}  {origin}{since}")
     if not entries:
         typer.echo("No bundle. Train one (python -m training --help), then: triage models install DIR")
 
@@ -53,24 +63,42 @@ def install(
     home: Home = None,
     config: Config = None,
 ) -> None:
-    """Verify a bundle wholly, golden films included, and copy it in."""
+    """Verify a bundle wholly, golden and reference films included, and copy it in. Says what was proved."""
     from triage.bootstrap import registry
+    from triage.inference.proof import SLOW_MS
 
-    bundle_id = registry(settings(home, config)).install(directory)
-    typer.echo(f"installed {bundle_id[:12]}; use it with: triage models activate {bundle_id[:12]}")
+    proof = registry(settings(home, config)).install(directory)
+    short = proof.bundle_id[:12]
+    typer.echo(f"{proof.files} files have the digests of the manifest")
+    typer.echo(f"{proof.golden} golden films gave their probability again; the slowest took {proof.slowest_ms:.1f} ms")
+    if proof.left_out:
+        typer.echo(f"reference films: left out, {proof.left_out}; swapped labels would go unnoticed")
+    else:
+        typer.echo(f"{proof.references} reference films: known abnormal ones rank above known normal ones")
+    if proof.slow:
+        typer.echo(f"warning: a film takes {proof.median_ms:.0f} ms (median, one thread), more than {SLOW_MS:.0f}", err=True)
+    typer.echo(f"installed {short}; use it with: triage models activate {short}")
 
 
 def activate(bundle_id: BundleId, home: Home = None, config: Config = None) -> None:
-    """Make a bundle the one that serves; a running service follows without a restart."""
+    """Make a bundle the one that serves; a running service follows without a restart. Noted in models/activations.jsonl."""
     from triage.bootstrap import registry
     from triage.clock import utc_now
 
-    typer.echo(f"active: {registry(settings(home, config)).activate(bundle_id, utc_now())[:12]}")
+    typer.echo(f"active: {registry(settings(home, config)).activate(bundle_id, utc_now(), _who())[:12]}")
 
 
 def rollback(home: Home = None, config: Config = None) -> None:
-    """Return to the bundle that served before."""
+    """Return to the bundle that served before. Noted in models/activations.jsonl."""
     from triage.bootstrap import registry
     from triage.clock import utc_now
 
-    typer.echo(f"active: {registry(settings(home, config)).rollback(utc_now())[:12]}")
+    typer.echo(f"active: {registry(settings(home, config)).rollback(utc_now(), _who())[:12]}")
+
+
+def _who() -> str:
+    """The operating system's user at work; not the one that a variable names."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run under a number that has no name
+        return str(os.getuid())

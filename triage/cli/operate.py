@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from triage.cli.common import AsJson, Config, Home, print_json, settings, site
+from triage.cli.common import AsJson, Config, Home, print_json, progress_bar, settings, site
 
 
 def register(app: typer.Typer) -> None:
@@ -61,13 +61,10 @@ def send(
 
 def verify(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
     """Prove that acknowledged = on disk (digest) = indexed = assessed or excused; exit 1 and one line a gap otherwise."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from triage.services import housekeeping
 
     opened = site(home, config)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with progress_bar() as bar:
         task = bar.add_task("reading every film again", total=None)
         account = housekeeping.verify(
             opened.archive, opened.database, lambda done, total: bar.update(task, completed=done, total=total)

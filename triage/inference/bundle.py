@@ -18,6 +18,7 @@ from triage.domain.errors import BundleError
 from triage.domain.identifiers import digest_of
 from triage.imaging.spec import PreprocessingSpec
 from triage.inference.calibration import Calibration
+from triage.inference.evidence import check_metrics, check_trained_input
 
 SCHEMA = 1
 """Version of the bundle layout; another one is refused."""
@@ -39,18 +40,22 @@ FILES = frozenset(
         "golden/expected.json",
     }
 )
-"""Beside ``manifest.json`` and ``golden/*.dcm`` nothing else may lie in a bundle."""
+"""Every bundle holds these, beside ``manifest.json`` and ``golden/*.dcm``."""
+OPTIONAL = frozenset({"golden/labels.json"})
+"""An older bundle lacks it. Nothing else may lie in a bundle."""
+LABELS = frozenset({"normal", "abnormal"})
 MAX_BYTES = 64 * 2**20
 """A larger bundle is refused before it is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """A film whose probability is known, as DICOM bytes."""
+    """A film whose probability is known, as DICOM bytes. ``label``: what it shows, where that is clear beyond the network."""
 
     name: str
     dicom: bytes
     probability: float
+    label: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,8 @@ def open_bundle(path: Path) -> Bundle:
     if architecture.get("builder") not in BUILDERS:
         raise BundleError(f"architecture.json: unknown builder {str(architecture.get('builder'))[:40]!r}")
     _check_weights(files["weights.npz"], architecture.get("weights"))
+    check_trained_input(manifest, spec)
+    check_metrics(_json(files, "metrics.json"))
     return Bundle(
         path=path,
         model=Model(
@@ -136,7 +143,7 @@ def _check_manifest(manifest: dict[str, Any], files: dict[str, bytes]) -> None:
         raise BundleError(f"{name}: missing")
     for name in sorted(present - listed):
         raise BundleError(f"{name[:80]}: not in the manifest")
-    for name in sorted(listed - FILES):
+    for name in sorted(listed - FILES - OPTIONAL):
         if not (name.startswith("golden/") and name.endswith(".dcm") and name.count("/") == 1):
             raise BundleError(f"{name[:80]}: no file of a bundle")
     for name in sorted(listed):
@@ -189,4 +196,15 @@ def _golden(files: dict[str, bytes]) -> tuple[Golden, ...]:
     for name, value in expected.items():
         if not isinstance(value, float) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
             raise BundleError(f"golden/expected.json: {name[:40]} needs a probability")
-    return tuple(Golden(name=name, dicom=films[name], probability=expected[name]) for name in sorted(films))
+    labels = _labels(files, films)
+    return tuple(
+        Golden(name=name, dicom=films[name], probability=expected[name], label=labels.get(name)) for name in sorted(films)
+    )
+
+
+def _labels(files: dict[str, bytes], films: dict[str, bytes]) -> dict[str, str]:
+    labels = _json(files, "golden/labels.json") if "golden/labels.json" in files else {}
+    for name, label in labels.items():
+        if name not in films or not isinstance(label, str) or label not in LABELS:
+            raise BundleError(f"golden/labels.json: {name[:40]} must be a golden film, its label normal or abnormal")
+    return labels

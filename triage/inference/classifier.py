@@ -42,6 +42,11 @@ class LiteRtClassifier:
         self._check_signature()
 
     @property
+    def bundle(self) -> Bundle:
+        """What it was made from."""
+        return self._bundle
+
+    @property
     def model(self) -> Model:
         """Pedigree and operating point."""
         return self._bundle.model

@@ -1,6 +1,7 @@
 """Which bundles there are and which one is active: a directory and one small file, changed by rename only.
 
-``<models>/<bundle id>/`` an installed bundle, never changed · ``<models>/active.json`` {active, previous, activated_at}.
+``<models>/<bundle id>/`` an installed bundle, never changed · ``<models>/active.json`` {active, previous, activated_at} ·
+``<models>/activations.jsonl`` who changed the choice, when, from which bundle to which: one line each, only appended to.
 Bundles packaged with the project need no installing. Without ``active.json`` the packaged ``recommended`` one serves.
 """
 
@@ -15,7 +16,7 @@ from tempfile import mkdtemp
 from triage.domain.errors import BundleError
 from triage.domain.identifiers import digest_of, is_digest
 from triage.inference.bundle import open_bundle
-from triage.inference.load import load_classifier
+from triage.inference.proof import Proof, prove
 
 PACKAGED = Path(__file__).resolve().parent.parent / "models"
 """Bundles that come with the project, each in a directory of its own name."""
@@ -24,7 +25,7 @@ DEFAULT = "recommended"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A bundle as a list shows it."""
+    """A bundle as a list shows it. ``active_since``: ISO 8601; ``None`` unless somebody chose it and it is active."""
 
     bundle_id: str
     name: str
@@ -32,6 +33,7 @@ class Entry:
     path: Path
     packaged: bool
     active: bool
+    active_since: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ class Registry:
 
     def entries(self) -> list[Entry]:
         """Every bundle, packaged ones first; a damaged one is left out (loading it says why)."""
-        active = self.active_path()
+        active, choice = self.active_path(), self.active()
         found = []
         for path in self._paths():
             try:
@@ -67,6 +69,7 @@ class Registry:
                     path=path,
                     packaged=path.parent == self._packaged,
                     active=path == active,
+                    active_since=choice.activated_at if choice and path == active else None,
                 )
             )
         return found
@@ -111,18 +114,19 @@ class Registry:
         default = self._packaged / DEFAULT
         return default if (default / "manifest.json").is_file() else None
 
-    def install(self, source: Path) -> str:
-        """Verify a bundle wholly, golden films included, and copy it in; returns its id. Installed already: fine.
+    def install(self, source: Path) -> Proof:
+        """Verify a bundle wholly, golden and reference films included, and copy it in. Installed already: fine.
 
         Raises:
             BundleError: the bundle is refused, or the copy differs.
         """
-        bundle_id = load_classifier(source).model.bundle_id
+        proof = self._prove(source)
+        bundle_id = proof.bundle_id
         target = self._models / bundle_id
         self._models.mkdir(parents=True, exist_ok=True)
         if target.exists():
             open_bundle(target)
-            return bundle_id
+            return proof
         part = Path(mkdtemp(prefix=".installing-", dir=self._models))
         try:
             copy = part / bundle_id
@@ -135,22 +139,25 @@ class Registry:
             _sync(self._models)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        return bundle_id
+        return proof
 
-    def activate(self, bundle_id: str, now: datetime) -> str:
-        """Make a bundle the one that serves, after a full load; returns its id. The one before is kept for rollback.
+    def activate(self, bundle_id: str, now: datetime, who: str | None = None) -> str:
+        """Make a bundle the one that serves, after a full proof; returns its id. The one before is kept for rollback.
+
+        ``who`` is noted beside the change.
 
         Raises:
             BundleError: unknown or refused; nothing has changed.
         """
         path = self.find(bundle_id)
-        chosen = load_classifier(path).model.bundle_id
+        chosen = self._prove(path).bundle_id
         before = self._serving()
         if before != chosen:
+            self._note({"at": now.isoformat(), "who": who, "from": before, "to": chosen})
             self._choose(Active(active=chosen, previous=before, activated_at=now.isoformat()))
         return chosen
 
-    def rollback(self, now: datetime) -> str:
+    def rollback(self, now: datetime, who: str | None = None) -> str:
         """Return to the bundle that served before; returns its id. Twice: back again.
 
         Raises:
@@ -159,7 +166,10 @@ class Registry:
         choice = self.active()
         if choice is None or choice.previous is None:
             raise BundleError("no bundle was active before; see: triage models list")
-        return self.activate(choice.previous, now)
+        return self.activate(choice.previous, now, who)
+
+    def _prove(self, path: Path) -> Proof:
+        return prove(path, self._packaged / DEFAULT)
 
     def _serving(self) -> str | None:
         try:
@@ -167,6 +177,14 @@ class Registry:
         except BundleError:  # a damaged choice must not keep anybody from choosing again
             return None
         return _id(path) if path else None
+
+    def _note(self, change: dict[str, str | None]) -> None:
+        # before the choice is made: better a change that was noted and failed than one that nobody noted
+        self._models.mkdir(parents=True, exist_ok=True)
+        notes = self._models / "activations.jsonl"
+        with notes.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(change) + "\n")
+        _sync(notes)
 
     def _choose(self, choice: Active) -> None:
         self._models.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ def test_the_same_object_while_nothing_changed(tmp_path: Path) -> None:
 def test_a_failure_is_tried_again_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models = tmp_path / "models"
     registry = Registry(models)
-    installed = models / registry.install(PACKAGED / "recommended")
+    installed = models / registry.install(PACKAGED / "recommended").bundle_id
     (models / "active.json").write_text(
         f'{{"active": "{installed.name}", "previous": null, "activated_at": "{NOW.isoformat()}"}}', encoding="utf-8"
     )

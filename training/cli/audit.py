@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from training.cli_show import DATA, DataOption, figure, say, table
+from training.cli.show import DATA, DataOption, figure, say, table
 
 
 def audit(
@@ -15,9 +15,10 @@ def audit(
 ) -> None:
     """Can the label be told without looking at the chest? Example: python -m training audit --data runs/nih."""
     from training import audit as step
-    from training import manifest
+    from training import consistency, manifest
 
-    found = step.audit(manifest.read(data))
+    films = manifest.read(data)
+    found = step.audit(films) | {"labels": consistency.measure(films, consistency.trusted())}
     if as_json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     else:
@@ -34,6 +35,8 @@ def show(found: dict[str, Any], data: Path) -> None:
     for name, lines in found["tables"].items():
         rows = [[line["value"], str(line["normal"]), str(line["abnormal"]), figure(line["share"])] for line in lines]
         table(f"train: {name} × label", [name, "normal", "abnormal", "share abnormal"], rows)
+    if labels := found["labels"]:
+        show_labels(labels)
     for sentence in found["meaning"]:
         say(sentence)
     pairs = found["duplicates"]
@@ -43,3 +46,13 @@ def show(found: dict[str, Any], data: Path) -> None:
         first, second = pair["films"]
         say(f"  {first['file']} ({first['split']}) = {second['file']} ({second['split']}), r = {pair['correlation']:.3f}")
     say(f"next: python -m training train recommended --data {data}")
+
+
+def show_labels(labels: dict[str, Any]) -> None:
+    """What a trusted network makes of the train labels, and how often report and radiologist agree."""
+    from training.paired import Difference
+
+    rows = [[split, figure(labels[split]), figure(labels["agreement"][split])] for split in ("train", "val")]
+    heads = ["films", "AUC of a trusted network's features", "report and radiologist agree"]
+    table("labels against pixels (train: films not learned from, five folds by patient)", heads, rows)
+    say(f"val − train: {Difference(**labels['val minus train'])}; well above 0: look for wrong labels in train.")
