@@ -6,6 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from tests.training.scored import evidence_of, films
+from training.cli import evaluate as cli_evaluate
 from training.statistics import Mask, Values
 
 pytestmark = [
