@@ -1,6 +1,7 @@
 """Settings become wired objects; the only module that knows every concrete class."""
 
 import os
+import secrets
 import sys
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from triage import logs
 from triage.archive.files import FileArchive
 from triage.clock import utc_now
 from triage.config import Settings
+from triage.database.anchor import FileAnchor
 from triage.database.engine import SqlDatabase, open_engine
 from triage.database.schema import ensure, migrate
 from triage.domain.errors import ConfigError, TriageError
@@ -26,6 +28,7 @@ from triage.supervisor import Supervisor, follow_supervisor, stop_event
 if TYPE_CHECKING:
     from triage.inference.active import ActiveClassifier
     from triage.inference.registry import Registry
+    from triage.services.accounts import Accounts
 
 ROLES = ("intake", "worker", "web", "scheduler")
 UMASK = 0o077
@@ -38,6 +41,11 @@ class Site:
     settings: Settings
     database: SqlDatabase
     archive: FileArchive
+
+    @property
+    def anchor(self) -> FileAnchor:
+        """Where heads of the audit are noted apart from the database."""
+        return FileAnchor(self.settings.home / "audit.head")
 
     @property
     def models(self) -> Path:
@@ -63,6 +71,36 @@ def open_site(settings: Settings, *, create: bool = False) -> Site:
     database = open_database(settings)
     ensure(database.engine)
     return Site(settings, database, FileArchive(home / "instances", settings.storage.floor_bytes))
+
+
+def accounts_of(site: Site) -> "Accounts":
+    """The steps around accounts, on this home's database."""
+    from triage.database.passwords import Argon2
+    from triage.services.accounts import Accounts
+
+    return Accounts(
+        database=site.database,
+        passwords=Argon2(),
+        clock=utc_now,
+        secret=lambda: secrets.token_urlsafe(32),
+        limits=site.settings.sessions.limits,
+    )
+
+
+def greet_first(site: Site, *, demo: bool) -> None:
+    """At the first start make the administrator and tell the one-time password on stderr: once, and in no log line.
+
+    A demonstration makes its own accounts (:mod:`triage.cli.demo`).
+    """
+    if demo:
+        return
+    with site.database.read() as transaction:
+        if transaction.accounts.accounts():
+            return
+    if made := accounts_of(site).first_run("(first start)"):
+        name, password = made
+        sys.stderr.write(f"First sign-in: {name} / {password}   (told once; it has to be changed then)\n")
+        sys.stderr.flush()
 
 
 def open_database(settings: Settings) -> SqlDatabase:
@@ -181,26 +219,52 @@ def _run_worker(site: Site, launch: Launch) -> None:
 
 def _run_web(site: Site, launch: Launch) -> None:
     from triage.web.app import create_app
+    from triage.web.identity import name_of
     from triage.web.run import serve
 
     if launch.supervised:
         follow_supervisor()
     web = site.settings.web
-    app = create_app(site.database, clock=utc_now, free_bytes=site.archive.free_bytes, demo=launch.demo)
+    greet_first(site, demo=launch.demo)
+    app = create_app(
+        site.database,
+        clock=utc_now,
+        free_bytes=site.archive.free_bytes,
+        demo=launch.demo,
+        films=site.archive.open,
+        viewer_url=web.viewer_url,
+        accounts=accounts_of(site),
+        public_url=web.public_url,
+        metrics_open=web.metrics_open,
+        who=name_of,
+        head_starts=site.settings.policy.head_starts,
+        lease=site.settings.reading.lease,
+    )
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts):
-        serve(app, web.host, web.port, lambda port: structlog.get_logger().info("serving", host=web.host, port=port))
+        serve(
+            app,
+            web.host,
+            web.port,
+            lambda port: structlog.get_logger().info("serving", host=web.host, port=port),
+            beyond_loopback=True,  # the settings were refused otherwise
+        )
 
 
 def _run_scheduler(site: Site, launch: Launch) -> None:
     from triage.scheduler import Bells
+    from triage.services.audit import note_policy
 
     stop = stop_event(launch.supervised)
+    settings = site.settings.policy
+    policy = {f"head_start.{name}": value for name, value in settings.head_start} | {"min_age_years": settings.min_age_years}
     bells = Bells(
         database=site.database,
         archive=site.archive,
         head_starts=site.settings.policy.head_starts,
         clock=utc_now,
+        anchor=site.anchor,
     )
+    note_policy(site.database, {name: str(value) for name, value in policy.items()}, utc_now)
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: bells.trouble):
         bells.ring(stop)
 

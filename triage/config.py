@@ -7,12 +7,24 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
+from triage.domain.account import SessionLimits
 from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
 from triage.domain.level import HeadStarts
+from triage.web.viewer_link import check_template
 
 PREFIX = "TRIAGE_"
 FILE_NAME = "triage.toml"
@@ -45,7 +57,7 @@ def _loopback(host: str) -> str:
     except ValueError:
         raise ValueError("give an IP address, for example 127.0.0.1") from None
     if not address.is_loopback:
-        raise ValueError("only a loopback address is served by this version: there is neither DICOM TLS nor a sign-in yet")
+        raise ValueError("only a loopback address is served by this version: there is no DICOM TLS yet")
     return host
 
 
@@ -81,8 +93,71 @@ class DimseSettings(_Section):
 class WebSettings(_Section):
     """The pages and the API."""
 
-    host: Loopback = Field(default="127.0.0.1", description="address to listen on; loopback only, as there is no sign-in yet")
+    public_url: str = Field(default="", description="how people reach the pages, e.g. https://triage.example; empty: loopback")
+    allow_plain_http: bool = Field(default=False, description="serve beyond loopback without https: passwords can be overheard")
+    host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback only with an https public_url")
     port: int = Field(default=8080, ge=0, le=65535, description="0: the system chooses")
+    metrics_open: bool = Field(default=False, description="/metrics needs no account from this machine itself")
+    viewer_url: Annotated[str, AfterValidator(check_template)] = Field(
+        default="",
+        description=(
+            "link to the hospital's viewer: http, https, weasis or radiant, with {study_instance_uid}, {accession_number}, "
+            "{patient_id}; empty: none"
+        ),
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or value.rstrip("/") != f"{parts.scheme}://{parts.netloc}"
+        ):
+            raise ValueError("give https:// and a name, nothing behind it: https://triage.example")
+        return value.rstrip("/").lower()
+
+    @field_validator("host")
+    @classmethod
+    def _behind_tls(cls, value: str, info: ValidationInfo) -> str:
+        try:
+            is_loopback = ip_address("127.0.0.1" if value == "localhost" else value).is_loopback
+        except ValueError:
+            raise ValueError("give an IP address, for example 127.0.0.1") from None
+        secure = info.data.get("public_url", "").startswith("https://") or info.data.get("allow_plain_http", False)
+        if not is_loopback and not secure:
+            raise ValueError(
+                "beyond loopback people sign in over the network: put TLS before it and name it in web.public_url (https://…)"
+            )
+        return value
+
+
+class ReadingSettings(_Section):
+    """How readers share the list."""
+
+    lease_minutes: int = Field(default=15, ge=1, le=1440, description="how long a claim lasts that nobody renews")
+
+    @property
+    def lease(self) -> timedelta:
+        """The lease of a claim."""
+        return timedelta(minutes=self.lease_minutes)
+
+
+class SessionSettings(_Section):
+    """Signed-in browsers."""
+
+    idle: Duration = Field(
+        default=timedelta(minutes=15), ge=timedelta(minutes=1), le=timedelta(hours=12), description="signed out when unused"
+    )
+    absolute: Duration = Field(
+        default=timedelta(hours=12), ge=timedelta(minutes=1), le=timedelta(days=7), description="signed out in any case"
+    )
+
+    @property
+    def limits(self) -> SessionLimits:
+        """The policy as the domain wants it."""
+        return SessionLimits(idle=self.idle, absolute=self.absolute)
 
 
 class WorkerSettings(_Section):
@@ -141,6 +216,8 @@ class Settings(_Section):
     database_url: str | None = Field(default=None, description="default: SQLite at HOME/triage.db")
     dimse: DimseSettings = DimseSettings()
     web: WebSettings = WebSettings()
+    reading: ReadingSettings = ReadingSettings()
+    sessions: SessionSettings = SessionSettings()
     worker: WorkerSettings = WorkerSettings()
     policy: PolicySettings = PolicySettings()
     storage: StorageSettings = StorageSettings()
@@ -149,6 +226,12 @@ class Settings(_Section):
     def database(self) -> str:
         """The database URL in use."""
         return self.database_url or f"sqlite:///{self.home / 'triage.db'}"
+
+    @property
+    def has_database(self) -> bool:
+        """Whether the database was made already; one that is no file counts as made."""
+        prefix, _, path = self.database.partition(":///")
+        return prefix != "sqlite" or Path(path).is_file()
 
 
 def load(

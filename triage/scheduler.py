@@ -8,13 +8,16 @@ import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from triage.domain.errors import TriageError
+from triage.domain.errors import AuditBroken, TriageError
 from triage.domain.level import HeadStarts
+from triage.services.audit import verify_audit
 from triage.services.housekeeping import quarantine_exhausted, verify
-from triage.services.ports import Archive, Clock, Database
+from triage.services.ports import Archive, AuditAnchor, Clock, Database
 
 STALLED_EVERY = timedelta(seconds=5)
 VERIFY_EVERY = timedelta(hours=6)
+AUDIT_EVERY = timedelta(minutes=10)
+"""So long a record can lie unanchored: only against an anchor shows what was cut off the chain's end or written anew."""
 
 
 class _Stopped(Exception):
@@ -24,22 +27,27 @@ class _Stopped(Exception):
 class Bells:
     """The recurring jobs of one site, as a table of (name, how often, what)."""
 
-    def __init__(self, *, database: Database, archive: Archive, head_starts: HeadStarts, clock: Clock) -> None:
+    def __init__(
+        self, *, database: Database, archive: Archive, head_starts: HeadStarts, clock: Clock, anchor: AuditAnchor
+    ) -> None:
         self._database = database
         self._archive = archive
         self._head_starts = head_starts
         self._clock = clock
+        self._anchor = anchor
         self._trouble: str | None = None
+        self._audit_trouble: str | None = None
         self._stop = threading.Event()
         self.jobs: tuple[tuple[str, timedelta, Callable[[], None]], ...] = (
             ("stalled jobs", STALLED_EVERY, self.stalled_jobs),
             ("verify", VERIFY_EVERY, self.verify),
+            ("audit", AUDIT_EVERY, self.audit),
         )
 
     @property
     def trouble(self) -> str | None:
-        """What the last verification found amiss, or ``None``."""
-        return self._trouble
+        """What the last verifications found amiss, or ``None``."""
+        return self._audit_trouble or self._trouble
 
     def stalled_jobs(self) -> None:
         """Studies whose worker died on them too often are set aside even while no worker is alive."""
@@ -59,6 +67,16 @@ class Bells:
         else:
             self._trouble = f"verification found {len(account.gaps)} gaps; run: triage verify"
             log.error("verification found gaps", first=account.gaps[0].what)
+
+    def audit(self) -> None:
+        """Walk the audit chain and note its head apart from the database."""
+        try:
+            found = verify_audit(self._database, self._anchor, self._clock)
+            self._audit_trouble = found.trouble
+        except AuditBroken as error:
+            self._audit_trouble = str(error)
+        if self._audit_trouble:
+            structlog.get_logger().error("audit broken", cause=self._audit_trouble)
 
     def _go_on(self, done: int, total: int) -> None:
         if self._stop.is_set():

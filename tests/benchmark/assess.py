@@ -25,6 +25,7 @@ def measure(home: Path, films: list[Path]) -> list[float]:
     web = f"http://127.0.0.1:{web_port}"
     try:
         _until(lambda: bool(_get(f"{web}/readyz").get("ready")))
+        token = _token(home)
         took = []
         for number, film in enumerate(films, start=1):
             answered: list[float] = []
@@ -34,8 +35,8 @@ def measure(home: Path, films: list[Path]) -> list[float]:
                 answered.append(time.time())
 
             send([film], Destination("TRIAGE", "127.0.0.1", dimse_port), "BENCH", note)
-            _until(partial(_all_assessed, web, number))
-            newest = max(_assessed(web))
+            _until(partial(_all_assessed, web, token, number))
+            newest = max(_assessed(web, token))
             took.append((newest - answered[0]) * 1000)
         return took
     finally:
@@ -49,18 +50,24 @@ def line(name: str, took: list[float]) -> str:
     return f"| {name} | {len(took)} | {statistics.median(ordered):.0f} | {ordered[int(0.95 * (len(ordered) - 1))]:.0f} |"
 
 
-def _assessed(web: str) -> list[float]:
-    rows = _get(f"{web}/api/v1/worklist?limit=10000")
+def _assessed(web: str, token: str) -> list[float]:
+    rows = _get(f"{web}/api/v1/worklist?limit=10000", token)
     return [datetime.fromisoformat(row["assessed_at"]).timestamp() for row in rows if row["assessed_at"]]
 
 
-def _all_assessed(web: str, number: int) -> bool:
-    return len(_assessed(web)) == number
+def _all_assessed(web: str, token: str, number: int) -> bool:
+    return len(_assessed(web, token)) == number
 
 
-def _get(url: str) -> Any:
+def _token(home: Path) -> str:
+    command = [sys.executable, "-m", "triage", "users", "add", "bench", "--role", "service", "--token", "--home", str(home)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _get(url: str, token: str = "") -> Any:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
     except OSError:
         return {}

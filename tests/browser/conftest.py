@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.unit.web.signed_in import SignedIn
 from triage.services.ports import Database
 from triage.web.app import create_app
 from triage.web.run import Server, listening_socket
@@ -75,6 +76,8 @@ def serve() -> Iterator[Callable[..., Site]]:
     sites: list[Site] = []
 
     def served(database: Database, free_bytes: Callable[[], int] = lambda: 10**9, **options: Any) -> Site:
+        if "accounts" not in options:
+            options.setdefault("authenticator", SignedIn())
         site = Site(lambda: create_app(database, clock=lambda: datetime.now(UTC), free_bytes=free_bytes, **options))
         site.start()
         sites.append(site)

@@ -147,6 +147,22 @@ def test_pending_studies_are_those_the_network_has_not_seen(database: Database) 
         assert {study.study_instance_uid for study in tx.pending_studies()} == {"1.2.0", "1.2.5"}
 
 
+def test_the_studies_of_a_patient_are_those_of_number_and_issuer(database: Database) -> None:
+    def of(uid: str, minutes: int, patient_id: str | None, issuer: str | None) -> Study:
+        facts = replace(FACTS, patient_id=patient_id, issuer_of_patient_id=issuer)
+        return begin(uid, facts, NOW + minutes * MINUTE, POLICY)
+
+    first, last, twin = of("1.1", 0, "P", "here"), of("1.2", 9, "P", "here"), of("1.3", 9, "P", "here")
+    read = replace(of("1.4", 5, "P", "here"), reading=Reading(state=ReadingState.READ, reader="dr", since=NOW))
+    elsewhere, nowhere, other = of("1.5", 1, "P", "there"), of("1.6", 2, "P", None), of("1.7", 3, "p", "here")
+    put(database, first, last, twin, read, elsewhere, nowhere, other, of("1.8", 4, None, "here"), of("1.9", 4, None, None))
+    with database.read() as tx:
+        assert tx.studies_of_patient("P", "here") == [twin, last, read, first]
+        assert tx.studies_of_patient("P", "here", limit=2) == [twin, last]
+        assert tx.studies_of_patient("P", None) == [nowhere]
+        assert tx.studies_of_patient("P%", "here") == tx.studies_of_patient("", None) == []
+
+
 def test_an_instance_comes_back_as_it_was(database: Database) -> None:
     one, two = make.instance(number=1), make.instance(number=2, at=NOW - MINUTE)
     with database.write() as tx:

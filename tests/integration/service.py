@@ -63,6 +63,7 @@ class Service:
         own = {f"TRIAGE_{name.upper()}": value for name, value in given.items()}
         self.environment = {**inherited, **own, **(environment or {})}
         self._command = tuple(command)
+        self._token = ""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Service":
@@ -120,10 +121,16 @@ class Service:
             return connection.execute(query, values).fetchall()
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """GET; status 0: nobody answers."""
+        """GET, with a script's token where one is needed; status 0: nobody answers."""
+        public = path in ("/livez", "/readyz", "/sign-in")
+        if not public and not self._token:
+            made = self.triage("users", "add", "tester", "--role", "service", "--token")
+            assert made.returncode == 0, made.stderr
+            self._token = made.stdout.strip()
+        headers = {} if public else {"Authorization": f"Bearer {self._token}"}
         with closing(http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=10)) as connection:
             try:
-                connection.request("GET", path)
+                connection.request("GET", path, headers=headers)
                 answer = connection.getresponse()
                 return answer.status, answer.read()
             except (OSError, http.client.HTTPException):

@@ -51,7 +51,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with site.database.write() as tx:
         for number, study in enumerate(sorted(tx.worklist(), key=lambda study: study.study_instance_uid)[:-2]):
             verdict = "disagree" if number % 6 == 0 else "agree"
-            reading = Reading(state=ReadingState.READ, reader="Dr Grey", since=world.clock(), verdict=verdict)
+            now = world.clock()
+            reading = Reading(state=ReadingState.READ, reader="Dr Grey", since=now, verdict=verdict, verdict_at=now)
             tx.put_study(replace(study, reading=reading))
     site.database.close()
     (home / SALT).write_text("0b" * 32)  # drawn at random, a dozen patients may leave a split empty

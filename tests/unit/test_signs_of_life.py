@@ -5,6 +5,8 @@ from datetime import timedelta
 from tests import films
 from tests.unit.domain.make import NOW, POLICY, Clock
 from tests.unit.services.world import RETRIES, MovingDatabase, World
+from triage.database.anchor import MemoryAnchor
+from triage.domain.audit import Action, AuditEntry, AuditHead
 from triage.domain.role import RoleStatus
 from triage.heartbeat import Heartbeat
 from triage.scheduler import Bells
@@ -46,8 +48,14 @@ def test_a_database_that_is_away_does_not_end_the_role() -> None:
         assert roles(database) == []
 
 
-def bells(world: World) -> Bells:
-    return Bells(database=world.database, archive=world.archive, head_starts=POLICY, clock=world.clock)
+def bells(world: World, anchor: MemoryAnchor | None = None) -> Bells:
+    return Bells(
+        database=world.database,
+        archive=world.archive,
+        head_starts=POLICY,
+        clock=world.clock,
+        anchor=anchor or MemoryAnchor(),
+    )
 
 
 def test_a_bell_sets_aside_what_no_worker_can_finish() -> None:
@@ -70,3 +78,18 @@ def test_a_bell_says_when_something_does_not_add_up() -> None:
     world.archive.set_aside(instance.digest)
     told.verify()
     assert "triage verify" in (told.trouble or "")
+
+
+def test_a_bell_notes_the_audits_head_and_says_when_the_chain_is_broken() -> None:
+    world, anchor = World(), MemoryAnchor()
+    told = bells(world, anchor)
+    entry = AuditEntry(at=world.clock(), actor="dr", action=Action.VIEW, subject="1.2", details={})
+    with world.database.write() as tx:
+        tx.append_audit(entry)
+    told.audit()
+    assert told.trouble is None
+    assert [head.sequence for head in anchor.heads()] == [1]
+    anchor.add(AuditHead(sequence=2, digest="0" * 64), world.clock())
+    told.audit()
+    assert "record 2" in (told.trouble or "")
+    assert "triage audit verify" in (told.trouble or "")

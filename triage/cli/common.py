@@ -1,6 +1,8 @@
 """Options that several commands share, and how they print."""
 
 import json
+import os
+import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +34,14 @@ def site(home: Path | None, config: Path | None = None) -> "Site":
     from triage.bootstrap import open_site
 
     return open_site(settings(home, config))
+
+
+def operator() -> str:
+    """The operating system's user at work; not the one that a variable names."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run under a number that has no name
+        return str(os.getuid())
 
 
 def print_json(value: Any) -> None:

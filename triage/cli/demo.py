@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_dicom"
 READY_WITHIN = 60.0
 ASSESSED_WITHIN = 120.0
 POLL = 0.1
+DEMO = "demo"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,11 +42,13 @@ class _Service:
     log: Path
     dimse_port: int
     web: str
+    token: str = ""
 
     def ask(self, path: str) -> Any:
         """GET a JSON answer, whatever its status; ``None``: no answer."""
         try:
-            with urllib.request.urlopen(f"{self.web}{path}", timeout=5) as answer:  # noqa: S310 - our own loopback URL
+            request = urllib.request.Request(f"{self.web}{path}", headers={"Authorization": f"Bearer {self.token}"})  # noqa: S310
+            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - our own loopback URL
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             return json.load(error)
@@ -65,19 +69,48 @@ def demo(
         raise TriageError(f"{samples} holds no sample films; run this in a checkout, or name them with --samples")
     with (
         tempfile.TemporaryDirectory(prefix="triage-demo-") as temporary,
-        _service((home or Path(temporary)).absolute()) as service,
+        _service((home or Path(temporary)).absolute()) as started,
     ):
-        _wait("starting the service", console, service, READY_WITHIN, lambda: _ready(service))
+        _wait("starting the service", console, started, READY_WITHIN, lambda: _ready(started))
+        sign_ins, token = _accounts(started.log.parent)
+        service = replace(started, token=token)
         _send(samples, service, console)
         _wait("the network is looking", console, service, ASSESSED_WITHIN, lambda: _settled(service, samples))
         surprises = _show(service, samples, console)
+        ends = "until this command ends" if no_wait else "Ctrl-C ends"
+        console.print(f"\nThe list is live at {service.web}/   ({ends})", highlight=False)
+        for name, password in sign_ins.items():
+            console.print(f"  sign in as {name:12} password {password}", highlight=False, markup=False)
+        console.print(f"  for scripts: Authorization: Bearer {token}", highlight=False, markup=False, soft_wrap=True)
         if not no_wait:
-            console.print(f"\nThe list is live at {service.web}/   (Ctrl-C ends)", highlight=False)
             _stay(service)
     if surprises:
         for line in surprises:
             typer.echo(f"triage: {line}", err=True)
         raise typer.Exit(1)
+
+
+def _accounts(home: Path) -> tuple[dict[str, str], str]:
+    """The demonstration's accounts, made anew each time: passwords by name, and a token for scripts."""
+    from triage.bootstrap import accounts_of, open_site
+    from triage.cli.common import settings
+    from triage.domain.account import Role
+
+    site = open_site(settings(home))
+    accounts, passwords = accounts_of(site), {}
+    with site.database.read() as transaction:
+        there = {one.name for one in transaction.accounts.accounts()}
+    for name, role in (("radiologist", Role.RADIOLOGIST), ("admin", Role.PACS_ADMIN)):
+        passwords[name] = secrets.token_urlsafe(12)
+        if name in there:
+            accounts.set_password(name, passwords[name], DEMO)
+        else:
+            accounts.add(name, role, DEMO, passwords[name])
+    if DEMO not in there:
+        accounts.add(DEMO, Role.SERVICE, DEMO)
+    token = accounts.issue_token(DEMO, DEMO)
+    site.database.close()
+    return passwords, token
 
 
 @contextmanager

@@ -1,14 +1,14 @@
 """``triage export``: the readers' verdicts with their films, without identity, for training."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from triage.cli.common import AsJson, Config, Home, print_json, progress_bar, site
+from triage.cli.common import AsJson, Config, Home, operator, print_json, progress_bar, site
 from triage.domain.errors import TriageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ def export(
     config: Config = None,
 ) -> None:
     """Readers' verdicts and films without identity, for training. Example: triage export DIR --since 2026-01-01."""
+    from triage.clock import utc_now
     from triage.services import export as step
+    from triage.services.audit import exported_verdicts
 
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise TriageError(f"{directory} is not empty; name a folder that does not exist yet")
@@ -46,7 +48,9 @@ def export(
         found = step.export(
             opened.archive, opened.database, salt, day, lambda done, total: bar.update(task, completed=done, total=total)
         )
-        labels, left_out = _write(directory, found)
+        labels, left_out = _write(
+            directory, found, lambda count: exported_verdicts(opened.database, operator(), count, day, utc_now)
+        )
     exported = sum(labels.values())
     if as_json:
         print_json({"directory": str(directory), "exported": exported, "labels": labels, "left_out": left_out})
@@ -57,8 +61,13 @@ def export(
     typer.echo(f"next: python -m training import worklist {directory}")
 
 
-def _write(directory: Path, found: "Iterator[Exported | NoLabel | NoFilm]") -> tuple[dict[str, int], dict[str, int]]:
-    """The folder, whole or not at all; returns how many studies of each label, and how many were left out and why."""
+def _write(
+    directory: Path, found: "Iterator[Exported | NoLabel | NoFilm]", note: Callable[[int], None]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """The folder, whole or not at all; returns how many studies of each label, and how many were left out and why.
+
+    ``note`` is told the count before the folder gets its name: what cannot be audited is not exported.
+    """
     import csv
     import shutil
     from dataclasses import asdict, fields
@@ -83,6 +92,7 @@ def _write(directory: Path, found: "Iterator[Exported | NoLabel | NoFilm]") -> t
                     labels[one.row.label] += 1
                 else:
                     left_out[one.value] = left_out.get(one.value, 0) + 1
+        note(sum(labels.values()))
         part.replace(directory)
     except BaseException:
         shutil.rmtree(part)

@@ -1,13 +1,16 @@
 """``triage models``: bundles."""
 
-import os
-import pwd
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from triage.cli.common import AsJson, Config, Home, print_json, settings
+from triage.cli.common import AsJson, Config, Home, operator, print_json, settings
+
+if TYPE_CHECKING:
+    from triage.inference.registry import Registry
 
 BundleId = Annotated[str, typer.Argument(help="Bundle id, or its first eight digits.", metavar="ID")]
 
@@ -82,23 +85,23 @@ def install(
 
 def activate(bundle_id: BundleId, home: Home = None, config: Config = None) -> None:
     """Make a bundle the one that serves; a running service follows without a restart. Noted in models/activations.jsonl."""
-    from triage.bootstrap import registry
-    from triage.clock import utc_now
-
-    typer.echo(f"active: {registry(settings(home, config)).activate(bundle_id, utc_now(), _who())[:12]}")
+    _change(lambda bundles, now, who: bundles.activate(bundle_id, now, who), home, config)
 
 
 def rollback(home: Home = None, config: Config = None) -> None:
     """Return to the bundle that served before. Noted in models/activations.jsonl."""
-    from triage.bootstrap import registry
+    _change(lambda bundles, now, who: bundles.rollback(now, who), home, config)
+
+
+def _change(step: "Callable[[Registry, datetime, str], str]", home: Path | None, config: Path | None) -> None:
+    """Change the bundle that serves; where there is a database, its audit says so too."""
+    from triage.bootstrap import open_site, registry
     from triage.clock import utc_now
+    from triage.services.audit import model_changed
 
-    typer.echo(f"active: {registry(settings(home, config)).rollback(utc_now(), _who())[:12]}")
-
-
-def _who() -> str:
-    """The operating system's user at work; not the one that a variable names."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run under a number that has no name
-        return str(os.getuid())
+    chosen, who = settings(home, config), operator()
+    database = open_site(chosen).database if chosen.has_database else None
+    bundle_id = step(registry(chosen), utc_now(), who)
+    if database is not None:
+        model_changed(database, who, bundle_id, utc_now)
+    typer.echo(f"active: {bundle_id[:12]}")

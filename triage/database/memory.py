@@ -7,10 +7,13 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from triage.database.accounts import MemoryAccounts
 from triage.domain.assessment import Outcome
+from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord, chained
 from triage.domain.instance import Instance, QuarantinedObject
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
 from triage.domain.level import Level
+from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.study import ReadingState, Study
 from triage.domain.worklist import order
@@ -35,6 +38,9 @@ class _State:
     jobs: dict[str, _JobRow] = field(default_factory=dict)
     quarantined: dict[str, QuarantinedObject] = field(default_factory=dict)
     roles: dict[str, RoleStatus] = field(default_factory=dict)
+    readings: list[FinishedReading] = field(default_factory=list)
+    audit: list[AuditRecord] = field(default_factory=list)
+    accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
     revision: int = 0
 
     def copy(self) -> "_State":
@@ -71,6 +77,7 @@ class MemoryTransaction:
     def __init__(self, state: _State, policy: RetryPolicy) -> None:
         self._state = state
         self.jobs = MemoryQueue(state, policy)
+        self.accounts = state.accounts
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         return self._state.instances.get(sop_instance_uid)
@@ -88,6 +95,14 @@ class MemoryTransaction:
     def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
         shown = (one for one in self._state.studies.values() if include_read or one.reading.state is not ReadingState.READ)
         return sorted(shown, key=order)[:limit]
+
+    def studies_of_patient(self, patient_id: str, issuer: str | None, limit: int | None = None) -> list[Study]:
+        theirs = (
+            one
+            for one in self._state.studies.values()
+            if (one.facts.patient_id, one.facts.issuer_of_patient_id) == (patient_id, issuer)
+        )
+        return sorted(theirs, key=lambda one: (one.arrived_at, one.study_instance_uid), reverse=True)[:limit]
 
     def pending_studies(self) -> list[Study]:
         return [study for study in self._state.studies.values() if study.network_level is Level.PENDING]
@@ -132,6 +147,29 @@ class MemoryTransaction:
 
     def roles(self) -> list[RoleStatus]:
         return sorted(self._state.roles.values(), key=lambda one: one.role)
+
+    def add_reading(self, reading: FinishedReading) -> None:
+        if reading.study_instance_uid not in self._state.studies:
+            raise LookupError("a reading needs its study")
+        self._state.readings.append(reading)
+
+    def readings(self, study_instance_uid: str) -> list[FinishedReading]:
+        return [one for one in self._state.readings if one.study_instance_uid == study_instance_uid]
+
+    def append_audit(self, entry: AuditEntry) -> None:
+        self._state.audit.append(chained(self.audit_head(), entry))
+
+    def audit(self, after: int = 0, limit: int | None = None) -> Iterator[AuditRecord]:
+        return iter(self._state.audit[after:][:limit])
+
+    def latest_audit(self, action: Action) -> AuditRecord | None:
+        return next((one for one in reversed(self._state.audit) if one.action == action.value), None)
+
+    def audit_head(self) -> AuditHead:
+        if not self._state.audit:
+            return AuditHead()
+        last = self._state.audit[-1]
+        return AuditHead(sequence=last.sequence, digest=last.digest)
 
 
 class MemoryQueue:

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-from triage.database.tables import metadata
+from triage.database.account_tables import metadata
 from triage.domain.errors import DatabaseOutdated
 
 MIGRATIONS = Path(__file__).parent / "migrations"

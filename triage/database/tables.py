@@ -92,6 +92,8 @@ study = Table(
     Column("reader", Text),
     Column("reading_since", Moment),
     Column("verdict", Text),
+    Column("verdict_at", Moment),
+    Column("lease_until", Moment),
     CheckConstraint("network_level IN ('flagged','not_assessed','pending','out_of_scope','not_flagged')", name="network_level"),
     CheckConstraint(
         "(network_level IN ('flagged','not_flagged')) = (probability IS NOT NULL)", name="probability_only_where_assessed"
@@ -113,6 +115,13 @@ Index(
     postgresql_where=UNREAD,
 )
 Index("ix_study_network_level", study.c.network_level)
+Index(
+    "ix_study_patient",
+    study.c.patient_id,
+    study.c.issuer_of_patient_id,
+    study.c.arrived_at,
+    study.c.study_instance_uid,
+)
 
 series = Table(
     "series",
@@ -194,4 +203,41 @@ worklist_revision = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("revision", BigInteger, nullable=False),
+)
+
+reading = Table(
+    "reading",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_instance_uid", Text, ForeignKey("study.study_instance_uid"), nullable=False, index=True),
+    Column("reader", Text, nullable=False),
+    Column("read_at", Moment, nullable=False),
+    Column("verdict", Text),
+    Column("note", Text),
+    Column("network_level", Text, nullable=False),
+    Column("probability", Float),
+    Column("model", Text),
+    comment="finished readings; a row stays when the study comes back unread",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", Text, nullable=False, comment="a JSON object"),
+    Column("digest", Text, nullable=False, comment="SHA-256 of the canonical record and the digest before it"),
+    Index("ix_audit_subject", "subject", "sequence"),
+    Index("ix_audit_action", "action", "sequence"),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
 )

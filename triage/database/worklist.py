@@ -6,16 +6,20 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from triage.database import tables
+from triage.database import audit, tables
+from triage.database.accounts import SqlAccounts
 from triage.database.documents import decided_at, dump_outcome, image_set, load_outcome
 from triage.database.queue import SqlQueue
 from triage.domain.assessment import Outcome
+from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord
 from triage.domain.instance import Facts, Instance, QuarantinedObject
 from triage.domain.jobs import RetryPolicy
 from triage.domain.level import Level
+from triage.domain.reading import FinishedReading
 from triage.domain.reason import Reason
 from triage.domain.role import RoleStatus
 from triage.domain.study import Reading, ReadingState, Study
+from triage.domain.verdict import Verdict
 
 FACTS = tuple(Facts.__dataclass_fields__)
 
@@ -26,6 +30,7 @@ class SqlTransaction:
     def __init__(self, connection: Connection, policy: RetryPolicy) -> None:
         self.connection = connection
         self.jobs = SqlQueue(connection, policy)
+        self.accounts = SqlAccounts(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         query = select(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid)
@@ -51,6 +56,9 @@ class SqlTransaction:
 
     def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
         return [_study(row) for row in self.connection.execute(worklist_query(limit, include_read))]
+
+    def studies_of_patient(self, patient_id: str, issuer: str | None, limit: int | None = None) -> list[Study]:
+        return [_study(row) for row in self.connection.execute(patient_query(patient_id, issuer, limit))]
 
     def pending_studies(self) -> list[Study]:
         query = select(tables.study).where(tables.study.c.network_level == Level.PENDING.value)
@@ -110,6 +118,26 @@ class SqlTransaction:
         query = select(tables.role).order_by(tables.role.c.role)
         return [RoleStatus(**row._mapping) for row in self.connection.execute(query)]
 
+    def add_reading(self, reading: FinishedReading) -> None:
+        self.connection.execute(insert(tables.reading).values(_reading_row(reading)))
+
+    def readings(self, study_instance_uid: str) -> list[FinishedReading]:
+        table = tables.reading
+        query = select(table).where(table.c.study_instance_uid == study_instance_uid).order_by(table.c.id)
+        return [_finished(row) for row in self.connection.execute(query)]
+
+    def append_audit(self, entry: AuditEntry) -> None:
+        audit.append(self.connection, entry)
+
+    def audit(self, after: int = 0, limit: int | None = None) -> Iterator[AuditRecord]:
+        return audit.records(self.connection, after, limit)
+
+    def latest_audit(self, action: Action) -> AuditRecord | None:
+        return audit.latest(self.connection, action)
+
+    def audit_head(self) -> AuditHead | None:
+        return audit.head(self.connection)
+
     def _upsert(self, table: Any, row: dict[str, Any]) -> None:
         statement = insert(table).values(row)
         keys = [column.name for column in table.primary_key]
@@ -122,6 +150,17 @@ def worklist_query(limit: int | None, include_read: bool) -> Select[Any]:
     study = tables.study.c
     query = select(tables.study).order_by(study.key, study.arrived_at, study.study_instance_uid).limit(limit)
     return query if include_read else query.where(tables.UNREAD)
+
+
+def patient_query(patient_id: str, issuer: str | None, limit: int | None) -> Select[Any]:
+    """A patient's studies, the last first; the index ``ix_study_patient`` finds them in that order."""
+    study = tables.study.c
+    return (
+        select(tables.study)
+        .where(study.patient_id == patient_id, study.issuer_of_patient_id.is_not_distinct_from(issuer))
+        .order_by(study.arrived_at.desc(), study.study_instance_uid.desc())
+        .limit(limit)
+    )
 
 
 def _row(study: Study) -> dict[str, Any]:
@@ -144,6 +183,8 @@ def _row(study: Study) -> dict[str, Any]:
         "reader": study.reading.reader,
         "reading_since": study.reading.since,
         "verdict": study.reading.verdict,
+        "verdict_at": study.reading.verdict_at,
+        "lease_until": study.reading.lease_until,
     }
 
 
@@ -162,5 +203,23 @@ def _study(row: Row[Any]) -> Study:
         model=row.model,
         images_covered=row.images_covered,
         assessed_at=row.assessed_at,
-        reading=Reading(state=ReadingState(row.reading_state), reader=row.reader, since=row.reading_since, verdict=row.verdict),
+        reading=Reading(
+            state=ReadingState(row.reading_state),
+            reader=row.reader,
+            since=row.reading_since,
+            lease_until=row.lease_until,
+            verdict=row.verdict,
+            verdict_at=row.verdict_at,
+        ),
     )
+
+
+def _reading_row(reading: FinishedReading) -> dict[str, Any]:
+    row = {name: getattr(reading, name) for name in FinishedReading.__dataclass_fields__}
+    return row | {"network_level": reading.network_level.value, "verdict": reading.verdict.value if reading.verdict else None}
+
+
+def _finished(row: Row[Any]) -> FinishedReading:
+    fields = {name: row._mapping[name] for name in FinishedReading.__dataclass_fields__}
+    verdict = Verdict(row.verdict) if row.verdict else None
+    return FinishedReading(**fields | {"network_level": Level(row.network_level), "verdict": verdict})

@@ -1,5 +1,6 @@
 """Errors that carry their fate: what the sender is told, whether trying again helps, where it surfaces."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from triage.domain.reason import Reason
@@ -86,3 +87,26 @@ class ConfigError(TriageError):
 
 class DatabaseOutdated(ConfigError):
     """The database schema is not the one this version needs."""
+
+
+class UnknownStudy(TriageError):
+    """No study has that UID."""
+
+
+class ReadingRefused(TriageError):
+    """A step of reading that the study's present state does not allow; says who holds it since when, where somebody does."""
+
+    def __init__(self, sentence: str, holder: str | None = None, since: datetime | None = None) -> None:
+        super().__init__(sentence)
+        self.holder = holder
+        self.since = since
+
+
+class ReadingInvalid(TriageError):
+    """What was given with a step of reading cannot be used; the message says what to give."""
+
+
+class AuditBroken(TriageError):
+    """The audit chain does not hold."""
+
+    alarm = True

@@ -20,12 +20,17 @@ class ReadingState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Who reads a study, since when, and the verdict once read."""
+    """Who reads a study, and the verdict once read.
+
+    ``since``: when the present state began; ``lease_until``: when a claim runs out; ``verdict_at``: when the verdict was given.
+    """
 
     state: ReadingState = ReadingState.UNREAD
     reader: str | None = None
     since: datetime | None = None
+    lease_until: datetime | None = None
     verdict: str | None = None
+    verdict_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,8 @@ def begin(study_instance_uid: str, facts: Facts, arrived_at: datetime, policy: H
 def with_image(study: Study, policy: HeadStarts) -> Study:
     """A further image arrived: a flagged study stays flagged, any other is pending until the new set is assessed.
 
-    A study already read comes back unread: the late image has not been seen by anybody.
+    A study already read comes back unread: the late image has not been seen by anybody. Who read it before stands in the
+    history of readings.
     """
     reading = Reading() if study.reading.state is ReadingState.READ else study.reading
     study = replace(study, images=study.images + 1, reading=reading)

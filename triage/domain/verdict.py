@@ -30,7 +30,7 @@ class NoLabel(StrEnum):
     NOT_ASSESSABLE = "the reader called it not assessable"
     UNKNOWN_VERDICT = "a verdict that this version does not know"
     NOT_ASSESSED = "the network had not assessed it"
-    NO_TIME = "no time of reading"
+    NO_TIME = "a verdict without its time"
     LATER = "assessed (again) after it was read"
 
 
@@ -58,6 +58,6 @@ def label_of(study: Study) -> Label | NoLabel:
     label = LABELS.get((study.network_level, verdict))
     if label is None or study.assessed_at is None:
         return NoLabel.NOT_ASSESSED
-    if reading.since is None:
+    if reading.verdict_at is None:
         return NoLabel.NO_TIME
-    return label if study.assessed_at <= reading.since else NoLabel.LATER
+    return label if study.assessed_at <= reading.verdict_at else NoLabel.LATER

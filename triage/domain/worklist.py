@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from triage.domain.level import Level
+from triage.domain.reading import as_of
 from triage.domain.study import Study
 
 LEVEL_WORDS: dict[Level, str] = {
@@ -76,7 +77,7 @@ def why(study: Study, now: datetime) -> str:
 
 def as_json(item: WorklistItem, now: datetime) -> dict[str, Any]:
     """A row as the API and ``triage worklist --json`` give it."""
-    study, facts, reading = item.study, item.study.facts, item.study.reading
+    study, facts, reading = item.study, item.study.facts, as_of(item.study.reading, now)
     return {
         "rank": item.rank,
         "study_instance_uid": study.study_instance_uid,
@@ -103,5 +104,7 @@ def as_json(item: WorklistItem, now: datetime) -> dict[str, Any]:
             "reader": reading.reader,
             "since": reading.since.isoformat() if reading.since else None,
             "verdict": reading.verdict,
+            "lease_until": reading.lease_until.isoformat() if reading.lease_until else None,
+            "verdict_at": reading.verdict_at.isoformat() if reading.verdict_at else None,
         },
     }

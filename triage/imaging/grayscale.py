@@ -4,6 +4,8 @@ Every step acts on one value at a time, so it is worked out once for each possib
 the functions take and give a table of float64, one entry for each stored value.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
@@ -43,11 +45,32 @@ def voi(tones: Tones, dataset: Dataset) -> Tones | None:
         table = _look_up(tones, item)
         low, high = table.min(), table.max()
         return None if high <= low else (table - low) / (high - low)
+    given = window_of(dataset)
+    return None if given is None else _WINDOWS[given.function](tones, given.centre, given.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window (PS3.3 C.11.2.1.2) as the header states it; ``function`` is the VOI LUT Function (C.11.2.1.3)."""
+
+    function: str
+    centre: float
+    width: float
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The modality values at which a linear window is black and white; equal for a threshold."""
+        low = self.centre - self.width / 2
+        return low, low + (self.width - 1 if self.function == "LINEAR" else self.width)
+
+
+def window_of(dataset: Dataset) -> Window | None:
+    """The first window; ``None``: there is none, or its function is unknown."""
     centre, width = number(dataset, "WindowCenter"), number(dataset, "WindowWidth")
-    if centre is None or width is None:
+    function = code(dataset, "VOILUTFunction") or "LINEAR"
+    if centre is None or width is None or function not in _WINDOWS:
         return None
-    window = _WINDOWS.get(code(dataset, "VOILUTFunction") or "LINEAR")
-    return None if window is None else window(tones, centre, width)
+    return Window(function, centre, width)
 
 
 def linear(tones: Tones, centre: float, width: float) -> Tones | None:

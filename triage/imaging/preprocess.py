@@ -1,5 +1,7 @@
 """The one path from a stored film to the network's input; serving, training and tests call this."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
@@ -11,10 +13,10 @@ from triage.imaging.codecs import decode_frame
 from triage.imaging.resample import resample
 from triage.imaging.spec import PreprocessingSpec
 
-_DARKEST, _BRIGHTEST = 1.0, 99.0
+DARKEST, BRIGHTEST = 1.0, 99.0
 """Percentiles of the resampled film that become 0 and 1: markers, collimator edges and burnt-out corners do not count."""
 
-_FLAT = 1 / 64
+FLAT = 1 / 64
 """A window that leaves less than this share of its range between the percentiles shows nothing: it is set aside."""
 
 
@@ -30,25 +32,38 @@ def preprocess(dataset: Dataset, spec: PreprocessingSpec) -> NDArray[np.float32]
     Raises:
         PixelError: the reason says why there is no tensor.
     """
-    pixels = decode_frame(dataset)
-    if np.issubdtype(pixels.dtype, np.signedinteger):
-        index = pixels.astype(np.int16, copy=False).view(np.uint16)
-        stored = np.arange(0x10000).astype(np.uint16).view(np.int16).astype(np.float64)
-    else:
-        index = pixels
-        stored = np.arange(int(pixels.max()) + 1, dtype=np.float64)
-
+    index, stored = indexed(decode_frame(dataset))
     with np.errstate(all="ignore"):  # what overflows is caught by the percentiles, which are then no numbers
         tones = grayscale.modality(stored, dataset)
         windowed = grayscale.voi(tones, dataset)
         inverted = grayscale.is_inverted(dataset)
         picture = ~grayscale.padding(stored, dataset)
-        for choice, flat in ((windowed, _FLAT), (tones, 0.0)):
+        for choice, flat in ((windowed, FLAT), (tones, 0.0)):
             if choice is not None:
                 film = _stretched(index, -choice if inverted else choice, picture, spec, flat)
                 if film is not None:
                     return film.astype(np.float32)[:, :, np.newaxis]
     raise PixelError(Reason.NUMERIC, "the film is all one value")
+
+
+def indexed(pixels: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
+    """A frame as indices into the table of its possible stored values, and that table."""
+    if np.issubdtype(pixels.dtype, np.signedinteger):
+        stored = np.arange(0x10000).astype(np.uint16).view(np.int16).astype(np.float64)
+        return pixels.astype(np.int16, copy=False).view(np.uint16), stored
+    return pixels, np.arange(int(pixels.max()) + 1, dtype=np.float64)
+
+
+def averaged(
+    index: NDArray[np.integer], tones: NDArray[np.float64], picture: NDArray[np.bool_], height: int, width: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The film by area average (height, width), and where there is any picture; padding takes no part and is 0."""
+    field = resample(index, height, width, np.where(picture, tones, 0.0))
+    if picture.all():
+        return field, np.ones(field.shape, dtype=np.bool_)
+    share = resample(index, height, width, picture.astype(np.float64))
+    seen = share > 1e-9
+    return np.divide(field, share, out=np.zeros_like(field), where=seen), seen
 
 
 def _stretched(
@@ -59,15 +74,10 @@ def _stretched(
     flat: float,
 ) -> NDArray[np.float64] | None:
     """The film (height, width) within 0..1; ``None`` when its percentiles lie no further apart than ``flat``."""
-    field = resample(index, spec.height, spec.width, np.where(picture, tones, 0.0))
-    share = np.ones_like(field)
-    if not picture.all():
-        share = resample(index, spec.height, spec.width, picture.astype(np.float64))
-    seen = share > 1e-9
+    field, seen = averaged(index, tones, picture, spec.height, spec.width)
     if not seen.any():
         return None
-    field = np.divide(field, share, out=np.zeros_like(field), where=seen)
-    dark, bright = np.percentile(field[seen], (_DARKEST, _BRIGHTEST))
+    dark, bright = np.percentile(field[seen], (DARKEST, BRIGHTEST))
     # what is left between the percentiles of a constant film is rounding
     if not max(flat, 1e-9 * float(np.abs(tones).max())) < bright - dark < np.inf:
         return None

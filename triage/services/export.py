@@ -88,10 +88,10 @@ def _exported(
     study: Study, label: str, archive: Archive, database: Database, salt: bytes, since: date | None
 ) -> Exported | NoFilm:
     reading, patient = study.reading, study.facts.patient_id
-    assert reading.since is not None  # a verdict without a time has no label
+    assert reading.verdict_at is not None  # a verdict without a time has no label
     assert study.probability is not None
     assert study.model is not None
-    if since is not None and reading.since.date() < since:
+    if since is not None and reading.verdict_at.date() < since:
         return NoFilm.BEFORE
     if not patient:
         return NoFilm.NO_PATIENT
@@ -114,7 +114,7 @@ def _exported(
         study=key_of(salt, "study", study.study_instance_uid),
         label=label,
         reader=key_of(salt, "reader", reading.reader) if reading.reader else "",
-        read_at=reading.since.date().isoformat(),
+        read_at=reading.verdict_at.date().isoformat(),
         probability=study.probability,
         model=study.model,
         level=study.network_level.value,

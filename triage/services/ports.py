@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage.domain.assessment import Model, Outcome
+from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord
 from triage.domain.instance import Instance, QuarantinedObject
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
+from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.study import Study
 from triage.imaging.spec import PreprocessingSpec
+from triage.services.account_store import AccountStore
 
 Clock = Callable[[], datetime]
 """Gives the present time, aware, UTC."""
@@ -158,6 +161,12 @@ class Transaction(Protocol):
     def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
         """Studies in reading order (:func:`triage.domain.worklist.order`)."""
 
+    def studies_of_patient(self, patient_id: str, issuer: str | None, limit: int | None = None) -> list[Study]:
+        """Studies of exactly this Patient ID and Issuer of Patient ID, the one that arrived last first.
+
+        No issuer is an issuer of its own: the same number under another one is another patient.
+        """
+
     def pending_studies(self) -> list[Study]:
         """Studies at network level *pending*."""
 
@@ -191,6 +200,32 @@ class Transaction(Protocol):
     def roles(self) -> list[RoleStatus]:
         """The last sign of life of each role."""
 
+    def add_reading(self, reading: FinishedReading) -> None:
+        """Write a finished reading to the study's history, where it stays."""
+
+    def readings(self, study_instance_uid: str) -> list[FinishedReading]:
+        """Who read the study, oldest first."""
+
+    def append_audit(self, entry: AuditEntry) -> None:
+        """Add an entry to the audit chain; there is no way to change or remove one.
+
+        Raises:
+            AuditBroken: the end of the chain was tampered with.
+        """
+
+    def audit(self, after: int = 0, limit: int | None = None) -> Iterator[AuditRecord]:
+        """The audit's records behind number ``after``, in their order."""
+
+    def latest_audit(self, action: Action) -> AuditRecord | None:
+        """The last record of an action, or ``None``."""
+
+    def audit_head(self) -> AuditHead | None:
+        """What is noted of the chain's end; ``None``: the note is gone."""
+
+    @property
+    def accounts(self) -> AccountStore:
+        """Accounts and sessions, in this transaction."""
+
 
 class Database(Protocol):
     """Transactions; the one adapter for rows and queue."""
@@ -212,6 +247,20 @@ class Database(Protocol):
         Raises:
             IndexUnavailable: the database does not answer.
         """
+
+
+class AuditAnchor(Protocol):
+    """Heads of the audit chain, noted apart from the database: what was cut off or written anew shows against them."""
+
+    def heads(self) -> list[AuditHead]:
+        """Everything noted, oldest first.
+
+        Raises:
+            AuditBroken: a line cannot be read.
+        """
+
+    def add(self, head: AuditHead, at: datetime) -> None:
+        """Note a head, durably."""
 
 
 class Classifier(Protocol):

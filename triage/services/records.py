@@ -5,6 +5,7 @@ from typing import Any
 
 from triage.domain.assessment import Assessment, InstanceExcuse, Outcome
 from triage.domain.instance import Instance
+from triage.domain.reading import FinishedReading
 from triage.domain.study import ReadingState
 from triage.domain.worklist import WorklistItem, as_json
 from triage.services.ports import Transaction
@@ -22,6 +23,7 @@ def study_record(tx: Transaction, study_instance_uid: str, now: datetime) -> dic
         "rank": rank,
         "instances": [_instance(instance) for instance in tx.instances(study_instance_uid)],
         "outcomes": [_outcome(outcome) for outcome in tx.outcomes(study_instance_uid)],
+        "readings": [_reading(reading) for reading in tx.readings(study_instance_uid)],
     }
 
 
@@ -55,6 +57,18 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
             for score in scores
         ],
         "excuses": [_excuse(excuse) for excuse in outcome.excuses],
+    }
+
+
+def _reading(reading: FinishedReading) -> dict[str, Any]:
+    return {
+        "reader": reading.reader,
+        "read_at": reading.read_at.isoformat(),
+        "verdict": reading.verdict.value if reading.verdict else None,
+        "note": reading.note,
+        "network_level": reading.network_level.value,
+        "probability": reading.probability,
+        "model": reading.model,
     }
 
 

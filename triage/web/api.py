@@ -1,6 +1,6 @@
 """The API for scripts: the worklist and one study, as JSON."""
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from triage.domain.errors import CannotUnderstand
 from triage.domain.identifiers import check_uid
@@ -25,7 +25,7 @@ def router(site: Site) -> APIRouter:
         return Json([as_json(item, now) for item in ranked(studies)])
 
     @routes.get("/studies/{uid}", summary="One study: row, images, history", responses={404: {"description": "Not known"}})
-    def study(uid: str) -> Json:
+    def study(request: Request, uid: str) -> Json:
         now = site.clock()
         try:
             check_uid(uid, "StudyInstanceUID")
@@ -33,6 +33,8 @@ def router(site: Site) -> APIRouter:
                 record = study_record(tx, uid, now)
         except CannotUnderstand:
             record = None
+        if record:
+            site.note_view(request, uid)
         return Json(record) if record else Json({"detail": "no study has this UID"}, status_code=404)
 
     return routes

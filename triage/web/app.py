@@ -6,21 +6,34 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 import triage
-from triage.domain.errors import IndexUnavailable
+from triage.domain.errors import AuditBroken, IndexUnavailable
+from triage.domain.level import HeadStarts
+from triage.domain.reading import LEASE
+from triage.services.accounts import Accounts
 from triage.services.ports import Clock, Database
-from triage.web import api, events, health, metrics, pages
+from triage.web import api, events, health, images, metrics, pages, reading_api, sign_in, study_page
 from triage.web.answers import Json
+from triage.web.darkroom import Darkroom
 from triage.web.guard import Guard
+from triage.web.html import pages_of
+from triage.web.identity import AccountAuthenticator, Authenticator, Door, Gate
+from triage.web.previews import Films, Previews
 from triage.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
+
+
+def _no_films(_: str) -> BinaryIO:
+    raise FileNotFoundError
 
 
 def create_app(
@@ -28,11 +41,37 @@ def create_app(
     *,
     clock: Clock,
     free_bytes: Callable[[], int],
+    accounts: Accounts | None = None,
+    authenticator: Authenticator | None = None,
     demo: bool = False,
     heartbeat_limit: timedelta = timedelta(seconds=10),
+    films: Films = _no_films,
+    viewer_url: str = "",
+    public_url: str = "",
+    metrics_open: bool = False,
+    head_starts: HeadStarts | None = None,
+    lease: timedelta = LEASE,
+    who: Callable[[Request], str] | None = None,
 ) -> FastAPI:
-    """The application. Its feed stands in ``app.state.feed``: whoever serves stops it before closing connections."""
-    site = Site(database=database, clock=clock, free_bytes=free_bytes, demo=demo, heartbeat_limit=heartbeat_limit)
+    """The application. Its feed stands in ``app.state.feed``: whoever serves stops it before closing connections.
+
+    ``films`` opens a kept object by its digest, for the previews; ``viewer_url``, ``lease`` and ``who``: see
+    :class:`triage.web.site.Site`. Without ``who`` there are no routes that change a reading.
+    ``accounts``: who may sign in; ``authenticator``: tells who asks (default: by ``accounts``). One of the two is needed.
+    ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`.
+    """
+    site = Site(
+        database=database,
+        clock=clock,
+        free_bytes=free_bytes,
+        demo=demo,
+        heartbeat_limit=heartbeat_limit,
+        viewer_url=viewer_url,
+        head_starts=head_starts or HeadStarts(),
+        lease=lease,
+        who=who,
+    )
+    previews = Previews(films, Darkroom())
     feed = events.Feed(partial(events.seen, site))
 
     @asynccontextmanager
@@ -41,6 +80,7 @@ def create_app(
         yield
         feed.stop()
         await watch
+        previews.close()
 
     app = FastAPI(
         title="Chest X-ray triage",
@@ -54,18 +94,48 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
     )
     app.state.feed = feed
-    app.add_middleware(Guard)
+    app.state.previews = previews
+    html = pages_of(demo)
+    if authenticator is None:
+        assert accounts is not None, "without accounts or an authenticator nobody could come in"
+        authenticator = AccountAuthenticator(accounts, sign_in.cookie_name(public_url))
+    door = Door(
+        authenticator=authenticator,
+        forbidden=lambda: html("no_permission.html", {"model": None}, 403),
+        public_url=public_url,
+        metrics_open=metrics_open,
+    )
+    app.add_middleware(Gate, door=door)
+    app.add_middleware(Guard, public_url=public_url)
+    if accounts is not None:
+        app.include_router(sign_in.router(sign_in.SignIn(accounts=accounts, html=html, public_url=public_url)))
     app.add_exception_handler(IndexUnavailable, _index_unavailable)
+    app.add_exception_handler(AuditBroken, _audit_broken)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in (
         pages.router(site, app.openapi),
         events.router(feed),
+        study_page.router(site),
         api.router(site),
+        images.router(site, previews),
         health.router(site),
         metrics.router(site),
     ):
         app.include_router(router)
+    if who is not None:
+        app.include_router(reading_api.router(site, who))
     return app
+
+
+def _audit_broken(_: Request, error: Exception) -> Response:
+    return Json({"detail": str(error)}, status_code=503)
+
+
+def _invalid(_: Request, error: Exception) -> Response:
+    """Where it is wrong and why; what was sent is not repeated: it can be a reader's note."""
+    assert isinstance(error, RequestValidationError)
+    return Json({"detail": [{"loc": one["loc"], "msg": one["msg"], "type": one["type"]} for one in error.errors()]}, 422)
 
 
 def _index_unavailable(_: Request, __: Exception) -> Response:

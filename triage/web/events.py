@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
+from triage.web.identity import while_signed_in
 from triage.web.notices import Notice, notices
 from triage.web.site import Site
 from triage.web.vitals import look
@@ -95,7 +97,8 @@ def router(feed: Feed) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/events")
-    async def events() -> StreamingResponse:
-        return StreamingResponse(feed.follow(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    async def events(request: Request) -> StreamingResponse:
+        pieces = while_signed_in(request, feed.follow())
+        return StreamingResponse(pieces, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     return routes

@@ -1,6 +1,7 @@
 """What holds for every answer: the strict headers, and that only this machine's own names are served."""
 
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -11,7 +12,7 @@ HEADERS = {
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -25,14 +26,24 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def origins_of(host: str, public_url: str) -> frozenset[str]:
+    """The origins whose pages are ours, for a request to ``host`` (with its port)."""
+    public = urlsplit(public_url)
+    found = {f"http://{host}"} if is_loopback(_without_port(host)) else set()
+    return frozenset(found | ({f"{public.scheme}://{public.netloc}"} if public.netloc else set()))
+
+
 class Guard:
     """Refuses a foreign ``Host`` (a web site that rebinds its name to 127.0.0.1) and adds the headers.
+
+    ``public_url``: under which name people reach the pages, besides this machine's own.
 
     Plain ASGI: a wrapper that buffered would hold the event stream back.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, public_url: str = "") -> None:
         self._app = app
+        self._public = urlsplit(public_url).hostname or ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -45,16 +56,21 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in {**HEADERS, "Cache-Control": cache}.items():
+                for name, value in HEADERS.items():
                     headers[name] = value
+                headers.setdefault("Cache-Control", cache)
             await send(message)
 
         hosts = Headers(scope=scope).getlist("host")
-        if len(hosts) == 1 and is_loopback(_without_port(hosts[0])):
+        if len(hosts) == 1 and self._is_ours(_without_port(hosts[0])):
             await self._app(scope, receive, send_guarded)
         else:
-            refusal = PlainTextResponse("This name is not served here; use http://127.0.0.1 and the port.\n", status_code=421)
+            words = "This name is not served here; use http://127.0.0.1 and the port, or the address in web.public_url.\n"
+            refusal = PlainTextResponse(words, status_code=421)
             await refusal(scope, receive, send_guarded)
+
+    def _is_ours(self, host: str) -> bool:
+        return is_loopback(host) or bool(self._public and host.lower() == self._public)
 
 
 def _without_port(host: str) -> str:

@@ -1,16 +1,16 @@
 """The pages: the worklist, the piece of it that is swapped in place, and the list of API routes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Query
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from triage.domain.errors import IndexUnavailable
 from triage.domain.level import Level
 from triage.domain.worklist import WorklistItem
+from triage.web.html import pages_of
 from triage.web.notices import notices
 from triage.web.rows import row, word
 from triage.web.site import Site
@@ -71,13 +71,7 @@ def worklist(site: Site, asked: int) -> dict[str, Any]:
 def router(site: Site, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
     """The pages' routes; ``openapi`` gives the API's description."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    templates = Environment(
-        loader=PackageLoader("triage.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    templates.globals["demo"] = site.demo
-
-    def html(template: str, values: Mapping[str, Any], status_code: int = 200) -> HTMLResponse:
-        return HTMLResponse(templates.get_template(template).render(values), status_code)
+    html = pages_of(site.demo)
 
     @routes.get("/")
     def page(page: int = Query(1, ge=1, le=LAST_PAGE)) -> HTMLResponse:

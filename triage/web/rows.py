@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from triage.domain.level import Level
+from triage.domain.reading import as_of
 from triage.domain.study import Reading, ReadingState, Study
 from triage.domain.worklist import LEVEL_WORDS, WorklistItem, span, why
 from triage.web.text import age_and_sex, clock_time, full_time, person, plain
@@ -80,7 +81,8 @@ def word(level: Level) -> str:
 
 
 def status(reading: Reading, now: datetime) -> str:
-    """``Unread``, ``Reading – Dr X (12:03)``, ``Read``."""
+    """``Unread``, ``Reading – Dr X (12:03)``, ``Read``; a claim whose lease is over is no claim."""
+    reading = as_of(reading, now)
     if reading.state is ReadingState.UNREAD:
         return "Unread"
     if reading.state is ReadingState.READ:

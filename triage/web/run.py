@@ -16,9 +16,11 @@ GRACE_SECONDS = 3
 class Server(uvicorn.Server):
     """Tells the real port once it listens, and lets go of open event streams before it waits for connections to end."""
 
-    def __init__(self, app: FastAPI, host: str, port: int, on_started: Callable[[int], None]) -> None:
-        if not is_loopback(host):
-            raise ConfigError(f"web.host {host!r}: only loopback (127.0.0.1) is served, because there is no sign-in yet")
+    def __init__(
+        self, app: FastAPI, host: str, port: int, on_started: Callable[[int], None], *, beyond_loopback: bool = False
+    ) -> None:
+        if not beyond_loopback and not is_loopback(host):
+            raise ConfigError(f"web.host {host!r}: only loopback (127.0.0.1) is served without https; set web.public_url")
         super().__init__(
             uvicorn.Config(
                 app,
@@ -51,13 +53,17 @@ class Server(uvicorn.Server):
         self.force_exit, self.should_exit = self.should_exit, True
 
 
-def serve(app: FastAPI, host: str, port: int, on_started: Callable[[int], None]) -> None:
+def serve(
+    app: FastAPI, host: str, port: int, on_started: Callable[[int], None], *, beyond_loopback: bool = False
+) -> None:
     """Serve until SIGTERM or SIGINT. Port 0: the system chooses; ``on_started`` is told the real one.
+
+    ``beyond_loopback``: the settings allow another address, because TLS stands before it.
 
     Raises:
         ConfigError: the host is not loopback, or the port is taken.
     """
-    server = Server(app, host, port, on_started)
+    server = Server(app, host, port, on_started, beyond_loopback=beyond_loopback)
     server.run(sockets=[listening_socket(host, port)])
 
 

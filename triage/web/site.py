@@ -1,9 +1,14 @@
 """What the routes need of the world, handed in once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+from starlette.requests import Request
+
+from triage.domain.level import HeadStarts
+from triage.domain.reading import LEASE
+from triage.services.audit import viewed
 from triage.services.ports import Clock, Database
 
 
@@ -11,7 +16,9 @@ from triage.services.ports import Clock, Database
 class Site:
     """The database, the clock, the room left in the archive, and whether this is a demonstration.
 
-    ``heartbeat_limit``: a role that was silent for longer counts as not running.
+    ``heartbeat_limit``: a role that was silent for longer counts as not running. ``viewer_url``: the template of the link to
+    the hospital's viewer (:mod:`triage.web.viewer_link`); empty: no link. ``head_starts``: the policy. ``lease``: of a
+    reader's claim. ``who``: names the person behind a request, for claims and the audit; ``None``: nobody can be told apart.
     """
 
     database: Database
@@ -19,3 +26,12 @@ class Site:
     free_bytes: Callable[[], int]
     demo: bool = False
     heartbeat_limit: timedelta = timedelta(seconds=10)
+    viewer_url: str = ""
+    head_starts: HeadStarts = field(default_factory=HeadStarts)
+    lease: timedelta = LEASE
+    who: Callable[[Request], str] | None = None
+
+    def note_view(self, request: Request, study_instance_uid: str) -> None:
+        """Audit that the person behind the request looks at a study; what cannot be audited is not shown."""
+        if self.who is not None:
+            viewed(self.database, self.who(request), study_instance_uid, self.clock)

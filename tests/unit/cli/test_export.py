@@ -28,7 +28,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     world.step()
     world.clock.forward(hours=1)
     with site.database.write() as tx:
-        reading = Reading(state=ReadingState.READ, reader="dr", since=world.clock(), verdict="agree")
+        now = world.clock()
+        reading = Reading(state=ReadingState.READ, reader="dr", since=now, verdict="agree", verdict_at=now)
         tx.put_study(replace(world.study(), reading=reading))
     site.database.close()
     return tmp_path / "home"
@@ -45,6 +46,10 @@ def test_two_exports_are_the_same_to_the_byte(tmp_path: Path, home: Path) -> Non
     assert "1 studies (0 normal, 1 abnormal)" in words
     assert "python -m training import worklist" in words
     export(home, tmp_path / "two")
+    database = open_site(load(home=home, environment={})).database
+    with database.read() as tx:
+        assert [(entry.action, entry.entry.details) for entry in tx.audit()] == [("export", {"since": "", "studies": "1"})] * 2
+    database.close()
     one, two = (sorted(path.relative_to(tmp_path / name) for path in (tmp_path / name).rglob("*")) for name in ("one", "two"))
     assert one == two
     assert (tmp_path / "one" / "verdicts.csv").read_bytes() == (tmp_path / "two" / "verdicts.csv").read_bytes()

@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.unit.inference.conftest import change
+from triage.bootstrap import open_site
 from triage.cli import app
+from triage.config import load
 from triage.inference.registry import PACKAGED
 
 
@@ -49,3 +51,15 @@ def test_the_list_says_which_one_serves_and_since_when(tmp_path: Path, bundle: P
     note = json.loads((home / "models" / "activations.jsonl").read_text())
     assert (note["at"], note["from"], note["to"]) == (since, rows[0]["id"], rows[1]["id"])
     assert note["who"]
+
+
+def test_where_there_is_a_database_its_audit_says_which_bundle_serves(tmp_path: Path, bundle: Path) -> None:
+    home = tmp_path / "home"
+    database = open_site(load(home=home, environment={}), create=True).database
+    models(home, "install", bundle)
+    packaged, installed = (row["id"] for row in json.loads(models(home, "list", "--json").output))
+    models(home, "activate", installed)
+    models(home, "rollback")
+    with database.read() as tx:
+        assert [(one.action, one.subject) for one in tx.audit()] == [("model", installed), ("model", packaged)]
+    database.close()

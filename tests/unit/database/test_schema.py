@@ -14,7 +14,7 @@ from tests.unit.domain import make
 from triage.database import engine as module
 from triage.database.engine import SqlDatabase, open_engine, sqlite_url
 from triage.database.schema import differences, ensure, migrate, newest, present
-from triage.database.worklist import worklist_query
+from triage.database.worklist import patient_query, worklist_query
 from triage.domain.errors import ConfigError, DatabaseOutdated, IndexUnavailable
 from triage.domain.level import Level
 from triage.domain.reason import Reason
@@ -185,3 +185,13 @@ def test_an_error_of_the_database_quotes_no_parameters(impatient: SqlDatabase) -
     with pytest.raises(IndexUnavailable) as caught, impatient.write() as tx:
         tx.put_study(make.study())
     assert "Doe" not in str(caught.value)
+
+
+@pytest.mark.parametrize("issuer", [None, "here"])
+def test_a_patients_studies_come_from_an_index_without_a_sort(database: SqlDatabase, issuer: str | None) -> None:
+    query: Any = patient_query("P", issuer, 50).compile(dialect=database.engine.dialect)
+    bound = tuple(query.params[name] for name in query.positiontup)
+    with database.engine.connect() as connection:
+        plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", bound))
+    assert "ix_study_patient (patient_id=? AND issuer_of_patient_id=?)" in plan
+    assert "TEMP B-TREE" not in plan

@@ -94,7 +94,13 @@ models = st.builds(Model, name=texts, version=texts, bundle_id=digests, spec_id=
 scores = st.builds(InstanceScore, sop_instance_uid=uids, digest=digests, probability=probabilities)
 excuses = st.builds(InstanceExcuse, sop_instance_uid=uids, digest=digests, reason=reasons, out_of_scope=st.booleans())
 readings = st.builds(
-    Reading, state=st.sampled_from(ReadingState), reader=st.none() | texts, since=st.none() | moments, verdict=st.none() | texts
+    Reading,
+    state=st.sampled_from(ReadingState),
+    reader=st.none() | texts,
+    since=st.none() | moments,
+    lease_until=st.none() | moments,
+    verdict=st.none() | texts,
+    verdict_at=st.none() | moments,
 )
 
 

@@ -17,7 +17,7 @@ LATER = NOW + timedelta(hours=1)
 def read(probability: float | None, verdict: str | None, **changes: object) -> Study:
     """A study that was assessed at NOW, or excused, and read an hour later."""
     outcome = excused() if probability is None else scored("1.2.3", probability)
-    reading = Reading(state=ReadingState.READ, reader="dr", since=LATER, verdict=verdict)
+    reading = Reading(state=ReadingState.READ, reader="dr", since=LATER, verdict=verdict, verdict_at=LATER)
     return replace(with_outcome(study(), outcome, POLICY), **{"reading": reading, **changes})  # type: ignore[arg-type]
 
 
@@ -48,7 +48,7 @@ def test_an_unread_study_has_none() -> None:
 def test_a_verdict_on_another_assessment_counts_for_nothing() -> None:
     assert label_of(read(0.9, "agree", assessed_at=LATER + timedelta(seconds=1))) is NoLabel.LATER
     assert label_of(read(0.9, "agree", assessed_at=LATER)) is Label.ABNORMAL
-    timeless = Reading(state=ReadingState.READ, reader="dr", verdict="agree")
+    timeless = Reading(state=ReadingState.READ, reader="dr", since=LATER, verdict="agree")
     assert label_of(read(0.9, "agree", reading=timeless)) is NoLabel.NO_TIME
 
 

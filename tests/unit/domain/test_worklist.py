@@ -35,7 +35,7 @@ def test_every_row_has_the_documented_shape(study: Study) -> None:
     assert list(row) == list(SHAPE)
     for name, kind in SHAPE.items():
         assert isinstance(row[name], kind) or (row[name] is None and name not in ALWAYS), name
-    assert list(row["reading"]) == ["state", "reader", "since", "verdict"]
+    assert list(row["reading"]) == ["state", "reader", "since", "verdict", "lease_until", "verdict_at"]
     assert row["reading"]["state"] in ("unread", "claimed", "read")
     for name in ("arrived_at", "key", "assessed_at"):
         assert row[name] is None or datetime.fromisoformat(row[name]).tzinfo is not None
@@ -73,14 +73,34 @@ def test_the_row_of_the_documentation() -> None:
         "head_start_seconds": 86400,
         "waiting_seconds": 840,
         "why": "flagged (probability 0.91), arrived 14 min ago, head start 24 h",
-        "reading": {"state": "unread", "reader": None, "since": None, "verdict": None},
+        "reading": {
+            "state": "unread",
+            "reader": None,
+            "since": None,
+            "verdict": None,
+            "lease_until": None,
+            "verdict_at": None,
+        },
     }
 
 
 def test_a_claim_is_told() -> None:
-    study = replace(make.study(), reading=Reading(state=ReadingState.CLAIMED, reader="dr", since=NOW))
-    row = as_json(WorklistItem(rank=1, study=study), LATER)
-    assert row["reading"] == {"state": "claimed", "reader": "dr", "since": "2026-03-02T08:00:00+00:00", "verdict": None}
+    claim = Reading(state=ReadingState.CLAIMED, reader="dr", since=NOW, lease_until=NOW + timedelta(minutes=15))
+    study = replace(make.study(), reading=claim)
+    assert as_json(WorklistItem(rank=1, study=study), LATER)["reading"] == {
+        "state": "claimed",
+        "reader": "dr",
+        "since": "2026-03-02T08:00:00+00:00",
+        "verdict": None,
+        "lease_until": "2026-03-02T08:15:00+00:00",
+        "verdict_at": None,
+    }
+
+
+def test_a_claim_whose_lease_is_over_shows_as_unread() -> None:
+    claim = Reading(state=ReadingState.CLAIMED, reader="dr", since=NOW, lease_until=LATER)
+    row = as_json(WorklistItem(rank=1, study=replace(make.study(), reading=claim)), LATER)
+    assert (row["reading"]["state"], row["reading"]["reader"]) == ("unread", None)
 
 
 @pytest.mark.parametrize(

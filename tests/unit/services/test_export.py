@@ -24,7 +24,8 @@ def read(world: World, uid: str, verdict: str | None = "agree", reader: str = "D
     with world.database.write() as tx:
         found = tx.study(uid)
         assert found is not None
-        reading = Reading(state=ReadingState.READ, reader=reader, since=world.clock(), verdict=verdict)
+        now = world.clock()
+        reading = Reading(state=ReadingState.READ, reader=reader, since=now, verdict=verdict, verdict_at=now)
         tx.put_study(replace(found, reading=reading))
 
 

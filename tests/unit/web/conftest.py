@@ -1,7 +1,7 @@
 """A client that speaks to the application without a socket."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from tests.unit.web.signed_in import SignedIn
 from triage.services.ports import Database
 from triage.web.app import create_app
 
@@ -36,10 +37,16 @@ Open = Callable[..., Client]
 
 
 @pytest.fixture
-def open_site() -> Open:
+def open_site() -> Iterator[Open]:
     """``open_site(database, now, free_bytes, demo=…)`` gives a client."""
+    apps: list[FastAPI] = []
 
     def opened(database: Database, now: datetime = NOW, free_bytes: int = 10**9, **options: Any) -> Client:
-        return Client(create_app(database, clock=lambda: now, free_bytes=lambda: free_bytes, **options))
+        if "accounts" not in options:
+            options.setdefault("authenticator", SignedIn())
+        apps.append(create_app(database, clock=lambda: now, free_bytes=lambda: free_bytes, **options))
+        return Client(apps[-1])
 
-    return opened
+    yield opened
+    for app in apps:
+        app.state.previews.close()  # no server ran that would have done it

@@ -132,4 +132,5 @@ def finish_reading(database: Database, uid: str, now: datetime) -> None:
     with database.write() as tx:
         study = tx.study(uid)
         assert study is not None
-        tx.put_study(replace(study, reading=Reading(state=ReadingState.READ, reader="dr", since=now, verdict="agree")))
+        reading = Reading(state=ReadingState.READ, reader="dr", since=now, verdict="agree", verdict_at=now)
+        tx.put_study(replace(study, reading=reading))

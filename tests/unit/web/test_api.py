@@ -61,6 +61,8 @@ def test_the_api_is_described(open_site: Open) -> None:
     database, now = scene.afternoon(NOW)
     client = open_site(database, now)
     paths = client.get("/api/openapi.json").json()["paths"]
-    assert set(paths) == {"/api/v1/worklist", "/api/v1/studies/{uid}", "/livez", "/readyz", "/metrics"}
+    instances = {"/api/v1/instances/{uid}/preview.png", "/api/v1/instances/{uid}/preview.raw"}
+    studies = {"/api/v1/worklist", "/api/v1/studies/{uid}", "/api/v1/studies/{uid}/images"}
+    assert set(paths) == instances | studies | {"/livez", "/readyz", "/metrics"}
     page = client.get("/api/docs").text
     assert all(path in page for path in paths)

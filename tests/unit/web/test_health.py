@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.web import scene
 from tests.unit.web.conftest import NOW, Client, Open
+from tests.unit.web.signed_in import SignedIn
 from tests.unit.web.silent import SilentDatabase
 from triage.database.memory import MemoryDatabase
 from triage.web.app import create_app
@@ -78,5 +79,5 @@ def test_a_disk_that_cannot_be_asked_is_full() -> None:
         raise OSError("gone")
 
     database, _ = scene.afternoon(NOW)
-    client = Client(create_app(database, clock=lambda: NOW, free_bytes=broken))
+    client = Client(create_app(database, clock=lambda: NOW, free_bytes=broken, authenticator=SignedIn()))
     assert client.get("/readyz").json()["reasons"] == ["storage: no room above the floor, films are refused"]

@@ -13,17 +13,19 @@ import httpx
 import pytest
 
 from tests.unit.web import scene
+from tests.unit.web.signed_in import SignedIn
 from triage.domain.errors import ConfigError
 from triage.web.app import create_app
 from triage.web.run import Server, listening_socket, serve
 
 PROGRAM = """
 from tests.unit.web import scene
+from tests.unit.web.signed_in import SignedIn
 from triage.web.app import create_app
 from triage.web.run import serve
 from datetime import UTC, datetime
 database, _ = scene.afternoon()
-app = create_app(database, clock=lambda: datetime.now(UTC), free_bytes=lambda: 1)
+app = create_app(database, clock=lambda: datetime.now(UTC), free_bytes=lambda: 1, authenticator=SignedIn())
 serve(app, "127.0.0.1", 0, lambda port: print(port, flush=True))
 print("ended", flush=True)
 """
@@ -31,12 +33,12 @@ print("ended", flush=True)
 
 def app() -> Any:
     database, now = scene.afternoon()
-    return create_app(database, clock=lambda: now, free_bytes=lambda: 1)
+    return create_app(database, clock=lambda: now, free_bytes=lambda: 1, authenticator=SignedIn())
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.1.2.3", "::", "triage.example", ""])
 def test_only_loopback(host: str) -> None:
-    with pytest.raises(ConfigError, match="no sign-in"):
+    with pytest.raises(ConfigError, match="https"):
         serve(app(), host, 0, lambda port: None)
 
 

@@ -15,6 +15,7 @@
 
   let open = false;
   let failing = false;
+  let signedOut = false; // the page stays; signing in brings it back to life
   let contact = Date.now();
   let asked = Date.now();
   let announced = 0;
@@ -39,9 +40,18 @@
     live.dataset.state = lost ? "stale" : "live";
     const since = time(contact + skew);
     say(liveWords, lost ? `Disconnected – may be stale since ${since}` : `Live, ${since}`);
-    if (lost) say(stale, `Disconnected – the list may be stale since ${since}. Trying to reconnect.`);
-    stale.hidden = !lost;
+    if (lost && !signedOut) say(stale, `Disconnected – the list may be stale since ${since}. Trying to reconnect.`);
+    if (signedOut) sayHowToSignIn();
+    stale.hidden = !lost && !signedOut;
     document.body.classList.toggle("stale", lost);
+  }
+
+  function sayHowToSignIn() {
+    if (stale.querySelector("a")) return;
+    const link = document.createElement("a");
+    link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+    link.textContent = "Sign in";
+    stale.replaceChildren("You were signed out; the list is no longer kept up to date. ", link);
   }
 
   // As triage/domain/worklist.py span() writes it.
@@ -88,6 +98,7 @@
   list.addEventListener("htmx:afterRequest", (event) => {
     asked = Date.now();
     if (event.detail.successful) return heard();
+    if (event.detail.xhr.status === 401) signedOut = true;
     failing = true;
     show();
   });

@@ -30,6 +30,7 @@
   list.addEventListener("keydown", (event) => {
     const row = event.target.closest("tbody tr");
     const step = STEPS[event.key];
+    if (event.key === "Enter" && event.target === row) row.querySelector("a.open").click();
     if (!row || !step || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const all = rows();
     all[Math.min(all.length - 1, Math.max(0, all.indexOf(row) + step))].focus();
@@ -64,4 +65,6 @@
   });
 
   settle();
+  // back from a study: at the row one came from
+  if (location.hash.startsWith("#study-")) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.focus();
 })();

@@ -1,0 +1,101 @@
+"""What an AccountStore promises, asked of both databases."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.database.stores import KINDS, opened
+from tests.unit.domain.make import NOW
+from triage.domain.account import Account, Guesses, Role, Session, Token
+from triage.services.ports import Database
+
+MINUTE = timedelta(minutes=1)
+ANNA = Account(name="anna", role=Role.RADIOLOGIST, created_at=NOW, password_hash="h", must_change=True)
+BEN = Account(name="ben", role=Role.SERVICE, created_at=NOW, disabled=True)
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request.param, tmp_path) as database:
+        with database.write() as tx:
+            tx.accounts.put_account(BEN)
+            tx.accounts.put_account(ANNA)
+        yield database
+
+
+def session(digest: str, minutes: int = 0, account: str = "anna") -> Session:
+    return Session(digest=digest, account=account, signed_in_at=NOW + minutes * MINUTE, seen_at=NOW + minutes * MINUTE)
+
+
+def test_accounts_come_back_as_they_were_and_can_be_replaced(database: Database) -> None:
+    with database.write() as tx:
+        assert tx.accounts.accounts() == [ANNA, BEN]
+        tx.accounts.put_account(replace(ANNA, role=Role.AUDITOR, must_change=False))
+    with database.read() as tx:
+        assert tx.accounts.account("anna") == replace(ANNA, role=Role.AUDITOR, must_change=False)
+        assert tx.accounts.account("nobody") is None
+
+
+def test_sessions_end_singly_and_by_account(database: Database) -> None:
+    with database.write() as tx:
+        for one in (session("b", 2), session("a", 1), session("c", 3, "ben"), session("d", 4)):
+            tx.accounts.put_session(one)
+        tx.accounts.put_session(replace(session("a", 1), seen_at=NOW + 9 * MINUTE))
+        tx.accounts.drop_session("d")
+        tx.accounts.drop_session("d")
+    with database.write() as tx:
+        assert [one.digest for one in tx.accounts.sessions()] == ["a", "b", "c"]
+        found = tx.accounts.session("a")
+        assert found is not None
+        assert found.seen_at == NOW + 9 * MINUTE
+        assert tx.accounts.drop_sessions("anna") == 2
+        assert tx.accounts.sessions() == [session("c", 3, "ben")]
+        assert tx.accounts.session("a") is None
+
+
+def test_tokens_are_revoked_by_account(database: Database) -> None:
+    token = Token(digest="t", account="ben", issued_at=NOW)
+    with database.write() as tx:
+        tx.accounts.put_token(token)
+        assert tx.accounts.token("t") == token
+        assert tx.accounts.drop_tokens("anna") == 0
+        assert tx.accounts.drop_tokens("ben") == 1
+        assert tx.accounts.token("t") is None
+
+
+@pytest.mark.parametrize("kind", ["session", "token"])
+def test_nobodys_session_or_token_is_refused(database: Database, kind: str) -> None:
+    with pytest.raises(Exception), database.write() as tx:  # noqa: B017, PT011, PT012 - each has its own kind
+        if kind == "session":
+            tx.accounts.put_session(session("x", account="nobody"))
+        else:
+            tx.accounts.put_token(Token(digest="x", account="nobody", issued_at=NOW))
+
+
+def test_guesses_are_counted_forgotten_and_swept(database: Database) -> None:
+    old, new = Guesses(failures=7, until=NOW, last_at=NOW), Guesses(failures=1, until=NOW, last_at=NOW + MINUTE)
+    with database.write() as tx:
+        assert tx.accounts.guesses("k") == Guesses()
+        tx.accounts.put_guesses("k", old)
+        tx.accounts.put_guesses("l", new)
+        tx.accounts.put_session(session("a", 0))
+        tx.accounts.put_session(session("b", 1))
+        tx.accounts.sweep(NOW + MINUTE, NOW, NOW + MINUTE)
+        assert tx.accounts.guesses("k") == Guesses()
+        assert tx.accounts.guesses("l") == new
+        assert [one.digest for one in tx.accounts.sessions()] == ["b"]
+        tx.accounts.drop_guesses("l")
+        assert tx.accounts.guesses("l") == Guesses()
+
+
+def test_a_transaction_that_fails_leaves_no_session(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.write() as tx:  # noqa: PT012 - what happens inside is the point
+        tx.accounts.put_session(session("a"))
+        tx.accounts.put_guesses("k", Guesses(failures=3))
+        raise ZeroDivisionError
+    with database.read() as tx:
+        assert tx.accounts.sessions() == []
+        assert tx.accounts.guesses("k") == Guesses()

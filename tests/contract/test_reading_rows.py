@@ -1,0 +1,162 @@
+"""What a Transaction promises of finished readings and of the audit, asked of both databases."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.database.stores import KINDS, opened, sql_database
+from tests.unit.domain import make
+from tests.unit.domain.make import NOW, Clock
+from triage.database.anchor import FileAnchor, MemoryAnchor
+from triage.database.memory import MemoryDatabase
+from triage.domain.audit import GENESIS, Action, AuditEntry, AuditHead
+from triage.domain.level import Level
+from triage.domain.reading import FinishedReading
+from triage.domain.study import Reading, ReadingState
+from triage.domain.verdict import Verdict
+from triage.services.audit import exported_lines, note_policy, verify_audit
+from triage.services.ports import AuditAnchor, Database
+
+ENTRY = AuditEntry(at=NOW, actor="dr", action=Action.CLAIM, subject="1.2.3", details={"b": "2", "a": "ü\x00\ud800"})
+DONE = FinishedReading(
+    study_instance_uid="1.2.3",
+    reader="dr",
+    read_at=NOW,
+    verdict=Verdict.AGREE,
+    note="x",
+    network_level=Level.FLAGGED,
+    probability=0.9,
+    model="net@1",
+)
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request.param, tmp_path) as database:
+        with database.write() as tx:
+            tx.put_study(make.study("1.2.3"))
+        yield database
+
+
+@pytest.fixture(params=["memory", "file"])
+def anchor(request: pytest.FixtureRequest, tmp_path: Path) -> AuditAnchor:
+    return MemoryAnchor() if request.param == "memory" else FileAnchor(tmp_path / "audit.head")
+
+
+def note(database: Database, *entries: AuditEntry) -> None:
+    for entry in entries:
+        with database.write() as tx:
+            tx.append_audit(entry)
+
+
+def test_finished_readings_come_back_as_they_were(database: Database) -> None:
+    silent = replace(DONE, reader="other", verdict=None, note=None, probability=None, model=None, network_level=Level.PENDING)
+    with database.write() as tx:
+        tx.add_reading(DONE)
+        tx.add_reading(silent)
+    with database.read() as tx:
+        assert tx.readings("1.2.3") == [DONE, silent]
+        assert tx.readings("9.9") == []
+
+
+def test_a_reading_needs_its_study(database: Database) -> None:
+    with pytest.raises(Exception, match=r"study|FOREIGN"), database.write() as tx:
+        tx.add_reading(replace(DONE, study_instance_uid="9.9"))
+
+
+def test_lease_and_time_of_the_verdict_come_back(database: Database) -> None:
+    reading = Reading(
+        state=ReadingState.READ, reader="dr", since=NOW, lease_until=NOW + timedelta(1), verdict="agree", verdict_at=NOW
+    )
+    with database.write() as tx:
+        tx.put_study(replace(make.study("1.2.3"), reading=reading))
+    with database.read() as tx:
+        study = tx.study("1.2.3")
+    assert study
+    assert study.reading == reading
+
+
+def test_the_audit_is_a_chain_from_nothing(database: Database) -> None:
+    with database.read() as tx:
+        assert tx.audit_head() == AuditHead(sequence=0, digest=GENESIS)
+    note(database, ENTRY, replace(ENTRY, actor="other", action=Action.READ))
+    with database.read() as tx:
+        one, two = tx.audit()
+        assert (one.sequence, two.sequence) == (1, 2)
+        assert (one.entry.at, one.entry.details) == (ENTRY.at, ENTRY.details)
+        assert tx.audit_head() == AuditHead(sequence=2, digest=two.digest)
+        assert list(tx.audit(after=1)) == [two]
+        assert list(tx.audit(limit=1)) == [one]
+        assert tx.latest_audit(Action.CLAIM) == one
+        assert tx.latest_audit(Action.EXPORT) is None
+
+
+def test_what_is_rolled_back_leaves_no_gap(database: Database) -> None:
+    note(database, ENTRY)
+    with pytest.raises(ZeroDivisionError), database.write() as tx:  # noqa: PT012 - what happens inside is the point
+        tx.append_audit(ENTRY)
+        raise ZeroDivisionError
+    note(database, ENTRY)
+    assert verify_audit(database, MemoryAnchor(), Clock()).head.sequence == 2
+
+
+def test_a_verification_notes_the_head_once(database: Database, anchor: AuditAnchor) -> None:
+    note(database, ENTRY)
+    for _ in range(2):
+        assert verify_audit(database, anchor, Clock()).trouble is None
+    note(database, ENTRY)
+    verify_audit(database, anchor, Clock())
+    assert [one.sequence for one in anchor.heads()] == [1, 2]
+    other = MemoryDatabase()
+    note(other, ENTRY)
+    assert "record 2" in (verify_audit(other, anchor, Clock()).trouble or "")
+    assert len(anchor.heads()) == 2, "what is broken is not anchored"
+
+
+def test_another_verification_at_the_same_time_is_no_break(database: Database) -> None:
+    class Busy(MemoryAnchor):
+        def heads(self) -> list[AuditHead]:
+            note(database, ENTRY)
+            with database.read() as tx:
+                head = tx.audit_head()
+            assert head
+            self.add(head, NOW)
+            return super().heads()
+
+    anchor = Busy()
+    assert [verify_audit(database, anchor, Clock()).broken for _ in range(3)] == [None] * 3
+
+
+def test_the_policy_is_noted_when_it_changes(database: Database) -> None:
+    assert note_policy(database, {"stat": "30 d", "flagged": "1 d"}, Clock())
+    assert not note_policy(database, {"flagged": "1 d", "stat": "30 d"}, Clock())
+    assert note_policy(database, {"flagged": "2 d", "stat": "30 d"}, Clock())
+    assert len(list(exported_lines(database))) == 2
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            AuditEntry,
+            at=make.moments,
+            actor=st.text(),
+            action=st.sampled_from(Action),
+            subject=st.text(),
+            details=st.dictionaries(st.text(), st.text(), max_size=2),
+        ),
+        max_size=4,
+    )
+)
+def test_both_write_the_same_chain(tmp_path_factory: pytest.TempPathFactory, entries: list[AuditEntry]) -> None:
+    sql, memory = sql_database(tmp_path_factory.mktemp("audit")), MemoryDatabase()
+    for database in (sql, memory):
+        note(database, *entries)
+        assert verify_audit(database, MemoryAnchor(), Clock()).broken is None
+    assert list(exported_lines(sql)) == list(exported_lines(memory))
+    sql.close()

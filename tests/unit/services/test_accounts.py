@@ -1,0 +1,256 @@
+"""Signing in: throttled, the same for everybody unknown, revocable, and audited without a secret."""
+
+import statistics
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+
+from tests.unit.database.stores import KINDS, opened, sql_database
+from tests.unit.domain.make import NOW
+from triage.database.memory import MemoryDatabase
+from triage.database.passwords import Argon2
+from triage.domain.account import (
+    PER_ACCOUNT,
+    AccountInvalid,
+    Role,
+    SessionLimits,
+    SignInRefused,
+    SignInThrottled,
+    account_name,
+    check_password,
+)
+from triage.domain.audit import Action
+from triage.services.accounts import Accounts, csrf_of, digest_of
+from triage.services.ports import Database
+
+SECRET = "four quiet herons wade"
+MINUTE = timedelta(minutes=1)
+
+
+class World:
+    """Accounts at a time that the test moves."""
+
+    def __init__(self, database: Database, passwords: Argon2 | None = None) -> None:
+        self.now: datetime = NOW
+        numbers = count(1)
+        self.database = database
+        self.accounts = Accounts(
+            database=database,
+            passwords=passwords or Argon2(time_cost=1, memory_cost=8),
+            clock=lambda: self.now,
+            secret=lambda: f"secret-{next(numbers)}",
+        )
+        self.accounts.add("anna", Role.RADIOLOGIST, "test", SECRET)
+
+    def enter(self, name: str = "anna", password: str = SECRET, address: str = "10.0.0.1", former: str = "") -> str:
+        return self.accounts.sign_in(name, password, address, former)
+
+    def tries(self, name: str, password: str, address: str = "10.0.0.1") -> str:
+        try:
+            self.enter(name, password, address)
+        except SignInRefused as error:
+            return type(error).__name__
+        return "in"
+
+
+@pytest.fixture(params=KINDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    with opened(request.param, tmp_path) as database:
+        yield World(database)
+
+
+def test_a_right_password_gives_a_session_that_knows_its_person(world: World) -> None:
+    secret = world.enter(" ANNA ")
+    who = world.accounts.by_session(secret)
+    assert who is not None
+    assert (who.name, who.role, who.csrf) == ("anna", Role.RADIOLOGIST, csrf_of(secret))
+    assert world.accounts.by_session(digest_of(secret)) is None, "what is stored opens nothing"
+    assert world.accounts.by_token(secret) is None
+
+
+def test_each_sign_in_has_a_session_of_its_own_and_replaces_the_former(world: World) -> None:
+    first = world.enter(former="planted-by-somebody")
+    assert first != "planted-by-somebody"
+    assert world.accounts.by_session("planted-by-somebody") is None
+    second = world.enter(former=first)
+    assert world.accounts.by_session(first) is None
+    assert world.accounts.by_session(second) is not None
+
+
+@pytest.mark.parametrize(("name", "password"), [("anna", "wrong"), ("nobody", SECRET), ("closed", SECRET), ("script", "")])
+def test_every_refusal_says_the_same(world: World, name: str, password: str) -> None:
+    world.accounts.add("closed", Role.VIEWER, "test", SECRET)
+    world.accounts.set_disabled("closed", True, "test")
+    world.accounts.add("script", Role.SERVICE, "test")
+    with pytest.raises(SignInRefused, match=r"^name or password is wrong$"):
+        world.enter(name, password)
+
+
+def test_a_session_ends_when_idle_and_in_any_case(world: World) -> None:
+    idle, watched, steady = world.enter(), world.enter(), world.enter()
+    for minute in (7, 14, 15, *range(25, 720, 10), 719, 720):
+        world.now = NOW + minute * MINUTE
+        alive = minute < 720
+        assert (world.accounts.by_session(steady) is not None) is alive
+        if minute in (14, 15):
+            assert (world.accounts.by_session(idle, renew=False) is not None) is (minute < 15)
+            assert (world.accounts.by_session(watched, renew=False) is not None) is (minute < 15), "asked by the page itself"
+
+
+def test_what_ends_sessions(world: World) -> None:
+    for end in (
+        lambda: world.accounts.set_password("anna", "another long sentence", "test"),
+        lambda: world.accounts.set_role("anna", Role.VIEWER, "test"),
+        lambda: world.accounts.end_sessions("anna", "test"),
+        lambda: world.accounts.set_disabled("anna", True, "test"),
+    ):
+        world.accounts.set_disabled("anna", False, "test")
+        with world.database.read() as tx:
+            account = tx.accounts.account("anna")
+        assert account is not None
+        password = SECRET if world.accounts.passwords.verify(account.password_hash or "", SECRET) else "another long sentence"
+        secret = world.enter(password=password)
+        end()
+        assert world.accounts.by_session(secret) is None
+    secret = world.accounts.by_session("x")
+    assert secret is None
+
+
+def test_signing_out_ends_it_on_the_server(world: World) -> None:
+    secret = world.enter()
+    world.accounts.sign_out(secret)
+    world.accounts.sign_out(secret)
+    assert world.accounts.by_session(secret) is None
+
+
+def test_tokens_are_revoked_with_their_account(world: World) -> None:
+    world.accounts.add("script", Role.SERVICE, "test")
+    token = world.accounts.issue_token("script", "test")
+    who = world.accounts.by_token(token)
+    assert who is not None
+    assert (who.role, who.csrf) == (Role.SERVICE, None)
+    assert world.accounts.by_session(token) is None
+    world.accounts.set_disabled("script", True, "test")
+    world.accounts.set_disabled("script", False, "test")
+    assert world.accounts.by_token(token) is None
+
+
+def test_ten_thousand_guesses_are_throttled(tmp_path: Path) -> None:
+    world, tried = World(MemoryDatabase()), 0
+    for number in range(10_000):  # a guess a second, each from an address of its own: nearly three hours
+        world.now = NOW + timedelta(seconds=number)
+        tried += world.tries("anna", f"guess {number}", f"10.{number // 250}.{number % 250}.1") == "SignInRefused"
+    assert tried <= 26, "of 10,000"
+    assert world.tries("anna", SECRET) == "SignInThrottled", "even the right one is not looked at"
+    world.now += PER_ACCOUNT.most
+    assert world.tries("anna", SECRET) == "in"
+    assert [world.tries("anna", "x", "10.99.0.1") for _ in range(5)] == ["SignInRefused"] * 5, "and the count begins anew"
+
+
+def test_one_address_trying_many_names_is_throttled(world: World) -> None:
+    found = [world.tries(f"name{number}", "x") for number in range(40)]
+    assert found.count("SignInRefused") == 30
+    assert world.tries("anna", SECRET, "10.0.0.2") == "in", "another address is not held up"
+
+
+def test_a_restart_does_not_help(tmp_path: Path) -> None:
+    database = sql_database(tmp_path)
+    world = World(database)
+    assert [world.tries("anna", "x") for _ in range(6)][-1] == "SignInThrottled"
+    again = Accounts(database=database, passwords=world.accounts.passwords, clock=lambda: NOW, secret=lambda: "s")
+    with pytest.raises(SignInThrottled):
+        again.sign_in("anna", SECRET, "10.0.0.3")
+    database.close()
+
+
+def test_parallel_guesses_do_not_slip_through(tmp_path: Path) -> None:
+    database = sql_database(tmp_path)
+    world, found, barrier = World(database), [], Barrier(20)
+
+    def guess(number: int) -> None:
+        barrier.wait()
+        found.append(world.tries("anna", "x", f"10.1.1.{number}"))
+
+    threads = [Thread(target=guess, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found.count("SignInRefused") == PER_ACCOUNT.free
+    database.close()
+
+
+def test_time_does_not_tell_a_known_name_from_an_unknown_one() -> None:
+    world = World(MemoryDatabase(), Argon2(time_cost=1, memory_cost=16384))
+
+    def took(name: str, number: int) -> float:
+        begun = time.perf_counter()
+        world.now += timedelta(hours=1)
+        world.tries(name, "wrong", f"10.2.2.{number}")
+        return time.perf_counter() - begun
+
+    known = statistics.median(took("anna", number) for number in range(7))
+    unknown = statistics.median(took(f"nobody{number}", number) for number in range(7))
+    assert 0.5 < known / unknown < 2.0, f"{known:.4f} s against {unknown:.4f} s; without the dummy it is a thousandfold"
+
+
+def test_the_first_administrator_is_made_once_and_has_to_change(world: World) -> None:
+    assert world.accounts.first_run("test") is None, "there are accounts"
+    empty = Accounts(
+        database=MemoryDatabase(), passwords=world.accounts.passwords, clock=lambda: NOW, secret=lambda: "made-by-chance-once"
+    )
+    assert empty.first_run("test") == ("admin", "made-by-chance-once")
+    assert empty.first_run("test") is None
+    who = empty.by_session(empty.sign_in("admin", "made-by-chance-once", ""))
+    assert who is not None
+    assert who.must_change
+    with pytest.raises(SignInRefused):
+        empty.change_password("admin", "wrong", SECRET)
+    with pytest.raises(AccountInvalid, match="another one"):
+        empty.change_password("admin", "made-by-chance-once", "made-by-chance-once")
+    empty.change_password("admin", "made-by-chance-once", SECRET)
+    assert empty.by_session("made-by-chance-once") is None
+
+
+def test_everything_is_audited_and_no_secret_is(world: World) -> None:
+    secret = world.enter()
+    world.tries("anna", "wrong-password-typed")
+    world.tries("typed-the-password-as-name", "x")
+    world.accounts.sign_out(secret)
+    token = world.accounts.issue_token("anna", "test")
+    with world.database.read() as tx:
+        records = list(tx.audit())
+    assert [record.action for record in records] == [
+        Action.USER.value,
+        Action.SIGN_IN.value,
+        Action.REFUSED.value,
+        Action.REFUSED.value,
+        Action.SIGN_OUT.value,
+        Action.USER.value,
+    ]
+    told = str(records)
+    for hidden in (SECRET, secret, token, "wrong-password-typed", "typed-the-password-as-name", digest_of(secret)):
+        assert hidden not in told
+
+
+@pytest.mark.parametrize(
+    "password", ["", "short", "password1234", "PassWord-1234", "aaaaaaaaaaaaaaaa", "ann anna anna!", "x" * 1025]
+)
+def test_a_password_that_would_be_guessed_is_refused(password: str) -> None:
+    with pytest.raises(AccountInvalid):
+        check_password(password, "anna")
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a b", "a/b", "<b>", "ä", "x" * 65, "a\n"[:1] + "\x00"])
+def test_a_malformed_name_is_refused(name: str) -> None:
+    with pytest.raises(AccountInvalid):
+        account_name(name)
+
+
+def test_limits_are_the_ones_given() -> None:
+    assert SessionLimits() == SessionLimits(idle=timedelta(minutes=15), absolute=timedelta(hours=12))

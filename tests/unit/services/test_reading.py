@@ -1,0 +1,150 @@
+"""A step of reading is one transaction; of many readers exactly one wins."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.database.stores import KINDS, opened
+from tests.unit.domain import make
+from tests.unit.domain.make import NOW, POLICY, Clock
+from triage.domain.audit import Action
+from triage.domain.errors import ReadingRefused, UnknownStudy
+from triage.domain.reading import Step
+from triage.domain.study import ReadingState, with_image, with_outcome
+from triage.domain.verdict import Label, NoLabel, Verdict, label_of
+from triage.services.ports import Database
+from triage.services.reading import take
+
+UID = "1.2.3"
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    with opened(request.param, tmp_path) as database:
+        with database.write() as tx:
+            tx.put_study(make.study(UID))
+        yield database
+
+
+def act(database: Database, action: Action, actor: str = "dr", clock: Clock | None = None, **more: object) -> None:
+    take(database, UID, Step(action=action, actor=actor, **more), POLICY, clock or Clock())  # type: ignore[arg-type]
+
+
+def written(database: Database) -> tuple[int, list[tuple[str, str]], int]:
+    with database.read() as tx:
+        return tx.revision(), [(one.actor, one.action) for one in tx.audit()], len(tx.readings(UID))
+
+
+def test_a_step_writes_study_revision_and_audit(database: Database) -> None:
+    revision, _, _ = written(database)
+    act(database, Action.CLAIM)
+    act(database, Action.READ, verdict=Verdict.AGREE, note="calcified node")
+    assert written(database) == (revision + 2, [("dr", "claim"), ("dr", "read")], 1)
+    with database.read() as tx:
+        study = tx.study(UID)
+        assert study
+        assert study.reading.state is ReadingState.READ
+        _, record = tx.audit()
+        assert record.entry.at == NOW
+        assert record.entry.subject == UID
+        assert record.entry.details == {"verdict": "agree", "level": "pending"}
+        (line,) = tx.readings(UID)
+    assert (line.reader, line.verdict, line.note) == ("dr", Verdict.AGREE, "calcified node")
+
+
+def test_a_takeover_says_from_whom(database: Database) -> None:
+    act(database, Action.CLAIM)
+    act(database, Action.TAKEOVER, "other")
+    with database.read() as tx:
+        assert tx.audit_head() is not None
+        assert [one.entry.details.get("reader_before") for one in tx.audit()] == [None, "dr"]
+
+
+def test_what_is_refused_or_changes_nothing_writes_nothing(database: Database) -> None:
+    act(database, Action.CLAIM)
+    before = written(database)
+    for action in (Action.CLAIM, Action.RELEASE, Action.RENEW, Action.READ):
+        with pytest.raises(ReadingRefused):
+            act(database, action, "other")
+    act(database, Action.CLAIM)  # again at the same moment
+    act(database, Action.UNSTAT)
+    with pytest.raises(UnknownStudy, match="triage worklist"):
+        take(database, "9.9", Step(action=Action.CLAIM, actor="dr"), POLICY, Clock())
+    assert written(database) == before
+
+
+def test_an_audit_that_cannot_be_written_undoes_the_step(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = written(database)
+
+    class Crash(Exception):
+        pass
+
+    def crash(*_: object) -> None:
+        raise Crash
+
+    with database.read() as tx:
+        monkeypatch.setattr(type(tx), "append_audit", crash)
+    with pytest.raises(Crash):
+        act(database, Action.READ)
+    assert written(database) == before
+
+
+def test_an_abandoned_claim_is_anybodys(database: Database) -> None:
+    clock = Clock()
+    act(database, Action.CLAIM, clock=clock)
+    clock.forward(minutes=15)
+    act(database, Action.CLAIM, "other", clock)
+    with pytest.raises(ReadingRefused, match="other has been"):
+        act(database, Action.READ, "dr", clock)
+
+
+def test_a_late_image_keeps_who_read_before(database: Database) -> None:
+    act(database, Action.READ, verdict=Verdict.AGREE)
+    with database.write() as tx:
+        study = tx.study(UID)
+        assert study
+        tx.put_study(with_image(study, POLICY))
+    act(database, Action.READ, "other", verdict=Verdict.DISAGREE)
+    with database.read() as tx:
+        assert [(one.reader, one.verdict) for one in tx.readings(UID)] == [("dr", "agree"), ("other", "disagree")]
+
+
+def test_a_verdict_labels_only_what_stood_when_it_was_given(database: Database) -> None:
+    clock = Clock(NOW + timedelta(minutes=5))
+    with database.write() as tx:
+        tx.put_study(with_outcome(make.study(UID), make.scored(UID, 0.9), POLICY))
+    act(database, Action.CLAIM, clock=clock)
+    clock.forward(minutes=5)
+    act(database, Action.READ, clock=clock, verdict=Verdict.AGREE)
+    with database.read() as tx:
+        study = tx.study(UID)
+    assert study
+    assert label_of(study) is Label.ABNORMAL
+    again = with_outcome(study, make.scored(UID, 0.95, at=clock.now + timedelta(seconds=1), model=make.OTHER_MODEL), POLICY)
+    assert label_of(again) is NoLabel.LATER
+
+
+@pytest.mark.parametrize("action", [Action.CLAIM, Action.READ])
+def test_of_two_hundred_readers_exactly_one_wins(database: Database, action: Action) -> None:
+    start = threading.Barrier(200)
+
+    def reader(number: int) -> bool:
+        start.wait()
+        try:
+            act(database, action, f"dr {number}")
+        except ReadingRefused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(200) as pool:
+        won = [number for number, one in enumerate(pool.map(reader, range(200))) if one]
+    assert len(won) == 1
+    assert written(database)[1] == [(f"dr {won[0]}", action.value)]
+    with database.read() as tx:
+        study = tx.study(UID)
+    assert study
+    assert study.reading.reader == f"dr {won[0]}"

@@ -1,0 +1,265 @@
+"""The door: roles by routes by methods, sessions in cookies, changes that were meant, and nothing told to strangers."""
+
+import asyncio
+import re
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+from starlette.routing import Mount, Route
+
+from tests.unit.web import scene
+from tests.unit.web.conftest import NOW
+from tests.unit.web.signed_in import SignedIn
+from triage.database.passwords import Argon2
+from triage.domain.account import GRANTS, Role
+from triage.domain.errors import ConfigError
+from triage.services.accounts import Accounts, csrf_of
+from triage.web.app import create_app
+from triage.web.identity import name_of, needed
+from triage.web.permissions import PUBLIC, ROUTES
+from triage.web.sign_in import COOKIE, SECURE_COOKIE, own_path
+
+SECRET = "four quiet herons wade"
+HERE = "http://127.0.0.1:8080"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+FILLED = {path: re.sub(r"{\w+}", "1.2.1", path) for path in ROUTES}
+
+
+class House:
+    """The application with real accounts."""
+
+    def __init__(self, **options: Any) -> None:
+        self.database, self.now = scene.afternoon(NOW)
+        numbers = count(1)
+        self.accounts = Accounts(
+            database=self.database,
+            passwords=Argon2(time_cost=1, memory_cost=8),
+            clock=self.clock,
+            secret=lambda: f"secret-{next(numbers)}",
+        )
+        self.app = create_app(
+            self.database, clock=self.clock, free_bytes=lambda: 10**9, accounts=self.accounts, who=name_of, **options
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def ask(self, method: str, path: str, base: str = HERE, **options: Any) -> httpx.Response:
+        async def answer() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=base) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(answer())
+
+    def enter(self, role: Role = Role.RADIOLOGIST) -> str:
+        """A session of an account of that role."""
+        self.accounts.add(role.value.replace("_", "-"), role, "test", SECRET)
+        return self.accounts.sign_in(role.value.replace("_", "-"), SECRET, "")
+
+
+@pytest.fixture
+def house() -> Any:
+    house = House()
+    yield house
+    house.app.state.previews.close()
+
+
+def of(secret: str) -> dict[str, str]:
+    return {"cookie": f"{COOKIE}={secret}"}
+
+
+def routes_of(app: Any) -> set[tuple[str, str]]:
+    """Every (path, method) that the application answers, however the router is nested."""
+    found: set[tuple[str, str]] = set()
+    todo = list(app.routes)
+    while todo:
+        route = todo.pop()
+        if isinstance(route, Mount):
+            continue
+        if isinstance(route, Route):
+            found |= {(route.path, method) for method in route.methods or ()}
+        todo += list(getattr(route, "routes", []) or []) if not isinstance(route, Route) else []
+        inner = getattr(route, "original_router", None)
+        todo += list(inner.routes) if inner is not None else []
+    return found
+
+
+def test_every_route_says_what_it_asks_for(house: House) -> None:
+    found = {(path, method) for path, method in routes_of(house.app) if path not in PUBLIC}
+    assert ("/api/v1/worklist", "GET") in found
+    assert ("/sign-out", "POST") in found
+    assert [one for one in sorted(found) if one[1] not in ROUTES.get(one[0], {})] == []
+
+
+def test_roles_by_routes_by_methods() -> None:
+    door, cells, wrong = SignedIn(), 0, []
+    house = House(authenticator=door)
+    for role in Role:
+        door.role = role
+        for path, methods in ROUTES.items():
+            if path == "/events":
+                continue  # never ends; its permission is that of the list
+            for method in METHODS:
+                status = house.ask(method, FILLED[path]).status_code
+                granted = method in methods and methods[method] in GRANTS[role]
+                right = status == 405 if method not in methods else (status not in (401, 403, 405)) is granted
+                cells += 1
+                wrong += [] if right else [(role.value, method, path, status)]
+    house.app.state.previews.close()
+    assert wrong == []
+    assert cells > 400
+
+
+def test_a_stranger_sees_nothing(house: House) -> None:
+    for path, methods in ROUTES.items():
+        for method in methods:
+            answer = house.ask(method, FILLED[path])
+            assert answer.status_code == 401, (method, path)
+            assert "Doe" not in answer.text
+    page = house.ask("GET", "/study/1.2.1?page=2", headers={"accept": "text/html"})
+    assert (page.status_code, page.headers["location"]) == (303, "/sign-in?next=%2Fstudy%2F1.2.1%3Fpage%3D2")
+    assert house.ask("GET", "/nowhere").status_code == 401
+    for path in ("/livez", "/static/page.css", "/sign-in"):
+        assert house.ask("GET", path).status_code == 200
+
+
+def test_what_is_not_in_the_table_is_denied_to_everybody(house: House) -> None:
+    house.app.add_api_route("/later", lambda: "a route somebody forgot")
+    assert needed("/later") is None
+    assert house.ask("GET", "/later", headers=of(house.enter(Role.PACS_ADMIN))).status_code == 404
+
+
+def test_the_whole_way_in_and_out(house: House) -> None:
+    house.accounts.add("anna", Role.RADIOLOGIST, "test", SECRET)
+    form = {"name": "anna", "password": SECRET, "next": "/?page=1"}
+    answer = house.ask("POST", "/sign-in", data=form, headers={"origin": HERE, "cookie": f"{COOKIE}=planted"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?page=1")
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Secure" not in cookie
+    assert "max-age" not in cookie.lower()
+    secret = answer.cookies[COOKIE]
+    assert secret != "planted"
+    page = house.ask("GET", "/", headers=of(secret)).text
+    assert ">anna</a>" in page
+    assert csrf_of(secret) in page
+    assert secret not in page
+    out = house.ask("POST", "/sign-out", data={"csrf": csrf_of(secret)}, headers={**of(secret), "origin": HERE})
+    assert (out.status_code, out.headers["location"]) == (303, "/sign-in")
+    assert house.ask("GET", "/api/v1/worklist", headers=of(secret)).status_code == 401
+
+
+def test_a_wrong_guess_tells_nothing(house: House) -> None:
+    house.accounts.add("anna", Role.RADIOLOGIST, "test", SECRET)
+    answers = [house.ask("POST", "/sign-in", data={"name": name, "password": "x"}) for name in ("anna", "nobo")]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert answers[0].text.replace("anna", "nobo") == answers[1].text
+    assert 'role="alert"' in answers[0].text
+    for _ in range(6):
+        last = house.ask("POST", "/sign-in", data={"name": "anna", "password": "x"})
+    assert last.status_code == 429
+    assert int(last.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("with_token", [True, False])
+@pytest.mark.parametrize("origin", [HERE, "https://attacker.example", "null", "", None, "http://127.0.0.1:9"])
+def test_a_change_needs_token_and_origin(house: House, with_token: bool, origin: str | None) -> None:
+    secret = house.enter()
+    headers = (
+        of(secret)
+        | ({"origin": origin} if origin is not None else {})
+        | ({"x-csrf-token": csrf_of(secret)} if with_token else {})
+    )
+    answer = house.ask("POST", "/api/v1/studies/1.2.1/claim", headers=headers)
+    assert answer.status_code == (200 if with_token and origin == HERE else 403)
+
+
+def test_a_foreign_page_cannot_sign_anybody_in(house: House) -> None:
+    assert house.ask("POST", "/sign-in", data={}, headers={"origin": "https://attacker.example"}).status_code == 403
+
+
+def test_scripts_bring_a_token_in_the_header_only(house: House) -> None:
+    house.accounts.add("script", Role.SERVICE, "test")
+    token = house.accounts.issue_token("script", "test")
+    bearer = {"authorization": f"Bearer {token}"}
+    assert house.ask("GET", "/api/v1/worklist", headers=bearer).status_code == 200
+    assert house.ask("POST", "/api/v1/studies/1.2.1/claim", headers=bearer).status_code == 200
+    assert house.ask("GET", "/metrics", headers=bearer).status_code == 200
+    for query in ("token", "access_token", "authorization", COOKIE):
+        assert house.ask("GET", f"/api/v1/worklist?{query}={token}").status_code == 401
+    assert house.ask("GET", "/api/v1/worklist", headers=of(token)).status_code == 401
+    wrong = {"authorization": "Bearer x", **of(house.enter())}
+    assert house.ask("GET", "/api/v1/worklist", headers=wrong).status_code == 401, "a wrong token is not made good by a cookie"
+
+
+def test_a_one_time_password_opens_nothing_but_its_change(house: House) -> None:
+    house.accounts.add("first", Role.PACS_ADMIN, "test", SECRET, must_change=True)
+    secret = house.accounts.sign_in("first", SECRET, "")
+    assert house.ask("GET", "/api/v1/worklist", headers=of(secret)).status_code == 403
+    assert house.ask("GET", "/", headers=of(secret) | {"accept": "text/html"}).headers["location"] == "/password"
+    assert house.ask("GET", "/password", headers=of(secret)).status_code == 200
+    form = {"csrf": csrf_of(secret), "present": SECRET, "new": "a sentence of my own", "again": "a sentence of my own"}
+    headers = of(secret) | {"origin": HERE}
+    assert house.ask("POST", "/password", data=form | {"again": "x"}, headers=headers).status_code == 400
+    assert house.ask("POST", "/password", data=form, headers=headers).status_code == 303
+    assert house.ask("GET", "/password", headers=of(secret)).status_code == 401, "its sessions ended"
+    new = house.accounts.sign_in("first", "a sentence of my own", "")
+    assert house.ask("GET", "/api/v1/worklist", headers=of(new)).status_code == 200
+
+
+def test_behind_tls_the_cookie_is_bound_to_the_host() -> None:
+    house = House(public_url="https://triage.example")
+    house.accounts.add("anna", Role.RADIOLOGIST, "test", SECRET)
+    there = "http://triage.example"
+    form, headers = {"name": "anna", "password": SECRET}, {"origin": "https://triage.example"}
+    cookie = house.ask("POST", "/sign-in", there, data=form, headers=headers).headers["set-cookie"]
+    assert cookie.startswith(f"{SECURE_COOKIE}=")
+    assert "Secure" in cookie
+    assert "Path=/" in cookie
+    assert "domain" not in cookie.lower()
+    assert house.ask("GET", "/livez", "http://other.example").status_code == 421
+    house.app.state.previews.close()
+
+
+def test_metrics_are_open_to_this_machine_only_when_the_setting_says_so(house: House) -> None:
+    assert house.ask("GET", "/metrics").status_code == 401
+    opened = House(metrics_open=True)
+    assert opened.ask("GET", "/metrics").status_code == 200
+    assert opened.ask("GET", "/api/v1/worklist").status_code == 401
+    opened.app.state.previews.close()
+
+
+def test_a_body_without_end_is_cut(house: House) -> None:
+    assert house.ask("POST", "/sign-in", content=b"x" * (2 << 20)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "javascript:x",
+        "",
+        "x",
+        "/\n/evil",
+        "/sign-in",
+        "/ä",
+        "/\t/evil",
+    ],
+)
+def test_the_way_back_is_one_of_our_own(asked: str) -> None:
+    assert own_path(asked) == "/"
+
+
+def test_a_way_back_that_is_ours_is_kept() -> None:
+    assert own_path("/study/1.2.3?page=4") == "/study/1.2.3?page=4"
+
+
+def test_without_accounts_nobody_can_come_in() -> None:
+    with pytest.raises((AssertionError, ConfigError)):
+        create_app(scene.afternoon(NOW)[0], clock=lambda: NOW, free_bytes=lambda: 1)

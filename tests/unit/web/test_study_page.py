@@ -1,0 +1,169 @@
+"""The page of one study: everything known of it, hostile text as text, and no page without an answer."""
+
+import re
+from dataclasses import fields, replace
+from datetime import timedelta
+
+import pytest
+
+from tests.films import film
+from tests.unit.web import scene
+from tests.unit.web.conftest import NOW, Open
+from tests.unit.web.pictures import Room
+from tests.unit.web.silent import SilentDatabase
+from tests.unit.web.test_pages import HOSTILE, shape
+from triage.config import load
+from triage.database.memory import MemoryDatabase
+from triage.domain.errors import ConfigError
+from triage.domain.instance import Facts
+from triage.web.study_page import MOST_PRIORS
+from triage.web.viewer_link import check_template, viewer_link
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_the_facts_of_a_flagged_study(open_site: Open) -> None:
+    room = Room()
+    frontal, lateral = room.store(film(), NOW - 14 * MINUTE), room.store(film(sop_uid="1.2.3.1.2"), NOW - 13 * MINUTE)
+    room.decide(frontal, lateral, probability=0.91)
+    page = open_site(room.database, films=room.films).get("/study/1.2.3").text
+    for words in (
+        "Doe, Jane", "45 y", "P-1", "ACC-1", "1 of 2 covered", "probability 0.91", "gap6@1.0.0", "DX, PA", "Unread",
+        "flagged (probability 0.91), arrived 14 min ago, head start 24 h", "listed as if it had arrived",
+        "1: scored 0.91", "2: not scored: no frontal view", "operating point 0.50", "MODALITY",
+        "not for diagnostic use",
+    ):  # fmt: skip
+        assert words.lower() in page.lower(), words
+
+
+def test_an_open_page_can_ask_whether_the_study_has_changed(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    client = open_site(database, now)
+    assert client.get("/fragments/study?uid=1.2.1").json() == {"level": "flagged", "images": 1}
+    assert client.get("/fragments/study?uid=1.2.99").status_code == 404
+
+
+def test_every_level_has_a_page_and_none_says_normal(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    client = open_site(database, now)
+    for number in range(1, 7):
+        answer = client.get(f"/study/1.2.{number}")
+        assert answer.status_code == 200
+        assert not re.search(r"\bnormal\b", answer.text, re.I)
+    assert "pixel data cannot be decoded" in client.get("/study/1.2.5").text
+    assert "STAT" in client.get("/study/1.2.3").text
+
+
+def test_the_history_keeps_every_outcome_the_last_first(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    with database.write() as tx:
+        tx.add_outcome(replace(scene.scored("1.2.1", 0.33, now), model=replace(scene.MODEL, version="2", bundle_id="ab" * 32)))
+    page = open_site(database, now).get("/study/1.2.1").text
+    assert re.findall(r"probability (0\.\d+), operating", page) == ["0.33", "0.91"]
+
+
+def test_other_studies_of_the_patient_the_last_first_with_a_warning(open_site: Open) -> None:
+    database = MemoryDatabase()
+    scene.arrive(database, "1.1", NOW - 90 * MINUTE)
+    scene.arrive(database, "1.2", NOW - 60 * MINUTE, replace(scene.FACTS, patient_name="Somebody^Else"))
+    scene.arrive(database, "1.3", NOW - 30 * MINUTE)
+    scene.arrive(database, "1.4", NOW)
+    scene.arrive(database, "1.5", NOW, replace(scene.FACTS, issuer_of_patient_id="elsewhere"))
+    page = open_site(database).get("/study/1.3?page=7").text
+    assert re.findall(r'data-prior="([\d.]+)"', page) == ["1.4", "1.2", "1.1"]
+    assert page.count("make sure that it is this patient</span>") == 1
+    assert re.findall(r'data-prior="([\d.]+)"[^>]*data-earlier', page) == ["1.2", "1.1"]
+    assert 'href="/?page=7#study-1.3"' in page
+    assert "none stored here" in open_site(database).get("/study/1.5").text
+
+
+def test_a_study_without_a_number_has_no_priors(open_site: Open) -> None:
+    database = MemoryDatabase()
+    for uid in ("1.1", "1.2"):
+        scene.arrive(database, uid, NOW, replace(scene.FACTS, patient_id=None))
+    assert "data-prior" not in open_site(database).get("/study/1.1").text
+
+
+def test_a_number_that_many_share_makes_no_endless_page(open_site: Open) -> None:
+    database = MemoryDatabase()
+    for number in range(MOST_PRIORS + 5):
+        scene.arrive(database, f"1.2.{number}", NOW + number * MINUTE)
+    page = open_site(database).get("/study/1.2.0").text
+    assert page.count("data-prior=") == MOST_PRIORS
+    assert "many studies share this number" in page
+
+
+@pytest.mark.parametrize("uid", ["1.2.99", "%3Cscript%3E", "1.02", "1" * 65])
+def test_an_unknown_study_is_a_page(open_site: Open, uid: str) -> None:
+    answer = open_site(MemoryDatabase()).get(f"/study/{uid}?page=3")
+    assert answer.status_code == 404
+    assert "No study with this address" in answer.text
+    assert 'href="/?page=3"' in answer.text
+    assert "script>" not in answer.text
+
+
+def test_a_silent_database_is_a_page(open_site: Open) -> None:
+    answer = open_site(SilentDatabase()).get("/study/1.2.3")
+    assert answer.status_code == 503
+    assert "read from the standard queue" in answer.text
+
+
+def test_hostile_tags_stay_text(open_site: Open) -> None:
+    database = MemoryDatabase()
+    for place, payload in enumerate(HOSTILE, start=1):
+        facts = Facts(**{field.name: payload for field in fields(Facts)})
+        scene.arrive(database, f"1.2.{place}", NOW, facts)
+        scene.arrive(database, f"1.3.{place}", NOW, facts)
+    client = open_site(database, viewer_url="https://pacs.example/{patient_id}?a={accession_number}")
+    scene.arrive(database, "1.4", NOW, Facts(**{field.name: "tame" for field in fields(Facts)}))
+    scene.arrive(database, "1.5", NOW, Facts(**{field.name: "tame" for field in fields(Facts)}))
+    tame = shape(client.get("/study/1.4").text)
+    for place in range(1, len(HOSTILE) + 1):
+        page = client.get(f"/study/1.2.{place}").text
+        assert shape(page) == tame
+        for href in re.findall(r'href="(https:[^"]*)"', page):
+            assert re.fullmatch(r"https://pacs\.example/[\w.~%-]+\?a=[\w.~%-]+", href)
+
+
+def test_the_list_links_to_the_study_and_its_page(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    assert 'href="/study/1.2.1?page=1"' in open_site(database, now).get("/").text
+
+
+TEMPLATES = {
+    "https://v.example/viewer?StudyInstanceUIDs={study_instance_uid}": "https://v.example/viewer?StudyInstanceUIDs=1.2.3",
+    "https://v.example/{accession_number}/{patient_id}": "https://v.example/A%2F1%26b/P%20%C3%A9%22%3C",
+    "weasis://open?id={patient_id}": "weasis://open?id=P%20%C3%A9%22%3C",
+    "http://127.0.0.1:3000/": "http://127.0.0.1:3000/",
+    "": None,
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_link_is_encoded(template: str) -> None:
+    study = scene.begin("1.2.3", Facts(patient_id='P é"<', accession_number="A/1&b"), NOW, scene.POLICY)
+    assert viewer_link(check_template(template), study) == TEMPLATES[template]
+
+
+def test_there_is_no_link_where_a_value_is_missing() -> None:
+    study = scene.begin("1.2.3", Facts(), NOW, scene.POLICY)
+    assert viewer_link("https://v.example/{accession_number}", study) is None
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "javascript:alert({patient_id})", "data:text/html,{patient_id}", "//v.example/{patient_id}", "{patient_id}://x/",
+        "https://{patient_id}.example/", "https://v.example/{patient_name}", "https://v.example/{0}", "https://v.example/{",
+        "https://v.example/ x", "https:///x", "file:///etc/passwd", "https://v.example/\n", "HTTPS", "vbscript:x",
+    ],
+)  # fmt: skip
+def test_a_template_that_could_mislead_is_refused(template: str) -> None:
+    with pytest.raises(ValueError, match=r"with|name|placeholder"):
+        check_template(template)
+    with pytest.raises(ConfigError, match=r"web\.viewer_url: "):
+        load(overrides={"web": {"viewer_url": template}}, environment={})
+
+
+def test_the_link_is_off_by_default() -> None:
+    assert load(environment={}).web.viewer_url == ""

@@ -1,0 +1,167 @@
+"""Previews are made by a real child that may die or dawdle, and kept within bounds."""
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.films import film
+from triage.archive.memory import MemoryArchive
+from triage.domain.errors import PixelError
+from triage.domain.reason import Reason
+from triage.web.darkroom import Darkroom, Facts, Print
+from triage.web.previews import WAITING, Busy, Previews
+
+FILM = film(rows=40, columns=30, bright=0.5, PhotometricInterpretation="MONOCHROME1")
+
+
+@pytest.fixture(scope="module")
+def darkroom() -> Iterator[Darkroom]:
+    darkroom = Darkroom()
+    yield darkroom
+    darkroom.close()
+
+
+def test_the_child_gives_values_and_a_picture(darkroom: Darkroom) -> None:
+    made = darkroom.develop(FILM)
+    values = np.frombuffer(made.raw, "<u2").reshape(made.facts.height, made.facts.width)
+    assert (made.facts.width, made.facts.height, made.facts.rows, made.facts.columns) == (30, 40, 40, 30)
+    assert made.facts.inverted
+    assert set((made.facts.intercept + made.facts.slope * values).round().ravel()) == {0, 4095}
+    assert made.png.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", Reason.CANNOT_DECODE),
+        (b"\0" * 1000, Reason.CANNOT_DECODE),
+        (FILM[:-100], Reason.CANNOT_DECODE),
+        (film(PixelData=None), Reason.NO_IMAGE),
+        (film(Rows=65535, Columns=65535), Reason.CANNOT_DECODE),
+    ],
+)
+def test_a_film_without_preview_has_its_reason_and_the_child_goes_on(darkroom: Darkroom, data: bytes, reason: Reason) -> None:
+    with pytest.raises(PixelError) as caught:
+        darkroom.develop(data)
+    assert caught.value.reason is reason
+    assert darkroom.develop(FILM).facts.width == 30
+
+
+def test_a_child_that_was_killed_is_replaced(darkroom: Darkroom) -> None:
+    darkroom.develop(FILM)
+    child = darkroom._child
+    assert child is not None
+    child.kill()
+    child.wait()
+    assert darkroom.develop(FILM).facts.width == 30
+
+
+CHILDREN = {
+    "dawdles": ("import time; time.sleep(60)", Reason.TIMED_OUT),
+    "dies": ("import os, sys; sys.stdin.buffer.read(8); os.abort()", Reason.CANNOT_DECODE),
+    "stops halfway": ("""print('{"facts": {}, "sizes": [9, 9]}', flush=True)""", Reason.CANNOT_DECODE),
+    "ends at once": ("", Reason.CANNOT_DECODE),
+    "talks nonsense": ("print('no json', flush=True); import sys; sys.stdin.read()", Reason.CANNOT_DECODE),
+}
+
+
+@pytest.mark.parametrize("child", CHILDREN)
+def test_a_child_that_fails_costs_one_film_only(child: str) -> None:
+    code, reason = CHILDREN[child]
+    darkroom = Darkroom(deadline_seconds=0.4 if child == "dawdles" else 20, command=(sys.executable, "-c", code))
+    for _ in range(2):
+        with pytest.raises(PixelError) as caught:
+            darkroom.develop(FILM)
+        assert caught.value.reason is reason
+    darkroom.close()
+
+
+class Counting(Darkroom):
+    """Makes previews of a size that the film names; fails for an empty one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[bytes] = []
+
+    def develop(self, film: bytes) -> Print:
+        self.made.append(film)
+        if not film:
+            raise PixelError(Reason.NUMERIC)
+        facts = Facts(width=1, height=1, rows=1, columns=1, slope=1, intercept=0, low=0, high=1, inverted=False)
+        return Print(facts=facts, raw=bytes(int(film)), png=b"")
+
+
+def of(sizes: dict[str, int | None]) -> MemoryArchive:
+    archive = MemoryArchive()
+    archive.objects = {name: b"" if size is None else str(size).encode() for name, size in sizes.items()}
+    return archive
+
+
+@settings(max_examples=80, deadline=None)
+@given(wishes=st.lists(st.sampled_from("abcdef"), max_size=40), capacity=st.integers(1, 9000))
+def test_what_is_kept_stays_within_bounds_and_is_right(wishes: str, capacity: int) -> None:
+    sizes: dict[str, int | None] = {"a": 1, "b": 900, "c": 2500, "d": 4000, "e": 5000, "f": None}
+    previews = Previews(of(sizes).open, Counting(), capacity)
+    for wish in wishes:
+        try:
+            assert len(previews.of(wish).raw) == sizes[wish]
+        except PixelError as error:
+            assert (wish, error.reason) == ("f", Reason.NUMERIC)  # noqa: PT017 - which one it is is the point
+        assert previews.held_bytes <= max(capacity, 5000)
+    again = Previews(of(sizes).open, Counting(), 0)
+    assert again.held_bytes == 0
+
+
+def test_a_preview_is_made_once_and_a_failure_too() -> None:
+    darkroom = Counting()
+    previews = Previews(of({"a": 1, "f": None}).open, darkroom)
+    for _ in range(3):
+        previews.of("a")
+        with pytest.raises(PixelError):
+            previews.of("f")
+    assert darkroom.made == [b"1", b""]
+
+
+def test_a_film_that_is_not_there_is_asked_for_again() -> None:
+    archive = of({})
+    previews = Previews(archive.open, Counting())
+    with pytest.raises(PixelError):
+        previews.of("a")
+    archive.objects["a"] = b"7"
+    assert len(previews.of("a").raw) == 7
+
+
+def test_the_one_wanted_longest_ago_goes_first() -> None:
+    darkroom = Counting()
+    previews = Previews(of({"a": 400, "b": 401, "c": 402}).open, darkroom, 1000)
+    for wish in "abaca":
+        previews.of(wish)
+    assert darkroom.made == [b"400", b"401", b"402"]
+
+
+def test_too_many_at_once_are_turned_away() -> None:
+    go, began = threading.Event(), threading.Semaphore(0)
+
+    class Slow(Counting):
+        def develop(self, film: bytes) -> Print:
+            began.release()
+            assert go.wait(10)
+            return super().develop(film)
+
+    previews = Previews(of({str(number): number for number in range(WAITING + 1)}).open, Slow())
+    threads = [threading.Thread(target=previews.of, args=(str(number),)) for number in range(WAITING)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert began.acquire(timeout=10)
+    with pytest.raises(Busy):
+        previews.of(str(WAITING))
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(previews.of(str(WAITING)).raw) == WAITING

@@ -1,0 +1,45 @@
+"""The tables of accounts, beside the others in the same metadata."""
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, Table, Text
+
+from triage.database.tables import Moment, metadata
+
+__all__ = ["account", "account_session", "account_token", "guess", "metadata"]
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("password_hash", Text, comment="argon2id, PHC string"),
+    Column("must_change", Integer, nullable=False),
+    Column("disabled", Integer, nullable=False),
+    CheckConstraint("role IN ('viewer','radiologist','pacs_admin','ml_admin','auditor','service')", name="role"),
+)
+
+account_token = Table(
+    "account_token",
+    metadata,
+    Column("digest", Text, primary_key=True, comment="SHA-256 of the secret"),
+    Column("account", Text, ForeignKey("account.name"), nullable=False, index=True),
+    Column("issued_at", Moment, nullable=False),
+)
+
+account_session = Table(
+    "account_session",
+    metadata,
+    Column("digest", Text, primary_key=True, comment="SHA-256 of the secret"),
+    Column("account", Text, ForeignKey("account.name"), nullable=False, index=True),
+    Column("signed_in_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
+guess = Table(
+    "guess",
+    metadata,
+    Column("key", Text, primary_key=True, comment="SHA-256 of account or address: people type passwords into the wrong field"),
+    Column("failures", Integer, nullable=False),
+    Column("until", Moment),
+    Column("last_at", Moment),
+)

@@ -1,0 +1,167 @@
+"""Accounts, tokens, sessions and guesses: in SQL, and the in-memory twin."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, or_, select
+from sqlalchemy.dialects.sqlite import insert
+
+from triage.database import account_tables as tables
+from triage.domain.account import Account, Guesses, Role, Session, Token
+
+
+class SqlAccounts:
+    """See :class:`triage.services.account_store.AccountStore`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def account(self, name: str) -> Account | None:
+        row = self._one(tables.account, name)
+        return _account(row) if row else None
+
+    def accounts(self) -> list[Account]:
+        rows = self._connection.execute(select(tables.account).order_by(tables.account.c.name)).mappings()
+        return [_account(dict(row)) for row in rows]
+
+    def put_account(self, account: Account) -> None:
+        flags = {"must_change": int(account.must_change), "disabled": int(account.disabled), "role": account.role.value}
+        self._put(tables.account, _fields(account) | flags)
+
+    def token(self, digest: str) -> Token | None:
+        row = self._one(tables.account_token, digest)
+        return Token(**row) if row else None
+
+    def put_token(self, token: Token) -> None:
+        self._put(tables.account_token, _fields(token))
+
+    def drop_tokens(self, account: str) -> int:
+        table = tables.account_token
+        return self._connection.execute(delete(table).where(table.c.account == account)).rowcount
+
+    def session(self, digest: str) -> Session | None:
+        row = self._one(tables.account_session, digest)
+        return Session(**row) if row else None
+
+    def sessions(self) -> list[Session]:
+        table = tables.account_session
+        rows = self._connection.execute(select(table).order_by(table.c.signed_in_at, table.c.digest)).mappings()
+        return [Session(**row) for row in rows]
+
+    def put_session(self, session: Session) -> None:
+        self._put(tables.account_session, _fields(session))
+
+    def drop_session(self, digest: str) -> None:
+        self._connection.execute(delete(tables.account_session).where(tables.account_session.c.digest == digest))
+
+    def drop_sessions(self, account: str) -> int:
+        table = tables.account_session
+        return self._connection.execute(delete(table).where(table.c.account == account)).rowcount
+
+    def guesses(self, key: str) -> Guesses:
+        row = self._one(tables.guess, key)
+        return Guesses(failures=row["failures"], until=row["until"], last_at=row["last_at"]) if row else Guesses()
+
+    def put_guesses(self, key: str, guesses: Guesses) -> None:
+        self._put(tables.guess, {"key": key, **_fields(guesses)})
+
+    def drop_guesses(self, key: str) -> None:
+        self._connection.execute(delete(tables.guess).where(tables.guess.c.key == key))
+
+    def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
+        session = tables.account_session
+        stale = or_(session.c.seen_at < seen_before, session.c.signed_in_at < signed_in_before)
+        self._connection.execute(delete(session).where(stale))
+        self._connection.execute(delete(tables.guess).where(tables.guess.c.last_at < guessed_before))
+
+    def _one(self, table: Table, key: str) -> dict[str, Any] | None:
+        (column,) = table.primary_key
+        row = self._connection.execute(select(table).where(column == key)).mappings().one_or_none()
+        return dict(row) if row else None
+
+    def _put(self, table: Table, row: dict[str, Any]) -> None:
+        (key,) = table.primary_key
+        statement = insert(table).values(row)
+        rest = {name: statement.excluded[name] for name in row if name != key.name}
+        self._connection.execute(statement.on_conflict_do_update(index_elements=[key.name], set_=rest))
+
+
+@dataclass
+class MemoryAccounts:
+    """See :class:`triage.services.account_store.AccountStore`."""
+
+    _accounts: dict[str, Account] = field(default_factory=dict)
+    _tokens: dict[str, Token] = field(default_factory=dict)
+    _sessions: dict[str, Session] = field(default_factory=dict)
+    _guesses: dict[str, Guesses] = field(default_factory=dict)
+
+    def __copy__(self) -> "MemoryAccounts":
+        return MemoryAccounts(*(dict(rows) for rows in vars(self).values()))
+
+    def account(self, name: str) -> Account | None:
+        return self._accounts.get(name)
+
+    def accounts(self) -> list[Account]:
+        return [self._accounts[name] for name in sorted(self._accounts)]
+
+    def put_account(self, account: Account) -> None:
+        self._accounts[account.name] = account
+
+    def token(self, digest: str) -> Token | None:
+        return self._tokens.get(digest)
+
+    def put_token(self, token: Token) -> None:
+        self._tokens[token.digest] = self._owned(token)
+
+    def drop_tokens(self, account: str) -> int:
+        return _drop(self._tokens, lambda token: token.account == account)
+
+    def session(self, digest: str) -> Session | None:
+        return self._sessions.get(digest)
+
+    def sessions(self) -> list[Session]:
+        return sorted(self._sessions.values(), key=lambda one: (one.signed_in_at, one.digest))
+
+    def put_session(self, session: Session) -> None:
+        self._sessions[session.digest] = self._owned(session)
+
+    def drop_session(self, digest: str) -> None:
+        self._sessions.pop(digest, None)
+
+    def drop_sessions(self, account: str) -> int:
+        return _drop(self._sessions, lambda session: session.account == account)
+
+    def guesses(self, key: str) -> Guesses:
+        return self._guesses.get(key, Guesses())
+
+    def put_guesses(self, key: str, guesses: Guesses) -> None:
+        self._guesses[key] = guesses
+
+    def drop_guesses(self, key: str) -> None:
+        self._guesses.pop(key, None)
+
+    def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
+        _drop(self._sessions, lambda one: one.seen_at < seen_before or one.signed_in_at < signed_in_before)
+        _drop(self._guesses, lambda one: one.last_at is not None and one.last_at < guessed_before)
+
+    def _owned(self, row: Any) -> Any:
+        if row.account not in self._accounts:
+            raise LookupError("a token or session needs its account")
+        return row
+
+
+def _drop(rows: dict[str, Any], when: Any) -> int:
+    gone = [key for key, row in rows.items() if when(row)]
+    for key in gone:
+        del rows[key]
+    return len(gone)
+
+
+def _fields(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in type(row).__dataclass_fields__}
+
+
+def _account(row: dict[str, Any]) -> Account:
+    flags = {"role": Role(row["role"]), "must_change": bool(row["must_change"]), "disabled": bool(row["disabled"])}
+    return Account(**row | flags)

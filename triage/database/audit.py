@@ -1,0 +1,61 @@
+"""The audit chain in SQL. Its one writer at a time is the transaction that holds the write lock."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Row, Select, insert, select, type_coerce, update
+from sqlalchemy.exc import IntegrityError
+
+from triage.database import tables
+from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord, chained
+from triage.domain.errors import AuditBroken
+
+_COLUMNS = tables.audit.c
+_HEAD = tables.audit_head
+
+
+def append(connection: Connection, entry: AuditEntry) -> None:
+    """Add an entry and move the head, in this transaction.
+
+    Raises:
+        AuditBroken: the end of the chain was tampered with.
+    """
+    found = connection.execute(select(_HEAD.c.sequence, _HEAD.c.digest).with_for_update()).one_or_none()
+    if found is None:
+        raise AuditBroken("the note of the audit's end is gone; run: triage audit verify, then restore a backup")
+    record = chained(AuditHead(sequence=found.sequence, digest=found.digest), entry)
+    row: dict[str, Any] = {name: getattr(record, name) for name in AuditRecord.__dataclass_fields__} | {"at": entry.at}
+    try:
+        connection.execute(insert(tables.audit).values(row))
+    except IntegrityError:  # the note was set back: its next number is taken
+        raise AuditBroken("the audit's end is not where it is noted; run: triage audit verify") from None
+    connection.execute(update(_HEAD).values(sequence=record.sequence, digest=record.digest))
+
+
+def records(connection: Connection, after: int = 0, limit: int | None = None) -> Iterator[AuditRecord]:
+    """Records by number, values as they lie there: what was tampered with need not be a time."""
+    query = _stored().where(_COLUMNS.sequence > after).order_by(_COLUMNS.sequence).limit(limit)
+    for row in connection.execute(query).yield_per(1000):
+        yield _record(row)
+
+
+def latest(connection: Connection, action: Action) -> AuditRecord | None:
+    """The last record of an action."""
+    query = _stored().where(_COLUMNS.action == action.value).order_by(_COLUMNS.sequence.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return _record(row) if row else None
+
+
+def head(connection: Connection) -> AuditHead | None:
+    """The noted end; ``None``: somebody removed it."""
+    row = connection.execute(select(_HEAD.c.sequence, _HEAD.c.digest)).one_or_none()
+    return AuditHead(sequence=row.sequence, digest=row.digest) if row else None
+
+
+def _stored() -> Select[tuple[int, int, str, str, str, str, str]]:
+    at = type_coerce(_COLUMNS.at, BigInteger).label("at")
+    return select(_COLUMNS.sequence, at, _COLUMNS.actor, _COLUMNS.action, _COLUMNS.subject, _COLUMNS.details, _COLUMNS.digest)
+
+
+def _record(row: Row[tuple[int, int, str, str, str, str, str]]) -> AuditRecord:
+    return AuditRecord(**row._mapping)

@@ -1,0 +1,42 @@
+"""What the network said of each image of a study."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from triage.domain.assessment import Assessment, Outcome
+from triage.domain.instance import Instance
+from triage.domain.reason import Reason
+from triage.domain.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """An image and what the standing outcome says of it: a probability, a reason, or neither (not looked at yet)."""
+
+    instance: Instance
+    probability: float | None = None
+    reason: Reason | None = None
+
+    @property
+    def covered(self) -> bool:
+        """Whether the standing assessment scored this image."""
+        return self.probability is not None
+
+
+def coverage(study: Study, instances: Iterable[Instance], outcomes: Iterable[Outcome]) -> list[Coverage]:
+    """Each image, in the order given. The standing outcome is the one that the study's level rests on."""
+    standing = standing_outcome(study, outcomes)
+    scores = {one.digest: one.probability for one in standing.scores} if isinstance(standing, Assessment) else {}
+    excuses = {one.digest: one.reason for one in standing.excuses} if standing else {}
+    return [Coverage(instance=one, probability=scores.get(one.digest), reason=excuses.get(one.digest)) for one in instances]
+
+
+def standing_outcome(study: Study, outcomes: Iterable[Outcome]) -> Outcome | None:
+    """The outcome that the study's level rests on: the last one of its model and time; ``None`` while there is none."""
+    return next((one for one in reversed(list(outcomes)) if _rests_on(study, one)), None)
+
+
+def _rests_on(study: Study, outcome: Outcome) -> bool:
+    if isinstance(outcome, Assessment):
+        return (study.probability, study.assessed_at) == (outcome.probability, outcome.assessed_at)
+    return (study.reason, study.assessed_at) == (outcome.reason, outcome.decided_at)

@@ -1,0 +1,55 @@
+"""What accounts need of the database. Adapter and twin: :mod:`triage.database.accounts`."""
+
+from datetime import datetime
+from typing import Protocol
+
+from triage.domain.account import Account, Guesses, Session, Token
+
+
+class AccountStore(Protocol):
+    """Accounts, tokens, sessions and guesses, in one transaction with whatever else it does."""
+
+    def account(self, name: str) -> Account | None:
+        """The account, or ``None``."""
+
+    def accounts(self) -> list[Account]:
+        """Every account, by name."""
+
+    def put_account(self, account: Account) -> None:
+        """Insert or replace."""
+
+    def token(self, digest: str) -> Token | None:
+        """The token, or ``None``."""
+
+    def put_token(self, token: Token) -> None:
+        """Insert or replace."""
+
+    def drop_tokens(self, account: str) -> int:
+        """Revoke the account's tokens; returns how many."""
+
+    def session(self, digest: str) -> Session | None:
+        """The session, or ``None``."""
+
+    def sessions(self) -> list[Session]:
+        """Every session, the oldest first."""
+
+    def put_session(self, session: Session) -> None:
+        """Insert or replace."""
+
+    def drop_session(self, digest: str) -> None:
+        """End it; nothing when there is none."""
+
+    def drop_sessions(self, account: str) -> int:
+        """End all of an account; returns how many."""
+
+    def guesses(self, key: str) -> Guesses:
+        """Failures so far; none: zero."""
+
+    def put_guesses(self, key: str, guesses: Guesses) -> None:
+        """Insert or replace."""
+
+    def drop_guesses(self, key: str) -> None:
+        """Forget."""
+
+    def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
+        """Remove sessions and guesses that are older."""

@@ -1,0 +1,278 @@
+"""Signing in and out, and looking after accounts. Secrets are stored only as digests, every change is audited."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+from typing import Protocol
+
+from triage.domain.account import (
+    GUESSES_FORGOTTEN_AFTER,
+    PER_ACCOUNT,
+    PER_ADDRESS,
+    Account,
+    AccountInvalid,
+    Identity,
+    Role,
+    Session,
+    SessionLimits,
+    SignInRefused,
+    SignInThrottled,
+    Token,
+    UnknownAccount,
+    account_name,
+    check_password,
+)
+from triage.domain.audit import Action, AuditEntry
+from triage.services.ports import Clock, Database, Transaction
+
+SEEN_EVERY = timedelta(seconds=30)
+"""A session's last sign is written at most so often: a page must not cost a disk sync."""
+REFUSED = "name or password is wrong"
+FIRST_NAME = "admin"
+
+
+class Passwords(Protocol):
+    """How passwords are kept and compared; slow on purpose."""
+
+    def hash(self, password: str) -> str:
+        """What to keep."""
+
+    def verify(self, kept: str, password: str) -> bool:
+        """Whether it is the password."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """The steps around accounts. ``secret`` gives 256 random bits as text that fits a URL."""
+
+    database: Database
+    passwords: Passwords
+    clock: Clock
+    secret: Callable[[], str]
+    limits: SessionLimits = field(default_factory=SessionLimits)
+
+    @cached_property
+    def _dummy(self) -> str:
+        """Compared against where there is no such account: it must take as long as a real one."""
+        return self.passwords.hash(self.secret())
+
+    def warm_up(self) -> None:
+        """Before the first sign-in: making the dummy must not be what takes time there."""
+        self._dummy  # noqa: B018 - made when it is asked for
+
+    def sign_in(self, name: str, password: str, address: str, former: str = "") -> str:
+        """Check a password; returns the new session's secret, for the cookie. ``former``: a session that this one replaces.
+
+        Raises:
+            SignInThrottled: too many guesses; not even looked at.
+            SignInRefused: wrong name or password, or disabled; does not say which.
+        """
+        now, known = self.clock(), name.strip().lower()
+        keys = ((digest_of(f"account:{known}"), PER_ACCOUNT), (digest_of(f"address:{address}"), PER_ADDRESS))
+        with self.database.write() as tx:  # counted before it is tried: parallel guesses cannot slip through
+            guesses = [(key, throttle, tx.accounts.guesses(key)) for key, throttle in keys]
+            wait = max(one.waits(now, throttle) for _, throttle, one in guesses)
+            if wait > timedelta(0):
+                raise SignInThrottled(wait)
+            for key, throttle, one in guesses:
+                tx.accounts.put_guesses(key, one.failed(now, throttle))
+            account = tx.accounts.account(known)
+        right = self.passwords.verify(account.password_hash if account and account.password_hash else self._dummy, password)
+        secret = self.secret()
+        with self.database.write() as tx:
+            current = tx.accounts.account(known)  # disabled or changed while it was compared: too late
+            granted = right and current is not None and current == account and not current.disabled and current.password_hash
+            if granted and current:
+                tx.accounts.drop_guesses(keys[0][0])
+                # its own failure, counted in advance, is taken back from the address; earlier ones stay
+                tx.accounts.put_guesses(keys[1][0], guesses[1][2])
+                tx.accounts.sweep(now - self.limits.idle, now - self.limits.absolute, now - GUESSES_FORGOTTEN_AFTER)
+                if former:
+                    tx.accounts.drop_session(digest_of(former))
+                tx.accounts.put_session(Session(digest=digest_of(secret), account=known, signed_in_at=now, seen_at=now))
+                _note(tx, now, known, Action.SIGN_IN, known, {"address": address})
+            else:
+                subject = current.name if current else "(no such account)"
+                _note(tx, now, "(nobody)", Action.REFUSED, subject, {"what": "sign-in", "address": address})
+        if not granted:
+            raise SignInRefused(REFUSED)
+        return secret
+
+    def by_session(self, secret: str, *, renew: bool = True) -> Identity | None:
+        """Who the cookie's session is; ``renew``: a person asked, so the idle time begins anew."""
+        now = self.clock()
+        with self.database.read() as tx:
+            session = tx.accounts.session(digest_of(secret))
+            account = tx.accounts.account(session.account) if session else None
+        if session is None or account is None or account.disabled or not self.limits.alive(session, now):
+            return None
+        if renew and now - session.seen_at >= SEEN_EVERY:
+            with self.database.write() as tx:
+                if tx.accounts.session(session.digest) is None:  # revoked meanwhile: must not come back
+                    return None
+                tx.accounts.put_session(replace(session, seen_at=now))
+        return Identity(name=account.name, role=account.role, must_change=account.must_change, csrf=csrf_of(secret))
+
+    def by_token(self, secret: str) -> Identity | None:
+        """Who the bearer token is."""
+        with self.database.read() as tx:
+            token = tx.accounts.token(digest_of(secret))
+            account = tx.accounts.account(token.account) if token else None
+        return Identity(name=account.name, role=account.role) if account and not account.disabled else None
+
+    def sign_out(self, secret: str) -> None:
+        """End the session for good."""
+        with self.database.write() as tx:
+            session = tx.accounts.session(digest_of(secret))
+            if session:
+                tx.accounts.drop_session(session.digest)
+                _note(tx, self.clock(), session.account, Action.SIGN_OUT, session.account)
+
+    def refused(self, who: Identity, what: str) -> None:
+        """Note that somebody asked for what the role does not grant."""
+        with self.database.write() as tx:
+            _note(tx, self.clock(), who.name, Action.REFUSED, who.name, {"what": what})
+
+    def add(self, name: str, role: Role, by: str, password: str | None = None, *, must_change: bool = False) -> Account:
+        """A new account; without a password it can only use tokens.
+
+        Raises:
+            AccountInvalid: the name is taken or malformed, or the password would be guessed.
+        """
+        name = account_name(name)
+        kept = self._hashed(password, name) if password is not None else None
+        account = Account(name=name, role=role, created_at=self.clock(), password_hash=kept, must_change=must_change)
+        with self.database.write() as tx:
+            if tx.accounts.account(name):
+                raise AccountInvalid(f"{name}: there is such an account already; choose another name")
+            tx.accounts.put_account(account)
+            _note(tx, account.created_at, by, Action.USER, name, {"what": "added", "role": role.value})
+        return account
+
+    def first_run(self, by: str, *, must_change: bool = True) -> tuple[str, str] | None:
+        """The first administrator's name and one-time password; ``None``: there are accounts already."""
+        with self.database.read() as tx:
+            if tx.accounts.accounts():
+                return None
+        password = self.secret()
+        try:
+            self.add(FIRST_NAME, Role.PACS_ADMIN, by, password, must_change=must_change)
+        except AccountInvalid:  # another process was quicker
+            return None
+        return FIRST_NAME, password
+
+    def issue_token(self, name: str, by: str) -> str:
+        """A new token of an account; told once, stored as its digest.
+
+        Raises:
+            UnknownAccount: no such account.
+        """
+        secret = self.secret()
+        with self.database.write() as tx:
+            account, now = _existing(tx, name), self.clock()
+            tx.accounts.put_token(Token(digest=digest_of(secret), account=account.name, issued_at=now))
+            _note(tx, now, by, Action.USER, account.name, {"what": "token issued"})
+        return secret
+
+    def change_password(self, name: str, present: str, new: str) -> None:
+        """A person's own change, with the present password as proof; guesses at it are throttled as at the sign-in.
+
+        Raises:
+            SignInRefused: the present password is wrong, or was guessed at too often.
+            AccountInvalid: the new one would be guessed.
+        """
+        now, key = self.clock(), digest_of(f"account:{name}")
+        with self.database.write() as tx:
+            guesses = tx.accounts.guesses(key)
+            if (wait := guesses.waits(now, PER_ACCOUNT)) > timedelta(0):
+                raise SignInThrottled(wait)
+            tx.accounts.put_guesses(key, guesses.failed(now, PER_ACCOUNT))
+            account = _existing(tx, name)
+        if not self.passwords.verify(account.password_hash or self._dummy, present):
+            raise SignInRefused("the present password is wrong")
+        with self.database.write() as tx:
+            tx.accounts.drop_guesses(key)
+        self.set_password(name, new, name)
+
+    def set_password(self, name: str, password: str, by: str, *, must_change: bool = False) -> None:
+        """Another password; ends every session of the account.
+
+        Raises:
+            UnknownAccount: no such account.
+            AccountInvalid: it would be guessed, or is the present one.
+        """
+        with self.database.read() as tx:
+            before = _existing(tx, name)
+        if before.password_hash and self.passwords.verify(before.password_hash, password):
+            raise AccountInvalid("password: give another one than the present one")
+        kept = self._hashed(password, before.name)
+        self._change(name, by, "password", lambda one: replace(one, password_hash=kept, must_change=must_change))
+
+    def set_disabled(self, name: str, disabled: bool, by: str) -> None:
+        """Shut or open an account; shutting ends its sessions and revokes its tokens.
+
+        Raises:
+            UnknownAccount: no such account.
+        """
+        what = "disabled" if disabled else "enabled"
+        self._change(name, by, what, lambda one: replace(one, disabled=disabled), revoke_tokens=disabled)
+
+    def set_role(self, name: str, role: Role, by: str) -> None:
+        """Another role; ends every session of the account.
+
+        Raises:
+            UnknownAccount: no such account.
+        """
+        self._change(name, by, f"role {role.value}", lambda one: replace(one, role=role))
+
+    def end_sessions(self, name: str, by: str) -> int:
+        """Sign an account out everywhere; returns how many sessions ended.
+
+        Raises:
+            UnknownAccount: no such account.
+        """
+        with self.database.write() as tx:
+            account = _existing(tx, name)
+            ended = tx.accounts.drop_sessions(account.name)
+            _note(tx, self.clock(), by, Action.USER, account.name, {"what": "sessions ended"})
+        return ended
+
+    def _change(
+        self, name: str, by: str, what: str, change: Callable[[Account], Account], *, revoke_tokens: bool = False
+    ) -> None:
+        with self.database.write() as tx:
+            account = _existing(tx, name)
+            tx.accounts.put_account(change(account))
+            tx.accounts.drop_sessions(account.name)
+            if revoke_tokens:
+                tx.accounts.drop_tokens(account.name)
+            _note(tx, self.clock(), by, Action.USER, account.name, {"what": what})
+
+    def _hashed(self, password: str, name: str) -> str:
+        check_password(password, name)
+        return self.passwords.hash(password)
+
+
+def digest_of(secret: str) -> str:
+    """What is stored of a secret: SHA-256; 256 random bits need no salt and no slowness."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def csrf_of(secret: str) -> str:
+    """What a change in that session must bring along; tells nothing about the session's secret."""
+    return sha256(b"csrf:" + secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _existing(tx: Transaction, name: str) -> Account:
+    account = tx.accounts.account(name.strip().lower())
+    if account is None:
+        raise UnknownAccount("no account has this name; see: triage users list")
+    return account
+
+
+def _note(
+    tx: Transaction, at: datetime, actor: str, action: Action, subject: str, details: Mapping[str, str] | None = None
+) -> None:
+    tx.append_audit(AuditEntry(at=at, actor=actor, action=action, subject=subject, details=details or {}))

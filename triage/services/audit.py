@@ -1,0 +1,97 @@
+"""What is audited beside reading, and whether the audit still holds.
+
+What the chain can and cannot do: whoever can write to the database can drop its triggers, and can compute digests: there is
+no key in them. An edit, a removal, a gap or a swap breaks the chain; a chain cut off or written anew shows against the heads
+noted apart from it (:class:`triage.services.ports.AuditAnchor`), from the newest head backwards. Whoever can change both, or
+cuts off what came after the newest head and sets the note of the end back, is found only with a copy of the heads kept on
+another machine. Nobody is kept from adding false entries at the end.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from triage.domain.audit import GENESIS, Action, AuditEntry, AuditHead, Break, canonical, first_break
+from triage.services.ports import AuditAnchor, Clock, Database
+
+SYSTEM = "system"
+"""The actor where no person acted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """How far the chain reaches by its own note, and its first broken place."""
+
+    head: AuditHead
+    broken: Break | None
+
+    @property
+    def trouble(self) -> str | None:
+        """The broken place in a sentence, or ``None``."""
+        if self.broken is None:
+            return None
+        return f"the audit is broken at record {self.broken.sequence}: {self.broken.what}; run: triage audit verify"
+
+
+def verify_audit(database: Database, anchor: AuditAnchor, clock: Clock, elsewhere: Sequence[AuditHead] = ()) -> Verification:
+    """Walk the whole chain, compare it with the heads noted apart from it, and note its head when it holds.
+
+    ``elsewhere``: more such heads, of a copy that was kept out of reach.
+
+    Raises:
+        AuditBroken: the notes cannot be read.
+    """
+    anchors = anchor.heads()  # first: a head noted after the snapshot below would seem cut off
+    with database.read() as tx:
+        head = tx.audit_head()
+        broken = first_break(tx.audit(), head, [*anchors, *elsewhere])
+    head = head or AuditHead()
+    if broken is None and head.sequence and head not in anchors[-1:]:
+        anchor.add(head, clock())
+    return Verification(head=head, broken=broken)
+
+
+def exported_lines(database: Database) -> Iterator[str]:
+    """Every record as a JSON line: what its digest covers (:func:`triage.domain.audit.canonical`), and the digest."""
+    with database.read() as tx:
+        previous = GENESIS
+        for record in tx.audit():
+            yield json.dumps({**json.loads(canonical(record, previous)), "digest": record.digest}, sort_keys=True)
+            previous = record.digest
+
+
+def viewed(database: Database, actor: str, study_instance_uid: str, clock: Clock) -> None:
+    """Somebody looked at a study."""
+    _append(database, actor, Action.VIEW, study_instance_uid, {}, clock)
+
+
+def exported_verdicts(database: Database, actor: str, studies: int, since: date | None, clock: Clock) -> None:
+    """Verdicts and films left for training."""
+    details = {"studies": str(studies), "since": since.isoformat() if since else ""}
+    _append(database, actor, Action.EXPORT, "verdicts", details, clock)
+
+
+def exported_audit(database: Database, actor: str, records: int, clock: Clock) -> None:
+    """The audit itself was exported."""
+    _append(database, actor, Action.EXPORT, "audit", {"records": str(records)}, clock)
+
+
+def model_changed(database: Database, actor: str, bundle_id: str, clock: Clock) -> None:
+    """Another bundle serves."""
+    _append(database, actor, Action.MODEL, bundle_id, {}, clock)
+
+
+def note_policy(database: Database, policy: Mapping[str, str], clock: Clock) -> bool:
+    """Audit the policy in force when it differs from the one audited last; returns whether it did."""
+    with database.write() as tx:
+        last = tx.latest_audit(Action.POLICY)
+        if last is not None and last.details == json.dumps(dict(policy), sort_keys=True):
+            return False
+        tx.append_audit(AuditEntry(at=clock(), actor=SYSTEM, action=Action.POLICY, subject="policy", details=policy))
+        return True
+
+
+def _append(database: Database, actor: str, action: Action, subject: str, details: Mapping[str, str], clock: Clock) -> None:
+    with database.write() as tx:
+        tx.append_audit(AuditEntry(at=clock(), actor=actor, action=action, subject=subject, details=details))

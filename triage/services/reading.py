@@ -1,0 +1,53 @@
+"""A step of reading, whole: the study, the list's revision, the history and the audit in one transaction."""
+
+from datetime import timedelta
+
+from triage.domain.audit import Action, AuditEntry
+from triage.domain.errors import UnknownStudy
+from triage.domain.level import HeadStarts
+from triage.domain.reading import LEASE, Step, finished, taken
+from triage.domain.study import Study
+from triage.services.ports import Clock, Database
+
+
+def take(
+    database: Database, study_instance_uid: str, step: Step, policy: HeadStarts, clock: Clock, lease: timedelta = LEASE
+) -> Study:
+    """Take a step; returns the study after it. A step that changes nothing is neither written nor audited.
+
+    The write lock is held from before the study is read, so of two readers exactly one finds it free.
+
+    Raises:
+        UnknownStudy: no such study.
+        ReadingRefused: the study's state does not allow the step.
+    """
+    with database.write() as tx:
+        now = clock()  # after the lock was had: times in the audit do not run backwards
+        before = tx.study(study_instance_uid)
+        if before is None:
+            raise UnknownStudy("no study has this UID; see: triage worklist --all")
+        after = taken(before, step, now, lease, policy)
+        if after == before:
+            return before
+        tx.put_study(after)
+        if step.action is Action.READ:
+            tx.add_reading(finished(after, step.note))
+        tx.append_audit(
+            AuditEntry(
+                at=now, actor=step.actor, action=step.action, subject=study_instance_uid, details=_details(before, after, step)
+            )
+        )
+    return after
+
+
+def _details(before: Study, after: Study, step: Step) -> dict[str, str]:
+    """What the audit keeps; a note on the film stays in the history of readings."""
+    details = {
+        "reader_before": before.reading.reader if before.reading.reader != after.reading.reader else None,
+        "lease_until": after.reading.lease_until.isoformat() if after.reading.lease_until else None,
+        "verdict": after.reading.verdict or (before.reading.verdict if step.action is Action.UNREAD else None),
+        "reason": step.reason,
+        "level": after.level.value,
+        "model": after.model,
+    }
+    return {name: value for name, value in details.items() if value}

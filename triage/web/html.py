@@ -1,0 +1,28 @@
+"""How pages are written: strict templates, every value escaped."""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from triage.domain.account import Identity
+
+present: ContextVar[Identity | None] = ContextVar("present", default=None)
+"""Who asks for the page that is being made; ``None``: nobody is signed in. Set by :mod:`triage.web.identity`."""
+Html = Callable[..., HTMLResponse]
+
+
+def pages_of(demo: bool) -> Html:
+    """``html(template, values, status_code=200)`` gives a page; ``demo``: each says that its patients are invented."""
+    templates = Environment(
+        loader=PackageLoader("triage.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    templates.globals["demo"] = demo
+    templates.globals["whoami"] = present.get
+
+    def html(template: str, values: Mapping[str, Any], status_code: int = 200) -> HTMLResponse:
+        return HTMLResponse(templates.get_template(template).render(values), status_code)
+
+    return html

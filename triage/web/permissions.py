@@ -1,0 +1,35 @@
+"""What each route asks for, as one table. A route that is not here is denied to everybody."""
+
+from triage.domain.account import Permission
+
+PUBLIC = frozenset({"/livez", "/readyz", "/sign-in"})
+"""Answered without an account, as is everything under :data:`PUBLIC_FOLDER`."""
+PUBLIC_FOLDER = "/static/"
+METRICS = "/metrics"
+
+_P = Permission
+_STEPS = ("claim", "release", "takeover", "renew", "read", "unread", "stat", "unstat")
+ROUTES: dict[str, dict[str, Permission]] = {
+    "/": {"GET": _P.VIEW},
+    "/fragments/worklist": {"GET": _P.VIEW},
+    "/fragments/study": {"GET": _P.VIEW},
+    "/events": {"GET": _P.VIEW},
+    "/study/{uid}": {"GET": _P.VIEW},
+    "/api/v1/worklist": {"GET": _P.VIEW},
+    "/api/v1/studies/{uid}": {"GET": _P.VIEW},
+    **{f"/api/v1/studies/{{uid}}/{step}": {"POST": _P.READ} for step in _STEPS},
+    "/api/v1/studies/{uid}/images": {"GET": _P.VIEW},
+    "/api/v1/instances/{uid}/preview.png": {"GET": _P.VIEW},
+    "/api/v1/instances/{uid}/preview.raw": {"GET": _P.VIEW},
+    "/api/docs": {"GET": _P.ACCOUNT},
+    "/api/openapi.json": {"GET": _P.ACCOUNT, "HEAD": _P.ACCOUNT},
+    METRICS: {"GET": _P.METRICS},
+    "/password": {"GET": _P.ACCOUNT, "POST": _P.ACCOUNT},
+    "/sign-out": {"POST": _P.ACCOUNT},
+}
+"""Path template: method: permission."""
+
+WITH_OLD_PASSWORD = frozenset({"/password", "/sign-out"})
+"""All that is open to somebody who has to change the password first."""
+BY_ITSELF = frozenset({"/events", "/fragments/worklist", "/fragments/study"})
+"""What an open page asks for by itself: no sign of a person, so it does not lengthen a session."""

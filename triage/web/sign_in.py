@@ -1,0 +1,127 @@
+"""Signing in and out, and changing the own password."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from triage.domain.account import AccountInvalid, SignInRefused, SignInThrottled, UnknownAccount
+from triage.services.accounts import Accounts
+from triage.web.html import Html, present
+from triage.web.identity import cookie_of, form_of
+
+COOKIE, SECURE_COOKIE = "triage-session", "__Host-triage-session"
+
+
+def cookie_name(public_url: str) -> str:
+    """Behind TLS the name binds the cookie to exactly this host (RFC 6265bis 4.1.3.2)."""
+    return SECURE_COOKIE if is_secure(public_url) else COOKIE
+
+
+def is_secure(public_url: str) -> bool:
+    """Whether people reach the pages by TLS."""
+    return public_url.startswith("https://")
+
+
+def own_path(asked: str) -> str:
+    """Where to go after signing in: a path of this service, else the worklist."""
+    plain = asked.isascii() and asked.isprintable() and "\\" not in asked
+    if not plain or not asked.startswith("/") or asked.startswith("//"):
+        return "/"
+    parts = urlsplit(asked)
+    return asked if not parts.scheme and not parts.netloc and parts.path not in ("/sign-in", "/sign-out") else "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """The steps behind the three addresses."""
+
+    accounts: Accounts
+    html: Html
+    public_url: str
+
+    @property
+    def cookie(self) -> str:
+        """The session cookie's name."""
+        return cookie_name(self.public_url)
+
+    def page(self, asked: str, error: str = "", name: str = "", status: int = 200) -> HTMLResponse:
+        """The form."""
+        return self.html("sign_in.html", {"model": None, "next": asked, "error": error, "name": name}, status)
+
+    def enter(self, request: Request, form: dict[str, str]) -> Response:
+        """Check what was typed; a new session each time, whatever cookie came along."""
+        asked, name = own_path(form.get("next", "/")), form.get("name", "")
+        address = request.client.host if request.client else ""
+        former = cookie_of(request.headers, self.cookie)
+        try:
+            secret = self.accounts.sign_in(name, form.get("password", ""), address, former)
+        except SignInThrottled as error:
+            page = self.page(asked, _sentence(error), name, 429)
+            page.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
+            return page
+        except SignInRefused as error:
+            return self.page(asked, _sentence(error), name, 401)
+        answer = RedirectResponse(asked, 303)
+        answer.set_cookie(self.cookie, secret, httponly=True, samesite="lax", secure=is_secure(self.public_url), path="/")
+        return answer
+
+    def leave(self, request: Request) -> Response:
+        """End the session here and in the browser."""
+        self.accounts.sign_out(cookie_of(request.headers, self.cookie))
+        answer = RedirectResponse("/sign-in", 303)
+        answer.delete_cookie(self.cookie, httponly=True, samesite="lax", secure=is_secure(self.public_url), path="/")
+        return answer
+
+    def change(self, form: dict[str, str]) -> Response:
+        """Another password, with the present one as proof; then sign in anew."""
+        who = present.get()
+        assert who is not None  # the gate lets nobody else through
+        new = form.get("new", "")
+        try:
+            if new != form.get("again", ""):
+                raise AccountInvalid("the two new passwords differ")
+            self.accounts.change_password(who.name, form.get("present", ""), new)
+        except (AccountInvalid, UnknownAccount, SignInRefused) as error:
+            status = 429 if isinstance(error, SignInThrottled) else 400
+            return self.html("password.html", {"model": None, "error": _sentence(error), "must": who.must_change}, status)
+        return RedirectResponse("/sign-in", 303)
+
+
+def router(steps: SignIn) -> APIRouter:
+    """The three addresses."""
+    steps.accounts.warm_up()
+    routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+    @routes.get("/sign-in")
+    def sign_in(next: str = "/") -> HTMLResponse:
+        return steps.page(own_path(next))
+
+    @routes.post("/sign-in")
+    async def enter(request: Request) -> Response:
+        form = form_of(request.headers, await request.body())
+        return await run_in_threadpool(steps.enter, request, form)
+
+    @routes.post("/sign-out")
+    def leave(request: Request) -> Response:
+        return steps.leave(request)
+
+    @routes.get("/password")
+    def password() -> HTMLResponse:
+        who = present.get()
+        return steps.html("password.html", {"model": None, "error": "", "must": bool(who and who.must_change)})
+
+    @routes.post("/password")
+    async def change(request: Request) -> Response:
+        form = form_of(request.headers, await request.body())
+        return await run_in_threadpool(steps.change, form)
+
+    return routes
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).removeprefix("password: ")
+    return f"{text[0].upper()}{text[1:]}."
