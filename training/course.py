@@ -1,8 +1,10 @@
 """A training under way: what it tells (event log, screen, bar, expected time) and what it heeds (stop signal, clock)."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +48,13 @@ class Phase:
 class Course:
     """Knows how far all networks have come; one step after the other."""
 
-    def __init__(self, run: Run, phases: Sequence[Phase], outside: Outside, bar: Progress, budget: float | None = None) -> None:
+    def __init__(
+        self, run: Run, phases: Sequence[Sequence[Phase]], outside: Outside, bar: Progress, budget: float | None = None
+    ) -> None:
+        """``phases``: what each network goes through, in the order of the seeds."""
         self.clock = outside.clock
         self._run, self._phases, self._outside, self._bar = run, phases, outside, bar
-        self._networks = len(run.recipe.schedule.seeds)
-        self._of_network = sum(phase.epochs * phase.steps for phase in phases)
-        self._total = self._networks * self._of_network
+        self._total = sum(phase.epochs * phase.steps for network in phases for phase in network)
         self._task = bar.add_task("", total=self._total)
         self._done = 0
         self._budget = budget
@@ -63,8 +66,9 @@ class Course:
 
     def at(self, network: int, phase: Phase, epoch: int) -> None:
         """So many epochs of this phase are done for this network; ``network`` counts from 0."""
-        before = self._phases[: self._phases.index(phase)]
-        self._done = network * self._of_network + sum(one.epochs * one.steps for one in before) + epoch * phase.steps
+        own = self._phases[network]
+        before = [*chain.from_iterable(self._phases[:network]), *own[: own.index(phase)]]
+        self._done = sum(one.epochs * one.steps for one in before) + epoch * phase.steps
         seed = self._run.recipe.schedule.seeds[network]
         self._bar.update(self._task, completed=self._done, description=f"seed {seed} {phase.name}")
         if self._pace is None:
@@ -87,9 +91,9 @@ class Course:
         self._outside.epoch(line)
 
     def _expect(self, second_a_step: float) -> None:
-        lengths = [(phase.epochs, phase.length * second_a_step) for phase in self._phases]
+        networks = Counter(tuple((phase.epochs, phase.length * second_a_step) for phase in network) for network in self._phases)
         budget = f"; ends after {estimate.duration(self._budget)}, the time budget" if self._budget is not None else ""
-        self._outside.say(estimate.expected(self._networks, lengths, self._done / self._total) + budget)
+        self._outside.say(estimate.expected(networks, self._done / self._total) + budget)
 
 
 def log(run: Run, outside: Outside, event: str, **facts: Any) -> None:

@@ -1,6 +1,6 @@
 """What a training will cost: time, from its first warm steps, and disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from training.errors import TrainingError
@@ -40,13 +40,19 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def expected(networks: int, phases: Sequence[tuple[int, float]], done: float) -> str:
-    """How long it takes; ``phases``: epochs, and seconds of one; ``done``: the share that lies behind."""
-    parts = [f"{epochs} epochs × {seconds:.1f} s" for epochs, seconds in phases]
-    each = parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
-    whole = networks * sum(epochs * seconds for epochs, seconds in phases)
+def expected(networks: Mapping[tuple[tuple[int, float], ...], int], done: float) -> str:
+    """How long it takes; ``networks``: for each course of phases (epochs, seconds of one) how many go through it.
+
+    ``done``: the share that lies behind.
+    """
+    parts, whole = [], 0.0
+    for phases, count in networks.items():
+        courses = [f"{epochs} epoch{'s'[: epochs > 1]} × {seconds:.1f} s" for epochs, seconds in phases]
+        each = courses[0] if len(courses) == 1 else f"({' + '.join(courses)})"
+        parts.append(f"{count} network{'s'[: count > 1]} × {each}")
+        whole += count * sum(epochs * seconds for epochs, seconds in phases)
     behind = f", {done:.0%} of it done" if done else ""
-    return f"about {duration(whole * (1 - done))}: {networks} network{'s'[: networks > 1]} × {each}{behind}"
+    return f"about {duration(whole * (1 - done))}: {', '.join(parts)}{behind}"
 
 
 class Pace:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from training.errors import TrainingError
 from triage.imaging.spec import PreprocessingSpec
@@ -92,11 +92,18 @@ class Schedule(_Strict):
 
 
 class Pretrain(_Strict):
-    """First train each network on another data set (``--pretrain-data``: its train and val films, text labels, both classes
-    of equal weight), then replace its head and go on with ``schedule``. Optimiser and augmentation are those of the recipe."""
+    """First train a network on another data set (``--pretrain-data``: its train and val films, text labels, both classes
+    of equal weight), then replace its head and go on. Optimiser and augmentation are those of the recipe.
+
+    ``seeds``: which networks; none named: all. ``then_epochs`` and ``then_learning_rate`` stand in for the schedule's where
+    a network was pretrained: it needs less of both than one that starts from nothing.
+    """
 
     epochs: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
+    seeds: tuple[int, ...] = ()
+    then_epochs: int | None = Field(default=None, ge=1)
+    then_learning_rate: float | None = Field(default=None, gt=0)
 
 
 class Recipe(_Strict):
@@ -110,6 +117,13 @@ class Recipe(_Strict):
     augment: Augment = Augment()
     pretrain: Pretrain | None = None
     schedule: Schedule = Schedule()
+
+    @model_validator(mode="after")
+    def _seeds_are_the_schedule_s(self) -> "Recipe":
+        strange = set(self.pretrain.seeds) - set(self.schedule.seeds) if self.pretrain else set()
+        if strange:
+            raise ValueError(f"pretrain.seeds: {min(strange)} is none of schedule.seeds")
+        return self
 
 
 def parse(text: str, origin: str) -> Recipe:

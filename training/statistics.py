@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.stats import norm, rankdata
 
 Values = NDArray[np.float64]
@@ -48,18 +49,35 @@ def placements(positive: Mask, scores: Values) -> tuple[float, Values, Values]:
 
 
 def auc(positive: Sequence[bool] | Mask, scores: Values) -> Figure:
-    """Area under the ROC curve with DeLong's interval on the logit scale (DeLong 1988; Sun and Xu 2014 for mid-ranks)."""
+    """Area under the ROC curve with DeLong's interval on the logit scale (DeLong 1988; Sun and Xu 2014 for mid-ranks).
+
+    Where DeLong sees no spread (the classes do not overlap, or all scores are one), Newcombe's interval stands in.
+    """
     positive = np.asarray(positive, dtype=bool)
     m, n = int(positive.sum()), int((~positive).sum())
     if m < 2 or n < 2:
         return Figure(None, None, None, m + n)
     area, of_ill, of_well = placements(positive, scores)
     error = math.sqrt(of_ill.var(ddof=1) / m + of_well.var(ddof=1) / n)
-    if not 0 < area < 1:
-        return Figure(area, area, area, m + n)
+    if error == 0 or not 0 < area < 1:
+        return Figure(area, *_newcombe(area, m, n), m + n)
     middle, spread = math.log(area / (1 - area)), Z * error / (area * (1 - area))
     low, high = (1 / (1 + math.exp(-(middle + side * spread))) for side in (-1, 1))
     return Figure(area, low, high, m + n)
+
+
+def _newcombe(area: float, m: int, n: int) -> tuple[float, float]:
+    """Newcombe's score-like interval of an AUC (method 5, Statistics in Medicine 2006; 25: 559), sound at 0 and 1, too."""
+    half = (m + n) / 2 - 1
+
+    def excess(true: float) -> float:
+        """How far ``true`` lies outside the interval; negative inside."""
+        variance = true * (1 - true) * (1 + half * ((1 - true) / (2 - true) + true / (1 + true))) / (m * n)
+        return (area - true) ** 2 - Z**2 * variance
+
+    low = 0.0 if area == 0 else float(brentq(excess, 0.0, area - 1e-12))
+    high = 1.0 if area == 1 else float(brentq(excess, area + 1e-12, 1.0))
+    return low, high
 
 
 def proportion(hits: int, n: int) -> Figure:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ def _train_members(plan: Plan, outside: Outside) -> None:
         for number, seed in enumerate(seeds):
             if not _member(run, seed).exists():
                 share = (ends - outside.clock()) / (len(seeds) - number)
-                _train_member(run, number, phases, val, outside.clock() + share, under_way)
+                _train_member(run, number, phases[number], val, outside.clock() + share, under_way)
 
 
 def _check_disk(plan: Plan, outside: Outside) -> None:
@@ -92,15 +92,18 @@ def _check_disk(plan: Plan, outside: Outside) -> None:
     outside.say(f"disk: {estimate.size(needed)} needed, {estimate.size(free)} free")
 
 
-def _phases(plan: Plan, val: Val) -> list[Phase]:
+def _phases(plan: Plan, val: Val) -> list[list[Phase]]:
+    """What each network goes through, in the order of the seeds."""
     recipe, schedule = plan.run.recipe, plan.run.recipe.schedule
-    phases = []
-    if recipe.pretrain and plan.pretraining:
-        films, own = material.of_pretraining(plan.pretraining, recipe), recipe.pretrain
-        phases.append(Phase("pretrain", films, own.epochs, own.learning_rate, films.steps(schedule.batch), 0))
     films = material.of_train(plan.data, recipe)
     steps = films.steps(schedule.batch)
-    return [*phases, Phase("train", films, schedule.epochs, schedule.learning_rate, steps, len(val.films))]
+    train = Phase("train", films, schedule.epochs, schedule.learning_rate, steps, len(val.films))
+    if not (recipe.pretrain and plan.pretraining):
+        return [[train] for _ in schedule.seeds]
+    own, others = recipe.pretrain, material.of_pretraining(plan.pretraining, recipe)
+    first = Phase("pretrain", others, own.epochs, own.learning_rate, others.steps(schedule.batch), 0)
+    then = replace(train, epochs=own.then_epochs or train.epochs, learning_rate=own.then_learning_rate or train.learning_rate)
+    return [[first, then] if seed in (own.seeds or schedule.seeds) else [train] for seed in schedule.seeds]
 
 
 def _train_member(run: Run, number: int, phases: list[Phase], val: Val, until: float, under_way: Course) -> None:

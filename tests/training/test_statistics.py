@@ -186,3 +186,26 @@ def test_weighted_calibration_error_is_that_of_the_films_drawn() -> None:
     again = statistics.calibration_errors(positive, probabilities, weights)
     alone = [statistics.calibration_error(positive[row > 0], probabilities[row > 0]) for row in weights]
     np.testing.assert_allclose(again, alone)
+
+
+@pytest.mark.parametrize(("ill", "well"), [(2, 2), (15, 4), (100, 100)])
+def test_classes_that_do_not_overlap_have_an_interval_all_the_same(ill: int, well: int) -> None:
+    positive = np.array([True] * ill + [False] * well)
+    best, worst = statistics.auc(positive, positive.astype(float)), statistics.auc(positive, 1.0 - positive)
+    assert best.value == best.high == 1.0
+    assert worst.value == worst.low == 0.0
+    assert best.low is not None
+    assert worst.high == pytest.approx(1 - best.low)
+    # Newcombe's method 5 solved by hand: (1 - t)² = z² t (1 - t) (1 + N ((1 - t) / (2 - t) + t / (1 + t))) / (m n)
+    lost, share = 1 - best.low, (ill + well) / 2 - 1
+    spread = best.low * lost * (1 + share * (lost / (1 + lost) + best.low / (1 + best.low))) / (ill * well)
+    assert lost**2 == pytest.approx(1.959964**2 * spread, rel=1e-4)
+    assert best.low < 1 - 1 / (ill * well)
+
+
+def test_all_scores_the_same_have_an_interval_too() -> None:
+    figure = statistics.auc(np.array([True, False] * 10), np.zeros(20))
+    assert figure.value == 0.5
+    assert figure.low is not None
+    assert figure.high is not None
+    assert 0.2 < figure.low < 0.4 < 0.6 < figure.high < 0.8

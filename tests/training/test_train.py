@@ -217,6 +217,21 @@ def test_pretraining_needs_its_table_and_other_patients(
     assert not (tmp_path / "run").exists()
 
 
+def test_only_the_networks_named_are_pretrained_and_then_learn_less(place: Path, tmp_path: Path) -> None:
+    text = (
+        RECIPE.replace("epochs = 10", "epochs = 2")
+        + "[pretrain]\nepochs = 1\nlearning_rate = 1e-2\nseeds = [2]\nthen_epochs = 1\n"
+    )
+    (tmp_path / "partly.toml").write_text(text)
+    options = ("--data", place / "own/data", "--pretrain-data", place / "other/data", "--out", tmp_path / "run")
+    said = invoke("train", tmp_path / "partly.toml", *options)
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    epochs = [(event["seed"], event["phase"], event["epoch"]) for event in events if event["event"] == "checkpoint"]
+    assert epochs == [(1, "train", 1), (1, "train", 2), (2, "pretrain", 1), (2, "train", 1)]
+    assert "1 network × 2 epochs" in said
+    assert "1 network × (1 epoch ×" in said
+
+
 def test_what_the_history_says_beyond_the_checkpoint_is_forgotten(place: Path) -> None:
     from training.run import begin
     from training.train import _forget

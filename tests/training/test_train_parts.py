@@ -178,9 +178,12 @@ def test_too_little_disk_is_refused_before_the_start() -> None:
 
 
 def test_the_expected_time_in_words() -> None:
-    assert expected(3, [(25, 8.6)], 0.0) == "about 11 min: 3 networks × 25 epochs × 8.6 s"
-    assert expected(1, [(10, 6.0)], 0.5) == "about 30 s: 1 network × 10 epochs × 6.0 s, 50% of it done"
-    assert expected(5, [(5, 20.0), (25, 8.0)], 0.0) == "about 25 min: 5 networks × (5 epochs × 20.0 s + 25 epochs × 8.0 s)"
+    assert expected({((25, 8.6),): 3}, 0.0) == "about 11 min: 3 networks × 25 epochs × 8.6 s"
+    assert expected({((10, 6.0),): 1}, 0.5) == "about 30 s: 1 network × 10 epochs × 6.0 s, 50% of it done"
+    both = {((5, 20.0), (16, 8.0)): 3, ((25, 8.0),): 2}
+    assert expected(both, 0.0) == (
+        "about 18 min: 3 networks × (5 epochs × 20.0 s + 16 epochs × 8.0 s), 2 networks × 25 epochs × 8.0 s"
+    )
 
 
 def test_the_pace_leaves_out_the_step_that_compiles() -> None:
@@ -217,4 +220,10 @@ def test_an_unknown_key_names_the_nearest_known_one(line: str, near: str) -> Non
 def test_a_key_of_the_optional_table_is_known_too() -> None:
     text = 'name = "x"\n[network]\nbuilder = "x"\n[pretrain]\nepoch = 5\nlearning_rate = 1e-3\n'
     with pytest.raises(TrainingError, match=r"pretrain.epoch: .*did you mean pretrain.epochs\?"):
+        recipe.parse(text, "x.toml")
+
+
+def test_seeds_to_pretrain_are_seeds_of_the_schedule() -> None:
+    text = 'name = "x"\n[network]\nbuilder = "x"\n[pretrain]\nepochs = 5\nlearning_rate = 1e-3\nseeds = [1, 7]\n'
+    with pytest.raises(TrainingError, match=r"pretrain.seeds: 7 is none of schedule.seeds"):
         recipe.parse(text, "x.toml")
