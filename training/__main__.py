@@ -44,6 +44,9 @@ def main() -> None:
     except (TrainingError, TriageError) as error:
         print(f"training: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    except OSError as error:
+        print(f"training: {error.filename or 'a file'}: {error.strerror or error}; free or name another place", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 if __name__ == "__main__":

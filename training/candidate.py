@@ -3,10 +3,9 @@
 import json
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from training import consistency, progress
 from training.compare import Scored, read
@@ -46,11 +45,11 @@ def latency_ms(path: Path, classifier: LiteRtClassifier, clock: Callable[[], flo
     return 1000 * statistics.median(times)
 
 
-def recompute(scored: Scored, classifier: LiteRtClassifier, data: DataSet) -> float:
-    """The largest difference between the test scores that a bundle states and those its network gives now.
+def check_films(scored: Scored, data: DataSet) -> None:
+    """The films a bundle was tested on are those of the data set's test split, with the same labels.
 
     Raises:
-        TrainingError: it is above :data:`TOLERANCE`, or films or labels are not those of the data set's test split.
+        TrainingError: they are not.
     """
     films = data.split("test")
     if {film.digest for film in films} != set(scored.films):
@@ -62,14 +61,31 @@ def recompute(scored: Scored, classifier: LiteRtClassifier, data: DataSet) -> fl
     )
     if others:
         raise TrainingError(f"{scored.name}: {others} test films have other labels in {data.path}; evaluate and bundle again")
-    now = [classifier.probability(film) for film in progress.track(list(tensors(data, films, classifier.spec)), "scoring")]
-    difference = float(np.abs(np.array(now) - np.array([score for _, score in stated])).max())
+
+
+def recompute(scored: Scored, classifier: LiteRtClassifier, data: DataSet) -> float:
+    """The largest difference between the test scores that a bundle states and those its network gives now.
+
+    Raises:
+        TrainingError: it is above :data:`TOLERANCE`.
+    """
+    now = rescored(scored, classifier, data).films
+    difference = max(abs(score - scored.films[digest][1]) for digest, (_, score) in now.items())
     if not difference <= TOLERANCE:
         raise TrainingError(
             f"{scored.name}: metrics.json differs from what its network says by {difference:.1e} (allowed {TOLERANCE:.0e}); "
             "do not use this bundle"
         )
     return difference
+
+
+def rescored(scored: Scored, classifier: LiteRtClassifier, data: DataSet) -> Scored:
+    """A bundle's scores and calls on the test split of a data set that may not be its own."""
+    films = data.split("test")
+    shown = progress.track(list(tensors(data, films, classifier.spec)), f"scoring {scored.name}")
+    scores = [classifier.probability(film) for film in shown]
+    found = {film.digest: (film, score) for film, score in zip(films, scores, strict=True)}
+    return replace(scored, films=found, threshold=classifier.model.threshold)
 
 
 def look_again(training_data: dict[str, Any], data: DataSet) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -107,6 +109,20 @@ def check_pretraining(recipe: Recipe, data: DataSet, pretraining: DataSet | None
                 f"{pretraining.path}: film {film.source_name} is of a patient in val or test of {data.path}; "
                 "pretrain on other patients"
             )
+
+
+def check_pictures(judged: NDArray[np.float32], shown: NDArray[np.float32], where: Path) -> None:
+    """No film of a pretraining is one on which the network will be judged, whatever patient it is said to be of.
+
+    ``judged`` (n, H, W, 1) and ``shown`` (m, H, W, 1): the tensors of both.
+
+    Raises:
+        TrainingError: the same picture is in both.
+    """
+    known = {sha256(film.tobytes()).digest() for film in judged}
+    found = sum(sha256(film.tobytes()).digest() in known for film in shown)
+    if found:
+        raise TrainingError(f"{where}: {found} films are films of val or test under another name; pretrain on other films")
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

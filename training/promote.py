@@ -1,6 +1,6 @@
 """The gate of a retrained bundle: named checks against the bundle that serves and the first one released, as a table. Pure.
 
-Every figure is computed here from the per-film scores of the locked test; a summary that a bundle brings is not read.
+What is compared is computed from the per-film scores of the locked test; baselines and shortcut audit are the bundle's own.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,8 @@ from training.compare import Pairs, Scored
 from training.paired import Difference
 from training.statistics import Figure
 
-AUC_MARGIN, SENSITIVITY_MARGIN = -0.02, -0.03
+AUC_MARGIN, SENSITIVITY_MARGIN, SPECIFICITY_MARGIN = -0.02, -0.03, -0.10
+"""Of specificity more may be lost: it costs readers' time, not findings. A network that flags everything must not pass."""
 LOSS = -0.05
 """A loss of this size is a fail though the films are too few to be sure of it."""
 GAIN = 0.05
@@ -130,6 +131,11 @@ def _sensitivity(pairs: Pairs) -> Outcome:
     return str(difference), not_worse(difference, SENSITIVITY_MARGIN)
 
 
+def _specificity(pairs: Pairs) -> Outcome:
+    difference = pairs.source("best").specificity()
+    return str(difference), not_worse(difference, SPECIFICITY_MARGIN)
+
+
 def _subgroups(pairs: Pairs) -> Outcome:
     losses = [
         (sample.auc(), f"{name}, {who} labels")
@@ -153,6 +159,7 @@ COMPARISONS: tuple[tuple[str, str, Callable[[Pairs], Outcome]], ...] = (
     ("AUC, radiologists' labels", f"lower limit of the difference > {AUC_MARGIN}", _auc("radiologist")),
     ("AUC, text labels", f"lower limit of the difference > {AUC_MARGIN}", _auc("text")),
     ("sensitivity at the operating point", f"lower limit of the difference > {SENSITIVITY_MARGIN}", _sensitivity),
+    ("specificity at the operating point", f"lower limit of the difference > {SPECIFICITY_MARGIN}", _specificity),
     ("subgroups", f"none of {ENOUGH} films or more loses more than {-LOSS} of AUC", _subgroups),
     ("test labels", "the same", _same_labels),
 )
@@ -220,6 +227,8 @@ def _labels_before(evidence: Evidence) -> Iterator[Outcome]:
         changes = {"report and radiologist agree": _change(found["agreement"]["train"], before["agreement"]["train"])}
         if before["reader"] == found["reader"]:
             changes["AUC"] = _change(found["train"], before["train"])
+        else:
+            yield f"AUC, {name}: another network read its labels", Verdict.NOT_ENOUGH
         for what, change in changes.items():
             if change.value is not None:  # films without a radiologist's label cannot agree with one
                 yield f"{what}, {name}: {change}", not_worse(change, LOSS)
@@ -235,7 +244,7 @@ def _latency(evidence: Evidence) -> Iterator[Outcome]:
 
 def _recomputed(evidence: Evidence) -> Iterator[Outcome]:
     if evidence.recomputed is None:
-        yield "not tried; give the data set with --data", Verdict.NOT_ENOUGH
+        yield "not tried; give the data set with --data", Verdict.FAIL
     else:
         yield f"largest difference {evidence.recomputed:.1e}", Verdict.PASS
 

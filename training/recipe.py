@@ -4,9 +4,9 @@ import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from training.errors import TrainingError
 from triage.imaging.spec import PreprocessingSpec
@@ -88,7 +88,14 @@ class Schedule(_Strict):
     ema: float = Field(default=0.0, ge=0, lt=1)
     patience: int = Field(default=0, ge=0)
     mixup: float = Field(default=0.0, ge=0, le=1)
-    seeds: tuple[int, ...] = Field(default=(1,), min_length=1)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(default=(1,), min_length=1)
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("each seed once: the same one gives the same network again")
+        return seeds
 
 
 class Pretrain(_Strict):

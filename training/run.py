@@ -89,7 +89,10 @@ class Run:
     def lines(self, name: str) -> list[dict[str, Any]]:
         """The lines of a JSONL file of the run, oldest first; none where it is missing."""
         path = self.path / name
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+        if not path.exists():
+            return []
+        whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")  # a power cut may leave half a line at the end
+        return [json.loads(line) for line in whole.splitlines()]
 
     def finished(self) -> bool:
         """Whether the training is over."""

@@ -15,7 +15,7 @@ from training.manifest import DataSet, patients_digest
 from training.material import Val
 from training.member import Member
 from training.run import Run, load_weights, save_weights
-from training.tensors import bytes_to_write
+from training.tensors import bytes_to_write, tensors
 
 LIBRARIES = ("tensorflow-cpu", "tensorflow", "keras", "numpy", "scipy", "scikit-learn", "ai-edge-litert")
 COMPLETE, EARLY, BUDGET = "complete", "stopped early", "time budget"
@@ -39,7 +39,8 @@ class Plan:
 def train(plan: Plan, outside: Outside) -> dict[str, Any]:
     """Train one network a seed on ``split=train``, keep each one's best epoch on ``val``, join them into one.
 
-    What an earlier try has finished is not done again. Of ``data``, only train and val films are read. Returns the pedigree.
+    What an earlier try has finished is not done again. Of ``data``, only train and val films are learned from or judged by (a
+    pretraining's films are compared with those of test, too). Returns the pedigree.
 
     Raises:
         TrainingError: the recipe cannot be built, a film is unusable, the disk has no room, or the loss is no number.
@@ -101,6 +102,8 @@ def _phases(plan: Plan, val: Val) -> list[list[Phase]]:
     if not (recipe.pretrain and plan.pretraining):
         return [[train] for _ in schedule.seeds]
     own, others = recipe.pretrain, material.of_pretraining(plan.pretraining, recipe)
+    judged = [*plan.data.split("val"), *plan.data.split("test")]
+    material.check_pictures(tensors(plan.data, judged, recipe.input.spec()), others.films, plan.pretraining.path)
     first = Phase("pretrain", others, own.epochs, own.learning_rate, others.steps(schedule.batch), 0)
     then = replace(train, epochs=own.then_epochs or train.epochs, learning_rate=own.then_learning_rate or train.learning_rate)
     return [[first, then] if seed in (own.seeds or schedule.seeds) else [train] for seed in schedule.seeds]

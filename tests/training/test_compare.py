@@ -4,12 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from tests.training.scored import evidence_of, films, network
-from training import compare, scores
+from training import compare, paired, scores
 from training.cli import promote as cli_promote
 from training.errors import TrainingError
 
@@ -87,3 +88,20 @@ def test_a_directory_without_scores(tmp_path: Path, content: str | None, message
         (tmp_path / "metrics.json").write_text(content)
     with pytest.raises(TrainingError, match=message):
         compare.read(tmp_path)
+
+
+def test_four_films_told_apart_by_both_prove_nothing() -> None:
+    positive = np.array([True, True, False, False])
+    first, second = np.array([0.9, 0.8, 0.2, 0.1]), np.array([0.8, 0.9, 0.2, 0.1])
+    difference = paired.auc_difference(positive, first, second)
+    assert difference.value == 0
+    assert difference.low is not None
+    assert difference.low < -0.3
+    assert paired.auc_difference(positive, first, first).low == 0.0
+
+
+def test_a_bundle_carries_no_patient_keys() -> None:
+    rows = films(6)
+    kept = {line["patient"] for line in scores.rows(rows, np.full(6, 0.5))}
+    assert len(kept) == len({film.patient for film in rows})
+    assert not kept & {film.patient for film in rows}

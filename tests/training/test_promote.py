@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.training.scored import evidence_of, films, network
-from training import promote
+from training import compare, promote
 from training.errors import TrainingError
 from training.paired import Difference
 from training.promote import Check, Evidence, Verdict
@@ -124,7 +124,7 @@ SABOTAGE: dict[str, tuple[str, Callable[[], Evidence], Verdict]] = {
         Verdict.FAIL,
     ),
     "slow": ("golden films and latency", lambda: evidence(latency_ms=41.0), Verdict.FAIL),
-    "scores not made again": ("test scores", lambda: evidence(recomputed=None), Verdict.NOT_ENOUGH),
+    "scores not made again": ("test scores", lambda: evidence(recomputed=None), Verdict.FAIL),
 }
 
 
@@ -195,3 +195,13 @@ def test_other_test_films_are_refused() -> None:
     others = network(films()[:-10], evidence_of(films())[:-10], "serving")
     with pytest.raises(TrainingError, match="different films: 1190 in common of 1200 and 1190"):
         promote.judge(evidence(references={"the serving bundle": others}))
+
+
+def test_a_network_that_flags_everything_fails() -> None:
+    rows = films()
+    found = evidence_of(rows)
+    serving = network(rows, found, "serving")
+    greedy = network(rows, found, "greedy", threshold=1e-6)
+    outcomes = {name: measure(compare.pair(greedy, serving)) for name, _, measure in promote.COMPARISONS}
+    assert outcomes["sensitivity at the operating point"][1] is Verdict.PASS
+    assert outcomes["specificity at the operating point"][1] is Verdict.FAIL

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import recipe
+from training import material, recipe
 from training.augment import augmented, mixed
 from training.checkpoint import Checkpoint, load, save
 from training.errors import TrainingError
@@ -20,7 +20,7 @@ from training.estimate import Pace, check_disk, expected
 from training.interrupt import Interrupted, on_signal
 from training.material import Material, ahead
 from training.recipe import Augment
-from training.run import begin
+from training.run import Run, begin
 
 STRENGTHS = st.builds(
     Augment,
@@ -227,3 +227,24 @@ def test_seeds_to_pretrain_are_seeds_of_the_schedule() -> None:
     text = 'name = "x"\n[network]\nbuilder = "x"\n[pretrain]\nepochs = 5\nlearning_rate = 1e-3\nseeds = [1, 7]\n'
     with pytest.raises(TrainingError, match=r"pretrain.seeds: 7 is none of schedule.seeds"):
         recipe.parse(text, "x.toml")
+
+
+def test_the_same_picture_under_another_name_is_no_film_to_pretrain_on(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).random((5, 8, 8, 1)).astype(np.float32)
+    material.check_pictures(pictures[:2], pictures[2:], tmp_path)
+    with pytest.raises(TrainingError, match="1 films are films of val or test"):
+        material.check_pictures(pictures[:3], pictures[2:], tmp_path)
+
+
+def test_half_a_line_at_the_end_of_the_history_is_passed_over(tmp_path: Path) -> None:
+    run = Run(tmp_path, recipe.parse('name = "x"\n[network]\nbuilder = "x"\n', "x.toml"))
+    run.append("history.jsonl", {"seed": 1})
+    with (tmp_path / "history.jsonl").open("a") as history:
+        history.write('{"seed": 1, "epo')
+    assert run.lines("history.jsonl") == [{"seed": 1}]
+
+
+@pytest.mark.parametrize("seeds", ["[1, 1]", "[-1]", "[5000000000]"])
+def test_seeds_that_are_none(seeds: str) -> None:
+    with pytest.raises(TrainingError, match=r"schedule\.seeds"):
+        recipe.parse(f'name = "x"\n[network]\nbuilder = "x"\n[schedule]\nseeds = {seeds}\n', "x.toml")

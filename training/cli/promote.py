@@ -65,22 +65,25 @@ def promote(
 
     classifier = load_classifier(candidate)
     scored, training_data, bundle_id = bench.opened(candidate)
-    serving = bench.opened(against or PACKAGED / DEFAULT)
-    released = bench.opened(first or PACKAGED / DEFAULT)
-    references = (
-        {"the serving and first bundle": serving}
-        if serving[2] == released[2]
-        else {
-            "the serving bundle": serving,
-            "the first bundle": released,
-        }
-    )
+    serving, released = against or PACKAGED / DEFAULT, first or PACKAGED / DEFAULT
+    paths = {"the serving bundle": serving, "the first bundle": released}
+    if serving == released:
+        paths = {"the serving and first bundle": serving}
+    references = {name: bench.opened(path) for name, path in paths.items()}
     recomputed = None
     if data:
         films = manifest.read(data)
         training_data = bench.look_again(training_data, films)
+        bench.check_films(scored, films)
         evaluate.count_look(films, ["promote", candidate.name], datetime.now(UTC))
         recomputed = bench.recompute(scored, classifier, films)
+        # a site's own films: what serves was tested on others and has to show what it does on these
+        references = {
+            name: (bench.rescored(one[0], load_classifier(paths[name]), films), *one[1:])
+            if one[0].films.keys() != scored.films.keys()
+            else one
+            for name, one in references.items()
+        }
     checks = gate.judge(
         gate.Evidence(
             candidate=scored,

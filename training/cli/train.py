@@ -127,9 +127,14 @@ def _show(line: dict[str, Any]) -> None:
 
 def _commit() -> str:
     """The commit of the source, marked where it was changed since; ``unknown`` without git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603, S607
+
     try:
-        answer = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)  # noqa: S603
+        # installed into somebody else's repository, that one's commit says nothing
+        own = Path(git("rev-parse", "--show-toplevel")).resolve() == root
+        return git("describe", "--always", "--dirty", "--abbrev=40") if own else "unknown"
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return answer.stdout.strip()

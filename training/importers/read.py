@@ -72,6 +72,8 @@ def is_dicom(path: Path) -> bool:
 def _grey(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Grey values; 16 bits where the file has them."""
     with Image.open(path) as image:
+        if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
+            raise UnreadableError(f"grey values of 32 bits ({image.format}); save it with 8 or 16 bits")
         if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
             return np.asarray(image).astype(np.uint16)
     return grey_of(path)

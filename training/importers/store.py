@@ -112,9 +112,14 @@ def _films(
         if twin in seen:
             left_out.append((name, "the same pixels as another film of this patient"))
             continue
+        try:
+            film = _write(entry, dataset, target, split)
+        except (AttributeError, ValueError) as error:  # pydicom, of data sets without what PS3.10 asks for
+            left_out.append((name, f"cannot be written as a DICOM file ({type(error).__name__})"))
+            continue
         seen.add(twin)
         tensors[len(films)] = tensor
-        films.append(_write(entry, dataset, target, split))
+        films.append(film)
     return films, tensors[: len(films)], left_out
 
 

@@ -88,7 +88,8 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleError(f"architecture.json: unknown builder {str(architecture.get('builder'))[:40]!r}")
     _check_weights(files["weights.npz"], architecture.get("weights"))
     check_trained_input(manifest, spec)
-    check_metrics(_json(files, "metrics.json"))
+    threshold = _threshold(files)
+    check_metrics(_json(files, "metrics.json"), threshold)
     return Bundle(
         path=path,
         model=Model(
@@ -96,7 +97,7 @@ def open_bundle(path: Path) -> Bundle:
             version=manifest["version"],
             bundle_id=digest_of(files["manifest.json"]),
             spec_id=spec.spec_id,
-            threshold=_threshold(files),
+            threshold=threshold,
         ),
         spec=spec,
         calibration=_calibration(files),

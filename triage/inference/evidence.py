@@ -45,14 +45,16 @@ def check_trained_input(manifest: dict[str, Any], spec: PreprocessingSpec) -> No
         raise BundleError(f"preprocessing.json: differs from the training's, which had {said} (manifest.json, recipe.input)")
 
 
-def check_metrics(metrics: dict[str, Any]) -> None:
-    """On the locked test split the network does better than a coin, by the best label of each film.
+def check_metrics(metrics: dict[str, Any], threshold: float) -> None:
+    """What serves is what was evaluated: the same ``threshold``, and a network better than a coin on the locked test split.
 
     Bundles whose ``metrics.json`` has no scores of test films, or fewer than :data:`ENOUGH`, pass.
 
     Raises:
-        BundleError: the scores are no scores, or the area is 0.5 or less.
+        BundleError: another threshold, the scores are no scores, or the area is 0.5 or less.
     """
+    if metrics.get("threshold", threshold) != threshold:
+        raise BundleError(f"operating_point.json: threshold {threshold:.4f} is not the one that metrics.json was made with")
     scores: dict[str, list[float]] = {"abnormal": [], "normal": []}
     try:
         for film in metrics.get("test_films", []):

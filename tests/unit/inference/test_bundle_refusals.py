@@ -90,6 +90,10 @@ CASES: dict[str, tuple[Callable[[Path], None], str]] = {
     "spec of another size": (lambda b: change(b, "preprocessing.json", height=64), r"input contract does not fit"),
     "unknown calibration": (lambda b: change(b, "calibration.json", method="magic"), r"calibration.json: unknown calibration"),
     "reversed calibration": (lambda b: change(b, "calibration.json", slope=-1.0), r"calibration.json: .*positive slope"),
+    "a threshold that nobody evaluated": (
+        lambda b: change(b, "operating_point.json", threshold=0.999),
+        r"operating_point.json: threshold 0.9990 is not the one that metrics.json was made with",
+    ),
     "threshold out of range": (
         lambda b: change(b, "operating_point.json", threshold=1.5),
         r"operating_point.json: the threshold",
