@@ -15,6 +15,9 @@ from training.subgroups import findings, groups
 from training.tensors import tensors
 from triage.inference.calibration import Calibration
 
+ONE_LABEL = frozenset({"folder", "worklist"})
+"""Sources of a radiologist's label that is the only label: what agrees with itself tells nothing of reports."""
+
 
 def evaluate(run: Run, data: DataSet) -> dict[str, Any]:
     """Figures of a calibrated run on val and test, with the per-film scores of both (``val_films``, ``test_films``).
@@ -86,7 +89,13 @@ def _areas(films: Sequence[Film], found: Values, member: Mask) -> dict[str, Figu
 
 def label_ceiling(data: DataSet) -> str:
     """What a perfect reader could reach on text labels, from the train and val films that carry both labels."""
-    both = [film for film in data.films if film.split in ("train", "val") and film.radiologist_label]
+    both = [
+        film
+        for film in data.films
+        if film.split in ("train", "val") and film.radiologist_label and film.radiologist_source not in ONE_LABEL
+    ]
+    if not both:
+        return "No film has a report's label beside a radiologist's, so nothing is known of how well the two agree."
     agreed = statistics.proportion(sum(film.text_label == film.radiologist_label for film in both), len(both))
     return (
         f"Text labels agree with radiologists on this share of the films that have both: {agreed}. "

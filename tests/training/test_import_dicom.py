@@ -11,7 +11,10 @@ from tests.training.films import grey, save_dicom, site_dicom
 from training import manifest
 from training.errors import TrainingError
 from training.importers.dicom import import_dicom
+from training.importers.entry import Entry, described
+from training.importers.read import UnreadableError
 from training.importers.split import Split
+from training.importers.wrap import film_dataset
 from triage.imaging.preprocess import preprocess
 from triage.imaging.spec import PreprocessingSpec
 
@@ -126,3 +129,10 @@ def test_files_without_a_row_are_told(tmp_path: Path, rows: list[dict[str, str]]
     table = write_table(tmp_path / "films" / "labels.csv", left)
     found = import_dicom(tmp_path / "films", table, tmp_path / "data", Split("s"), {"name": "site"})
     assert found.notes == [f"not in the table: 2 DICOM files, such as {rows[-2]['file']}"]
+
+
+def test_what_the_service_would_not_assess_is_left_out() -> None:
+    hand = film_dataset(np.zeros((8, 8), np.uint8), sop_instance_uid="1", study_instance_uid="2", series_instance_uid="3")
+    hand.BodyPartExamined = "HAND"
+    with pytest.raises(UnreadableError, match="no film the service would assess"):
+        described(Entry(name="hand", patient="1", text_label="normal"), hand)

@@ -101,7 +101,7 @@ def test_dicom_files_bring_patient_view_and_age(tmp_path: Path, folder: Path) ->
     found = imported(folder, tmp_path / "data", patient=None)
     film = next(film for film in found.data.films if film.source_name == "VIRUS/x.dcm")
     assert (film.view, film.sex, film.age, film.findings) == ("AP", "M", 1, "VIRUS")
-    assert found.left_out == [("VIRUS/side.dcm", "view LL: frontal films only")]
+    assert found.left_out == [("VIRUS/side.dcm", "no film the service would assess: no frontal view, only lateral or oblique")]
 
 
 @pytest.mark.parametrize(

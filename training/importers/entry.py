@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 
 from training.importers.read import UnreadableError
 from training.manifest import UNKNOWN_AGE
-from triage.imaging.eligibility import view_of
+from triage.imaging.eligibility import examine, view_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,9 @@ def described(entry: Entry, dataset: Dataset) -> Entry:
     Raises:
         UnreadableError: a lateral or other view.
     """
+    reason = examine(dataset, 0)
+    if reason is not None:  # the service would not assess it, whatever the patient's age
+        raise UnreadableError(f"no film the service would assess: {reason.sentence}")
     view = (view_of(dataset) or "").upper().strip()
     if view[:2] not in ("PA", "AP", ""):
         raise UnreadableError(f"view {view}: frontal films only")
