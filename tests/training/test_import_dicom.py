@@ -85,6 +85,7 @@ def test_files_that_give_no_film(tmp_path: Path, rows: list[dict[str, str]]) -> 
         ({"label": "benign"}, "row 2: label 'benign' is neither normal nor abnormal"),
         ({"label": ""}, "row 2: label '' is neither"),
         ({"file": "0/1.dcm"}, "row 3: '0/1.dcm' is empty, occurs twice"),
+        ({"file": "./0/1.dcm"}, "row 3: '0/1.dcm' is empty, occurs twice"),
         ({"file": "../../etc/passwd"}, "lies outside"),
     ],
 )

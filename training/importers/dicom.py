@@ -48,7 +48,7 @@ def import_dicom(
     for number, row in enumerate(rows, start=2):
         name = row.get("file") or row.get("sop_instance_uid") or ""
         path = folder / name if "file" in row else by_uid.get(name, folder / name)
-        if not name or name in openers or not path.resolve().is_relative_to(folder.resolve()):
+        if not name or path.resolve() in listed or not path.resolve().is_relative_to(folder.resolve()):
             raise TrainingError(f"{labels} row {number}: {name!r} is empty, occurs twice or lies outside {folder}; correct it")
         for column in ("label", "radiologist_label"):
             value = row.get(column) or ""
