@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site, Watched
 from tests.unit.web import scene
@@ -65,10 +65,17 @@ def test_the_focus_stays_on_its_study(serve: Serve, watched: Watched) -> None:
     assert page.evaluate("document.activeElement.closest('tr').rowIndex - 1") == place
 
 
+def open_and_settle(page: Page, url: str) -> None:
+    """Open the list and wait until its first refresh, which the stream asks for, has been swapped in."""
+    with page.expect_response(lambda response: "/fragments/worklist" in response.url):
+        page.goto(url)
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+
 def test_a_click_copies_a_number(serve: Serve, watched: Watched) -> None:
     database, _ = scene.afternoon()
     page = watched.page
-    page.goto(serve(database).url)
+    open_and_settle(page, serve(database).url)
     page.locator('[id="accession-1.2.1"]').click()
     expect(page.locator(".copy.done")).to_have_count(1)
     assert page.evaluate("navigator.clipboard.readText()") == "ACC2026-0815"
@@ -151,7 +158,7 @@ def test_everything_fits_and_can_be_hit(serve: Serve, watched: Watched, width: i
     database, _ = scene.afternoon()
     page = watched.page
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(serve(database).url)
+    open_and_settle(page, serve(database).url)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     heights = page.locator("tbody tr").evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
     assert min(heights) >= 36

@@ -153,4 +153,3 @@ def _new_password(from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     given: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return given
-

@@ -53,9 +53,7 @@ class Server(uvicorn.Server):
         self.force_exit, self.should_exit = self.should_exit, True
 
 
-def serve(
-    app: FastAPI, host: str, port: int, on_started: Callable[[int], None], *, beyond_loopback: bool = False
-) -> None:
+def serve(app: FastAPI, host: str, port: int, on_started: Callable[[int], None], *, beyond_loopback: bool = False) -> None:
     """Serve until SIGTERM or SIGINT. Port 0: the system chooses; ``on_started`` is told the real one.
 
     ``beyond_loopback``: the settings allow another address, because TLS stands before it.

@@ -39,7 +39,9 @@ def upgrade() -> None:
         sa.Column("network_level", sa.Text(), nullable=False),
         sa.Column("probability", sa.Float(), nullable=True),
         sa.Column("model", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["study_instance_uid"], ["study.study_instance_uid"], name=op.f("fk_reading_study_instance_uid")),
+        sa.ForeignKeyConstraint(
+            ["study_instance_uid"], ["study.study_instance_uid"], name=op.f("fk_reading_study_instance_uid")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reading")),
     )
     op.create_index(op.f("ix_reading_study_instance_uid"), "reading", ["study_instance_uid"])

@@ -21,7 +21,9 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.Text(), nullable=True),
         sa.Column("must_change", sa.Integer(), nullable=False),
         sa.Column("disabled", sa.Integer(), nullable=False),
-        sa.CheckConstraint("role IN ('viewer','radiologist','pacs_admin','ml_admin','auditor','service')", name=op.f("ck_account_role")),
+        sa.CheckConstraint(
+            "role IN ('viewer','radiologist','pacs_admin','ml_admin','auditor','service')", name=op.f("ck_account_role")
+        ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_account")),
     )
     for name, times in (("account_token", ("issued_at",)), ("account_session", ("signed_in_at", "seen_at"))):
