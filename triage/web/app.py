@@ -101,7 +101,7 @@ def create_app(
         authenticator = AccountAuthenticator(accounts, sign_in.cookie_name(public_url))
     door = Door(
         authenticator=authenticator,
-        forbidden=lambda: html("no_permission.html", {"model": None}, 403),
+        forbidden=lambda: html("no_permission.html", {}, 403),
         public_url=public_url,
         metrics_open=metrics_open,
     )

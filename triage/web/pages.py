@@ -93,6 +93,6 @@ def router(site: Site, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
             for path, methods in description["paths"].items()
             for method, operation in methods.items()
         ]
-        return html("api.html", {"model": None, "info": description["info"], "operations": operations})
+        return html("api.html", {"info": description["info"], "operations": operations})
 
     return routes

@@ -50,7 +50,7 @@ class SignIn:
 
     def page(self, asked: str, error: str = "", name: str = "", status: int = 200) -> HTMLResponse:
         """The form."""
-        return self.html("sign_in.html", {"model": None, "next": asked, "error": error, "name": name}, status)
+        return self.html("sign_in.html", {"next": asked, "error": error, "name": name}, status)
 
     def enter(self, request: Request, form: dict[str, str]) -> Response:
         """Check what was typed; a new session each time, whatever cookie came along."""
@@ -87,7 +87,7 @@ class SignIn:
             self.accounts.change_password(who.name, form.get("present", ""), new)
         except (AccountInvalid, UnknownAccount, SignInRefused) as error:
             status = 429 if isinstance(error, SignInThrottled) else 400
-            return self.html("password.html", {"model": None, "error": _sentence(error), "must": who.must_change}, status)
+            return self.html("password.html", {"error": _sentence(error), "must": who.must_change}, status)
         return RedirectResponse("/sign-in", 303)
 
 
@@ -112,7 +112,7 @@ def router(steps: SignIn) -> APIRouter:
     @routes.get("/password")
     def password() -> HTMLResponse:
         who = present.get()
-        return steps.html("password.html", {"model": None, "error": "", "must": bool(who and who.must_change)})
+        return steps.html("password.html", {"error": "", "must": bool(who and who.must_change)})
 
     @routes.post("/password")
     async def change(request: Request) -> Response:

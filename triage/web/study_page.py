@@ -72,7 +72,7 @@ def router(site: Site) -> APIRouter:
 
     @routes.get("/study/{uid}")
     def page(request: Request, uid: str, page: int = Query(1, ge=1, le=LAST_PAGE)) -> HTMLResponse:
-        back = {"back_page": page, "uid": "", "model": None}
+        back = {"back_page": page, "uid": ""}
         try:
             check_uid(uid, "StudyInstanceUID")
             values = study_page(site, uid)

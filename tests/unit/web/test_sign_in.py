@@ -178,6 +178,13 @@ def test_a_change_needs_token_and_origin(house: House, with_token: bool, origin:
     assert answer.status_code == (200 if with_token and origin == HERE else 403)
 
 
+def test_a_page_that_did_not_ask_says_nothing_of_the_model(house: House) -> None:
+    page = house.ask("GET", "/sign-in")
+    assert page.status_code == 200
+    assert 'id="model"' not in page.text
+    assert 'id="model"' in house.ask("GET", "/", headers=of(house.enter())).text
+
+
 def test_a_foreign_page_cannot_sign_anybody_in(house: House) -> None:
     assert house.ask("POST", "/sign-in", data={}, headers={"origin": "https://attacker.example"}).status_code == 403
 
