@@ -26,6 +26,14 @@ class Permission(StrEnum):
     """To be signed in: sign out, change the own password, the description of the API."""
     VIEW = "view"
     """The list, studies, previews."""
+    PROBABILITY = "probability"
+    """The network's number; without it a page shows the level alone."""
+    FRAMES = "frames"
+    """Full-resolution frames, where the setting allows them at all."""
+    HEAT_MAP = "heat_map"
+    """Where the network looked, where the setting allows it at all."""
+    ANALYTICS = "analytics"
+    """Waiting, volume, agreement, the miss ledger."""
     READ = "read"
     """Claim, release, finish a study; set and clear STAT."""
     METRICS = "metrics"
@@ -40,14 +48,16 @@ class Permission(StrEnum):
     """The audit chain."""
 
 
-_EVERYBODY = frozenset({Permission.ACCOUNT})
+_P = Permission
+_EVERYBODY = frozenset({_P.ACCOUNT})
+_FILMS = frozenset({_P.PROBABILITY, _P.FRAMES, _P.HEAT_MAP, _P.ANALYTICS})
 GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.VIEWER: _EVERYBODY | {Permission.VIEW},
-    Role.RADIOLOGIST: _EVERYBODY | {Permission.VIEW, Permission.READ},
-    Role.PACS_ADMIN: _EVERYBODY | {Permission.VIEW, Permission.METRICS, Permission.SYSTEM, Permission.USERS},
-    Role.ML_ADMIN: _EVERYBODY | {Permission.VIEW, Permission.METRICS, Permission.MODELS},
-    Role.AUDITOR: _EVERYBODY | {Permission.AUDIT},
-    Role.SERVICE: _EVERYBODY | {Permission.VIEW, Permission.READ, Permission.METRICS},
+    Role.VIEWER: _EVERYBODY | {_P.VIEW},
+    Role.RADIOLOGIST: _EVERYBODY | _FILMS | {_P.VIEW, _P.READ},
+    Role.PACS_ADMIN: _EVERYBODY | {_P.VIEW, _P.PROBABILITY, _P.ANALYTICS, _P.METRICS, _P.SYSTEM, _P.USERS},
+    Role.ML_ADMIN: _EVERYBODY | _FILMS | {_P.VIEW, _P.METRICS, _P.MODELS},
+    Role.AUDITOR: _EVERYBODY | {_P.AUDIT},
+    Role.SERVICE: _EVERYBODY | _FILMS | {_P.VIEW, _P.READ, _P.METRICS},
 }
 """What each role may do; what is not here is denied."""
 

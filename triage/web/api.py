@@ -2,11 +2,13 @@
 
 from fastapi import APIRouter, Query, Request
 
+from triage.domain.account import Permission
 from triage.domain.errors import CannotUnderstand
 from triage.domain.identifiers import check_uid
 from triage.domain.worklist import as_json, ranked
 from triage.services.records import study_record
 from triage.web.answers import Json
+from triage.web.html import present
 from triage.web.site import Site
 
 
@@ -36,5 +38,12 @@ def router(site: Site) -> APIRouter:
         if record:
             site.note_view(request, uid)
         return Json(record) if record else Json({"detail": "no study has this UID"}, status_code=404)
+
+    @routes.get("/me", summary="Who asks, and what the role grants", tags=["account"])
+    def me() -> Json:
+        who = present.get()
+        assert who is not None  # behind the gate
+        granted = sorted(permission.value for permission in Permission if who.may(permission))
+        return Json({"name": who.name, "role": who.role.value, "permissions": granted, "csrf": who.csrf})
 
     return routes

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from triage.domain.account import Identity
+from triage.web.navigation import links_for
 
 present: ContextVar[Identity | None] = ContextVar("present", default=None)
 """Who asks for the page that is being made; ``None``: nobody is signed in. Set by :mod:`triage.web.identity`."""
@@ -21,6 +22,7 @@ def pages_of(demo: bool) -> Html:
     )
     templates.globals["demo"] = demo
     templates.globals["whoami"] = present.get
+    templates.globals["links"] = lambda: links_for(present.get())
 
     def html(template: str, values: Mapping[str, Any], status_code: int = 200) -> HTMLResponse:
         return HTMLResponse(templates.get_template(template).render(values), status_code)

@@ -21,6 +21,7 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/api/v1/studies/{uid}/images": {"GET": _P.VIEW},
     "/api/v1/instances/{uid}/preview.png": {"GET": _P.VIEW},
     "/api/v1/instances/{uid}/preview.raw": {"GET": _P.VIEW},
+    "/api/v1/me": {"GET": _P.ACCOUNT},
     "/api/docs": {"GET": _P.ACCOUNT},
     "/api/openapi.json": {"GET": _P.ACCOUNT, "HEAD": _P.ACCOUNT},
     METRICS: {"GET": _P.METRICS},
@@ -29,7 +30,7 @@ ROUTES: dict[str, dict[str, Permission]] = {
 }
 """Path template: method: permission."""
 
-WITH_OLD_PASSWORD = frozenset({"/password", "/sign-out"})
+WITH_OLD_PASSWORD = frozenset({"/password", "/sign-out", "/api/v1/me"})
 """All that is open to somebody who has to change the password first."""
-BY_ITSELF = frozenset({"/events", "/fragments/worklist", "/fragments/study"})
+BY_ITSELF = frozenset({"/events", "/fragments/worklist", "/fragments/study", "/api/v1/me"})
 """What an open page asks for by itself: no sign of a person, so it does not lengthen a session."""

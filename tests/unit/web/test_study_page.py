@@ -99,7 +99,7 @@ def test_an_unknown_study_is_a_page(open_site: Open, uid: str) -> None:
     assert answer.status_code == 404
     assert "No study with this address" in answer.text
     assert 'href="/?page=3"' in answer.text
-    assert "script>" not in answer.text
+    assert "<script>" not in answer.text
 
 
 def test_a_silent_database_is_a_page(open_site: Open) -> None:
