@@ -55,28 +55,27 @@ def head_start_words(head_start: timedelta) -> str:
     return f"{hours / 24:g} d" if hours > 48 else f"{hours:g} h"
 
 
-def level_words(study: Study) -> str:
-    """The level in words, with the reason or the probability it rests on."""
+def level_words(study: Study, *, numbers: bool = True) -> str:
+    """The level in words, with the reason or (``numbers``) the probability it rests on."""
     network = LEVEL_WORDS[study.network_level]
-    if study.probability is not None:
+    if study.probability is not None and numbers:
         network += f" (probability {study.probability:.2f})"
     elif study.reason is not None:
         network += f" ({study.reason.sentence})"
     return f"STAT, {network}" if study.stat else network
 
 
-def why(study: Study, now: datetime) -> str:
+def why(study: Study, now: datetime, *, numbers: bool = True) -> str:
     """The arithmetic of a study's place in one sentence."""
-    sentence = (
-        f"{level_words(study)}, arrived {span(now - study.arrived_at)} ago, head start {head_start_words(study.head_start)}"
-    )
+    level, waited = level_words(study, numbers=numbers), span(now - study.arrived_at)
+    sentence = f"{level}, arrived {waited} ago, head start {head_start_words(study.head_start)}"
     if study.probability is not None and study.images_covered < study.images:
         sentence += f", {study.images_covered} of {study.images} images covered"
     return sentence
 
 
-def as_json(item: WorklistItem, now: datetime) -> dict[str, Any]:
-    """A row as the API and ``triage worklist --json`` give it."""
+def as_json(item: WorklistItem, now: datetime, *, numbers: bool = True) -> dict[str, Any]:
+    """A row as the API and ``triage worklist --json`` give it; ``numbers``: probabilities too, which not every role may see."""
     study, facts, reading = item.study, item.study.facts, as_of(item.study.reading, now)
     return {
         "rank": item.rank,
@@ -89,7 +88,7 @@ def as_json(item: WorklistItem, now: datetime) -> dict[str, Any]:
         "view": facts.view,
         "level": study.level.value,
         "reason": study.reason.code if study.reason else None,
-        "probability": study.probability,
+        "probability": study.probability if numbers else None,
         "model": study.model,
         "images": study.images,
         "images_covered": study.images_covered,
@@ -98,7 +97,7 @@ def as_json(item: WorklistItem, now: datetime) -> dict[str, Any]:
         "key": study.key.isoformat(),
         "head_start_seconds": int(study.head_start.total_seconds()),
         "waiting_seconds": max(0, int((now - study.arrived_at).total_seconds())),
-        "why": why(study, now),
+        "why": why(study, now, numbers=numbers),
         "reading": {
             "state": reading.state.value,
             "reader": reading.reader,

@@ -11,19 +11,22 @@ from triage.domain.worklist import WorklistItem, as_json
 from triage.services.ports import Transaction
 
 
-def study_record(tx: Transaction, study_instance_uid: str, now: datetime) -> dict[str, Any] | None:
-    """The worklist's row (``rank`` is ``null`` once read), the images and the history of outcomes; ``None``: unknown."""
+def study_record(tx: Transaction, study_instance_uid: str, now: datetime, *, numbers: bool = True) -> dict[str, Any] | None:
+    """The worklist's row (``rank`` is ``null`` once read), the images and the history of outcomes; ``None``: unknown.
+
+    ``numbers``: whether the one who asks may see probabilities.
+    """
     study = tx.study(study_instance_uid)
     if study is None:
         return None
     unread = [] if study.reading.state is ReadingState.READ else tx.worklist()
     rank = next((rank for rank, one in enumerate(unread, 1) if one.study_instance_uid == study_instance_uid), None)
     return {
-        **as_json(WorklistItem(rank=rank or 0, study=study), now),
+        **as_json(WorklistItem(rank=rank or 0, study=study), now, numbers=numbers),
         "rank": rank,
         "instances": [_instance(instance) for instance in tx.instances(study_instance_uid)],
-        "outcomes": [_outcome(outcome) for outcome in tx.outcomes(study_instance_uid)],
-        "readings": [_reading(reading) for reading in tx.readings(study_instance_uid)],
+        "outcomes": [_outcome(outcome, numbers) for outcome in tx.outcomes(study_instance_uid)],
+        "readings": [_reading(reading, numbers) for reading in tx.readings(study_instance_uid)],
     }
 
 
@@ -40,12 +43,12 @@ def _instance(instance: Instance) -> dict[str, Any]:
     }
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def _outcome(outcome: Outcome, numbers: bool) -> dict[str, Any]:
     scores = outcome.scores if isinstance(outcome, Assessment) else ()
     return {
         "outcome": _level(outcome),
         "reason": None if isinstance(outcome, Assessment) else outcome.reason.code,
-        "probability": outcome.probability if isinstance(outcome, Assessment) else None,
+        "probability": outcome.probability if isinstance(outcome, Assessment) and numbers else None,
         "threshold": outcome.model.threshold if outcome.model else None,
         "model": outcome.model.label if outcome.model else None,
         "bundle_id": outcome.model.bundle_id if outcome.model else None,
@@ -53,21 +56,25 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "decided_at": (outcome.assessed_at if isinstance(outcome, Assessment) else outcome.decided_at).isoformat(),
         "considered": sorted(outcome.considered),
         "scores": [
-            {"sop_instance_uid": score.sop_instance_uid, "digest": score.digest, "probability": score.probability}
+            {
+                "sop_instance_uid": score.sop_instance_uid,
+                "digest": score.digest,
+                "probability": score.probability if numbers else None,
+            }
             for score in scores
         ],
         "excuses": [_excuse(excuse) for excuse in outcome.excuses],
     }
 
 
-def _reading(reading: FinishedReading) -> dict[str, Any]:
+def _reading(reading: FinishedReading, numbers: bool) -> dict[str, Any]:
     return {
         "reader": reading.reader,
         "read_at": reading.read_at.isoformat(),
         "verdict": reading.verdict.value if reading.verdict else None,
         "note": reading.note,
         "network_level": reading.network_level.value,
-        "probability": reading.probability,
+        "probability": reading.probability if numbers else None,
         "model": reading.model,
     }
 

@@ -8,7 +8,7 @@ from triage.domain.identifiers import check_uid
 from triage.domain.worklist import as_json, ranked
 from triage.services.records import study_record
 from triage.web.answers import Json
-from triage.web.html import present
+from triage.web.html import present, sees_numbers
 from triage.web.site import Site
 
 
@@ -24,7 +24,7 @@ def router(site: Site) -> APIRouter:
         now = site.clock()
         with site.database.read() as tx:
             studies = tx.worklist(limit=limit, include_read=include_read)
-        return Json([as_json(item, now) for item in ranked(studies)])
+        return Json([as_json(item, now, numbers=sees_numbers()) for item in ranked(studies)])
 
     @routes.get("/studies/{uid}", summary="One study: row, images, history", responses={404: {"description": "Not known"}})
     def study(request: Request, uid: str) -> Json:
@@ -32,7 +32,7 @@ def router(site: Site) -> APIRouter:
         try:
             check_uid(uid, "StudyInstanceUID")
             with site.database.read() as tx:
-                record = study_record(tx, uid, now)
+                record = study_record(tx, uid, now, numbers=sees_numbers())
         except CannotUnderstand:
             record = None
         if record:

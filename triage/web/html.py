@@ -7,11 +7,19 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from triage.domain.account import Identity
+from triage.domain.account import Identity, Permission
 from triage.web.navigation import links_for
 
 present: ContextVar[Identity | None] = ContextVar("present", default=None)
 """Who asks for the page that is being made; ``None``: nobody is signed in. Set by :mod:`triage.web.identity`."""
+
+
+def sees_numbers() -> bool:
+    """Whether the one who asks may see probabilities."""
+    who = present.get()
+    return who is not None and who.may(Permission.PROBABILITY)
+
+
 Html = Callable[..., HTMLResponse]
 
 

@@ -12,6 +12,7 @@ from triage.domain.errors import CannotUnderstand, PixelError
 from triage.domain.identifiers import check_uid
 from triage.web.answers import Json
 from triage.web.darkroom import Print
+from triage.web.html import sees_numbers
 from triage.web.previews import Busy, Previews
 from triage.web.site import Site
 
@@ -101,7 +102,7 @@ def _image(one: Coverage, previews: Previews | None) -> dict[str, Any]:
         "sop_instance_uid": one.instance.sop_instance_uid,
         "received_at": one.instance.received_at.isoformat(),
         "covered": one.covered,
-        "probability": one.probability,
+        "probability": one.probability if sees_numbers() else None,
         "reason": one.reason.code if one.reason else None,
         "preview": facts,
         "problem": problem,

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from triage.domain.errors import IndexUnavailable
 from triage.domain.level import Level
 from triage.domain.worklist import WorklistItem
-from triage.web.html import pages_of
+from triage.web.html import pages_of, sees_numbers
 from triage.web.notices import notices
 from triage.web.rows import row, word
 from triage.web.site import Site
@@ -57,6 +57,7 @@ def worklist(site: Site, asked: int) -> dict[str, Any]:
         counts = tx.counts_by_level()
         page = Page.within(asked, sum(counts.values()))
         studies = tx.worklist(limit=page.last)[page.first - 1 :]
+    numbers = sees_numbers()
     return {
         "now": vitals.now,
         "as_of": full_time(vitals.now),
@@ -64,7 +65,10 @@ def worklist(site: Site, asked: int) -> dict[str, Any]:
         "notices": notices(vitals),
         "counts": [(level.value, word(level), counts.get(level.value, 0)) for level in Level],
         "page": page,
-        "rows": [row(WorklistItem(rank=rank, study=study), vitals.now) for rank, study in enumerate(studies, page.first)],
+        "rows": [
+            row(WorklistItem(rank=rank, study=study), vitals.now, numbers=numbers)
+            for rank, study in enumerate(studies, page.first)
+        ],
     }
 
 

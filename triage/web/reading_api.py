@@ -14,6 +14,7 @@ from triage.domain.verdict import Verdict
 from triage.domain.worklist import WorklistItem, as_json
 from triage.services.reading import take
 from triage.web.answers import Json
+from triage.web.html import sees_numbers
 from triage.web.site import Site
 
 SUMMARIES = {
@@ -73,7 +74,7 @@ def _endpoint(site: Site, who: Callable[[Request], str], action: Action) -> Call
         except ReadingRefused as refusal:
             since = refusal.since.isoformat() if refusal.since else None
             return Json({"detail": str(refusal), "holder": refusal.holder, "since": since}, status_code=409)
-        row = as_json(WorklistItem(rank=0, study=study), site.clock())
+        row = as_json(WorklistItem(rank=0, study=study), site.clock(), numbers=sees_numbers())
         names = ("study_instance_uid", "level", "key", "why", "reading")
         return Json({name: row[name] for name in names})
 

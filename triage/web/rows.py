@@ -43,8 +43,8 @@ class Row:
     why: str
 
 
-def row(item: WorklistItem, now: datetime) -> Row:
-    """The row of a study."""
+def row(item: WorklistItem, now: datetime, *, numbers: bool) -> Row:
+    """The row of a study; ``numbers``: whether the one who looks may see probabilities."""
     study, facts = item.study, item.study.facts
     return Row(
         uid=study.study_instance_uid,
@@ -64,7 +64,7 @@ def row(item: WorklistItem, now: datetime) -> Row:
         images=study.images,
         images_covered=study.images_covered,
         status=status(study.reading, now),
-        why=why(study, now),
+        why=why(study, now, numbers=numbers),
     )
 
 

@@ -17,7 +17,7 @@ from triage.domain.level import Level
 from triage.domain.study import Study
 from triage.domain.worklist import WorklistItem, head_start_words
 from triage.web.answers import Json
-from triage.web.html import pages_of
+from triage.web.html import pages_of, sees_numbers
 from triage.web.images import MOST_IMAGES
 from triage.web.pages import LAST_PAGE
 from triage.web.rows import Row, row, word
@@ -115,31 +115,32 @@ def study_page(site: Site, uid: str) -> dict[str, Any] | None:
         others = (
             tx.studies_of_patient(facts.patient_id, facts.issuer_of_patient_id, MOST_PRIORS + 1) if facts.patient_id else []
         )
+    numbers = sees_numbers()
     return {
         "uid": uid,
         "model": vitals.model,
-        "row": row(WorklistItem(rank=0, study=study), vitals.now),
+        "row": row(WorklistItem(rank=0, study=study), vitals.now, numbers=numbers),
         "issuer": plain(facts.issuer_of_patient_id),
         "birth_date": _date(plain(facts.patient_birth_date, 16)),
-        "probability": None if study.probability is None else f"{study.probability:.2f}",
+        "probability": None if study.probability is None or not numbers else f"{study.probability:.2f}",
         "assessed_by": plain(study.model, 128),
         "listed_as": clock_time(study.key, vitals.now),
         "listed_as_full": f"{full_time(study.arrived_at)} less {head_start_words(study.head_start)}: {full_time(study.key)}",
         "viewer": viewer_link(site.viewer_url, study),
-        "images": [image(number, one) for number, one in enumerate(found, 1)],
+        "images": [image(number, one, numbers) for number, one in enumerate(found, 1)],
         "most_images": MOST_IMAGES,
         "first": _first(found),
-        "history": [told(outcome) for outcome in reversed(outcomes)],
+        "history": [told(outcome, numbers) for outcome in reversed(outcomes)],
         "others": [other(one, study, vitals.now) for one in others if one.study_instance_uid != uid],
         "most_priors": MOST_PRIORS,
     }
 
 
-def image(number: int, one: Coverage) -> Image:
+def image(number: int, one: Coverage, numbers: bool) -> Image:
     """An image of the study."""
     instance = one.instance
     if one.probability is not None:
-        said = f"scored {one.probability:.2f}"
+        said = f"scored {one.probability:.2f}" if numbers else "scored"
     else:
         said = f"not scored: {one.reason.sentence}" if one.reason else "not scored yet"
     return Image(
@@ -154,12 +155,12 @@ def image(number: int, one: Coverage) -> Image:
     )
 
 
-def told(outcome: Outcome) -> Told:
+def told(outcome: Outcome, numbers: bool) -> Told:
     """A line of the history."""
     scored = outcome.scores if isinstance(outcome, Assessment) else ()
     if isinstance(outcome, Assessment):
         level = Level.FLAGGED if outcome.flagged else Level.NOT_FLAGGED
-        detail = f"probability {outcome.probability:.2f}, operating point {outcome.model.threshold:.2f}"
+        detail = f"probability {outcome.probability:.2f}, operating point {outcome.model.threshold:.2f}" if numbers else ""
         at = outcome.assessed_at
     else:
         level = Level.OUT_OF_SCOPE if outcome.out_of_scope else Level.NOT_ASSESSED
@@ -178,7 +179,7 @@ def other(study: Study, this: Study, now: datetime) -> Other:
     """Another study of the same number and issuer."""
     same = _who(study) == _who(this)
     return Other(
-        row=row(WorklistItem(rank=0, study=study), now),
+        row=row(WorklistItem(rank=0, study=study), now, numbers=False),
         earlier=study.arrived_at < this.arrived_at,
         warning="" if same else "its header names another name, birth date or sex: make sure that it is this patient",
     )

@@ -74,3 +74,12 @@ def test_who_asks_is_told_to_the_page(open_site: Open) -> None:
     database, now = scene.afternoon(NOW)
     told = open_site(database, now, authenticator=SignedIn(role=Role.VIEWER, csrf="c")).get("/api/v1/me").json()
     assert told == {"name": "tester", "role": "viewer", "permissions": ["account", "view"], "csrf": "c"}
+
+
+def test_a_viewer_sees_no_probability(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    viewer = open_site(database, now, authenticator=SignedIn(role=Role.VIEWER))
+    reader = open_site(database, now, authenticator=SignedIn(role=Role.RADIOLOGIST))
+    for path in ("/", "/study/1.2.1", "/api/v1/worklist", "/api/v1/studies/1.2.1", "/api/v1/studies/1.2.1/images"):
+        assert "0.91" in reader.get(path).text, path
+        assert "0.91" not in viewer.get(path).text, path
