@@ -1,7 +1,7 @@
 """The in-memory twin of the database: the same promises of all-or-nothing and order, nothing durable."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -15,6 +15,7 @@ from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
 from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
+from triage.domain.selection import RowFacts, Selection, arranged, shows
 from triage.domain.study import ReadingState, Study
 from triage.domain.worklist import order
 
@@ -95,6 +96,30 @@ class MemoryTransaction:
     def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
         shown = (one for one in self._state.studies.values() if include_read or one.reading.state is not ReadingState.READ)
         return sorted(shown, key=order)[:limit]
+
+    def listed(self, selection: Selection, reader: str | None, now: datetime, limit: int, offset: int = 0) -> list[Study]:
+        return arranged(selection, self._shown(selection, reader, now))[offset : offset + limit]
+
+    def count_listed(self, selection: Selection, reader: str | None, now: datetime) -> int:
+        return len(self._shown(selection, reader, now))
+
+    def _shown(self, selection: Selection, reader: str | None, now: datetime) -> list[Study]:
+        return [study for study in self._state.studies.values() if shows(selection, study, reader, now)]
+
+    def places(self, studies: Sequence[Study]) -> dict[str, int]:
+        asked = {study.study_instance_uid for study in studies}
+        everywhere = {study.study_instance_uid: place for place, study in enumerate(self.worklist(), 1)}
+        return {uid: place for uid, place in everywhere.items() if uid in asked}
+
+    def row_facts(self, studies: Sequence[Study]) -> dict[str, RowFacts]:
+        assessed = {uid for uid, _, _ in self._state.outcomes}
+        found = {}
+        for study in studies:
+            patient, uid = study.facts.patient_id, study.study_instance_uid
+            theirs = self.studies_of_patient(patient, study.facts.issuer_of_patient_id) if patient is not None else []
+            priors = sum(one.arrived_at < study.arrived_at for one in theirs)
+            found[uid] = RowFacts(priors=priors, assessed_before=uid in assessed)
+        return found
 
     def studies_of_patient(self, patient_id: str, issuer: str | None, limit: int | None = None) -> list[Study]:
         theirs = (

@@ -94,6 +94,7 @@ study = Table(
     Column("verdict", Text),
     Column("verdict_at", Moment),
     Column("lease_until", Moment),
+    Column("search_text", Text, nullable=False, server_default="", comment="what a search looks through, folded"),
     CheckConstraint("network_level IN ('flagged','not_assessed','pending','out_of_scope','not_flagged')", name="network_level"),
     CheckConstraint(
         "(network_level IN ('flagged','not_flagged')) = (probability IS NOT NULL)", name="probability_only_where_assessed"
@@ -108,6 +109,15 @@ study = Table(
 UNREAD = text("reading_state <> 'read'")
 Index(
     "ix_study_reading_order",
+    study.c.key,
+    study.c.arrived_at,
+    study.c.study_instance_uid,
+    sqlite_where=UNREAD,
+    postgresql_where=UNREAD,
+)
+Index(
+    "ix_study_level_order",
+    study.c.level,
     study.c.key,
     study.c.arrived_at,
     study.c.study_instance_uid,

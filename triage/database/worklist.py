@@ -1,6 +1,7 @@
 """Studies, instances, outcomes and roles in SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, update
@@ -9,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from triage.database import audit, tables
 from triage.database.accounts import SqlAccounts
 from triage.database.documents import decided_at, dump_outcome, image_set, load_outcome
+from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.queue import SqlQueue
 from triage.domain.assessment import Outcome
 from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord
@@ -18,6 +20,7 @@ from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
 from triage.domain.reason import Reason
 from triage.domain.role import RoleStatus
+from triage.domain.selection import RowFacts, Selection, search_text
 from triage.domain.study import Reading, ReadingState, Study
 from triage.domain.verdict import Verdict
 
@@ -56,6 +59,19 @@ class SqlTransaction:
 
     def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
         return [_study(row) for row in self.connection.execute(worklist_query(limit, include_read))]
+
+    def listed(self, selection: Selection, reader: str | None, now: datetime, limit: int, offset: int = 0) -> list[Study]:
+        query = listing_query(selection, reader, now, limit, offset)
+        return [_study(row) for row in self.connection.execute(query)]
+
+    def count_listed(self, selection: Selection, reader: str | None, now: datetime) -> int:
+        return int(self.connection.execute(count_query(selection, reader, now)).scalar_one())
+
+    def places(self, studies: Sequence[Study]) -> dict[str, int]:
+        return places(self.connection, studies)
+
+    def row_facts(self, studies: Sequence[Study]) -> dict[str, RowFacts]:
+        return row_facts(self.connection, studies)
 
     def studies_of_patient(self, patient_id: str, issuer: str | None, limit: int | None = None) -> list[Study]:
         return [_study(row) for row in self.connection.execute(patient_query(patient_id, issuer, limit))]
@@ -185,6 +201,7 @@ def _row(study: Study) -> dict[str, Any]:
         "verdict": study.reading.verdict,
         "verdict_at": study.reading.verdict_at,
         "lease_until": study.reading.lease_until,
+        "search_text": search_text(study.study_instance_uid, study.facts),
     }
 
 

@@ -1,6 +1,6 @@
 """What the steps need of the world. Each Protocol has a real adapter and a true in-memory twin, under one contract suite."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import BinaryIO, Protocol
@@ -14,6 +14,7 @@ from triage.domain.instance import Instance, QuarantinedObject
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
+from triage.domain.selection import RowFacts, Selection
 from triage.domain.study import Study
 from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
@@ -160,6 +161,18 @@ class Transaction(Protocol):
 
     def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
         """Studies in reading order (:func:`triage.domain.worklist.order`)."""
+
+    def listed(self, selection: Selection, reader: str | None, now: datetime, limit: int, offset: int = 0) -> list[Study]:
+        """A page of what ``selection`` shows ``reader`` now (:mod:`triage.domain.selection`)."""
+
+    def count_listed(self, selection: Selection, reader: str | None, now: datetime) -> int:
+        """How many studies it shows in all."""
+
+    def places(self, studies: Sequence[Study]) -> dict[str, int]:
+        """The place of each unread one of ``studies`` in the whole list, 1 first, by Study Instance UID."""
+
+    def row_facts(self, studies: Sequence[Study]) -> dict[str, RowFacts]:
+        """What rows show beside the studies' own values, by Study Instance UID."""
 
     def studies_of_patient(self, patient_id: str, issuer: str | None, limit: int | None = None) -> list[Study]:
         """Studies of exactly this Patient ID and Issuer of Patient ID, the one that arrived last first.

@@ -6,7 +6,6 @@ from typing import Any
 from triage.domain.assessment import Assessment, InstanceExcuse, Outcome
 from triage.domain.instance import Instance
 from triage.domain.reading import FinishedReading
-from triage.domain.study import ReadingState
 from triage.domain.worklist import WorklistItem, as_json
 from triage.services.ports import Transaction
 
@@ -19,8 +18,7 @@ def study_record(tx: Transaction, study_instance_uid: str, now: datetime, *, num
     study = tx.study(study_instance_uid)
     if study is None:
         return None
-    unread = [] if study.reading.state is ReadingState.READ else tx.worklist()
-    rank = next((rank for rank, one in enumerate(unread, 1) if one.study_instance_uid == study_instance_uid), None)
+    rank = tx.places([study]).get(study_instance_uid)
     return {
         **as_json(WorklistItem(rank=rank or 0, study=study), now, numbers=numbers),
         "rank": rank,
