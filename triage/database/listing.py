@@ -1,6 +1,6 @@
 """The list as readers ask for it: filtered, searched, sorted for the moment, in pages. Plans are checked in tests."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,8 @@ _SORT: dict[Sort, ColumnElement[Any]] = {
     Sort.STATUS: _COLUMN.reading_state,
 }
 ESCAPE = "\\"
+MOST_COUNTED = 200
+"""Studies whose places are counted one by one."""
 
 
 def listing_query(selection: Selection, reader: str | None, now: datetime, limit: int, offset: int) -> Select[Any]:
@@ -39,10 +41,17 @@ def count_query(selection: Selection, reader: str | None, now: datetime) -> Sele
     return select(func.count()).select_from(studies).where(*_conditions(selection, reader, now))
 
 
-def places(connection: Connection, found: Iterable[Study]) -> dict[str, int]:
-    """The place of each unread study in the whole list: counted from one to the next, so the index is walked once."""
+def places(connection: Connection, found: Sequence[Study]) -> dict[str, int]:
+    """The place of each unread study in the whole list.
+
+    For a page it is counted from one study to the next, so the index is walked once; for many the whole list is.
+    """
+    unread = {one.study_instance_uid: one for one in found if one.reading.state is not ReadingState.READ}
+    if len(unread) > MOST_COUNTED:
+        everywhere = connection.execute(select(_COLUMN.study_instance_uid).where(UNREAD).order_by(*_ORDER)).scalars()
+        return {uid: place for place, uid in enumerate(everywhere, 1) if uid in unread}
     ahead, since, known = 0, None, {}
-    for study in sorted((one for one in found if one.reading.state is not ReadingState.READ), key=order):
+    for study in sorted(unread.values(), key=order):
         ahead += connection.execute(_between_query(since, study)).scalar_one()
         since, known[study.study_instance_uid] = study, ahead + 1
     return known

@@ -1,30 +1,40 @@
 """The API for scripts: the worklist and one study, as JSON."""
 
-from fastapi import APIRouter, Query, Request
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query, Request
 
 from triage.domain.account import Permission
 from triage.domain.errors import CannotUnderstand
 from triage.domain.identifiers import check_uid
-from triage.domain.worklist import as_json, ranked
+from triage.domain.selection import Status
+from triage.domain.worklist import WorklistItem, as_json
 from triage.services.records import study_record
 from triage.web.answers import Json
+from triage.web.asked import Asked, Search, filters
 from triage.web.html import present, sees_numbers
 from triage.web.site import Site
+
+MOST_ROWS = 1_000_000
+Limit = Annotated[int | None, Query(ge=1, le=MOST_ROWS, description="At most so many rows, from the top")]
 
 
 def router(site: Site) -> APIRouter:
     """The routes under ``/api/v1``."""
     routes = APIRouter(prefix="/api/v1", tags=["worklist"])
 
-    @routes.get("/worklist", summary="The unread list in reading order")
+    @routes.get("/worklist", summary="The list in reading order, or filtered and sorted for the moment")
     def worklist(
-        limit: int | None = Query(None, ge=1, le=1_000_000, description="At most so many rows, from the top"),
-        include_read: bool = Query(False, alias="all", description="Studies already read, too"),
+        wanted: Annotated[Asked, Depends(filters)],
+        limit: Limit = None,
+        include_read: Annotated[bool, Query(alias="all", description="Studies already read, too")] = False,
     ) -> Json:
-        now = site.clock()
-        with site.database.read() as tx:
-            studies = tx.worklist(limit=limit, include_read=include_read)
-        return Json([as_json(item, now, numbers=sees_numbers()) for item in ranked(studies)])
+        return Json(_rows(site, replace(wanted, status=Status.ALL) if include_read else wanted, "", limit))
+
+    @routes.post("/worklist/search", summary="The same, searched; the words go into the body: they may name a patient")
+    def search(wanted: Annotated[Asked, Depends(filters)], words: Annotated[Search, Body()], limit: Limit = None) -> Json:
+        return Json(_rows(site, wanted, words.q, limit))
 
     @routes.get("/studies/{uid}", summary="One study: row, images, history", responses={404: {"description": "Not known"}})
     def study(request: Request, uid: str) -> Json:
@@ -47,3 +57,18 @@ def router(site: Site) -> APIRouter:
         return Json({"name": who.name, "role": who.role.value, "permissions": granted, "csrf": who.csrf})
 
     return routes
+
+
+def _rows(site: Site, wanted: Asked, text: str, limit: int | None) -> list[dict[str, Any]]:
+    """Rows as JSON; ``rank`` counts the whole list, or all of it with ``all``; of a filtered one it is ``null`` once read."""
+    now, numbers, who = site.clock(), sees_numbers(), present.get()
+    selection = wanted.selection(text)
+    from_the_top = replace(selection, status=Status.WAITING).is_whole and selection.status in (Status.WAITING, Status.ALL)
+    with site.database.read() as tx:
+        studies = tx.listed(selection, who.name if who else None, now, limit or MOST_ROWS)
+        if from_the_top and selection.is_reading_order:
+            ranks = {study.study_instance_uid: rank for rank, study in enumerate(studies, 1)}
+        else:
+            ranks = tx.places(studies)
+    items = [WorklistItem(rank=ranks.get(study.study_instance_uid, 0), study=study) for study in studies]
+    return [{**as_json(item, now, numbers=numbers), "rank": item.rank or None} for item in items]

@@ -213,11 +213,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _is_page(request: Request) -> bool:
-    """Whether a person looks at a whole page: not htmx, not a stream, not the API."""
+    """Whether a person looks at a whole page: not a stream, not the API."""
     headers = request.headers
-    return (
-        "text/html" in headers.get("accept", "") and "hx-request" not in headers and not request.url.path.startswith("/api/v1/")
-    )
+    return "text/html" in headers.get("accept", "") and not request.url.path.startswith("/api/v1/")
 
 
 def _sign_in_first(request: Request) -> Response:

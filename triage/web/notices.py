@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from triage.web.text import clock_time, plain
 from triage.web.vitals import Vitals
 
+TOLD_FOR = timedelta(hours=1)
+"""So long a change of the network stands above the list; the assessments name their network for good."""
 IN_ARRIVAL_ORDER = "New studies are listed in order of arrival."
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """``tone`` is ``alarm`` when studies may be missing from the list, ``warning`` when only their order suffers."""
+    """``tone``: ``alarm`` when studies may be missing from the list, ``warning`` when their order suffers, else ``news``."""
 
     tone: str
     headline: str
@@ -41,7 +44,15 @@ def network_runs(vitals: Vitals) -> Iterator[Notice]:
         yield Notice("warning", "Network in trouble", f"{plain(worker.trouble, 200)}.")
 
 
-RULES: tuple[Callable[[Vitals], Iterator[Notice]], ...] = (films_arrive, network_runs)
+def network_changed(vitals: Vitals) -> Iterator[Notice]:
+    """Whether another network has begun to serve a short while ago."""
+    since = vitals.model_changed_at
+    if since is not None and timedelta(0) <= vitals.now - since < TOLD_FOR and vitals.model:
+        words = f"{plain(vitals.model, 128)}. Studies assessed before keep the assessment they have."
+        yield Notice("news", f"Another network serves since {clock_time(since, vitals.now)}", words)
+
+
+RULES: tuple[Callable[[Vitals], Iterator[Notice]], ...] = (films_arrive, network_runs, network_changed)
 
 
 def notices(vitals: Vitals) -> tuple[Notice, ...]:

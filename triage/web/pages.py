@@ -1,25 +1,59 @@
 """The pages: the worklist, the piece of it that is swapped in place, and the list of API routes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Depends
 from starlette.responses import HTMLResponse
 
+from triage.domain.account import Permission
 from triage.domain.errors import IndexUnavailable
 from triage.domain.level import Level
+from triage.domain.selection import Sort, Status
 from triage.domain.worklist import WorklistItem
-from triage.web.html import pages_of, sees_numbers
+from triage.web.asked import Asked, Search, Within, asked
+from triage.web.html import pages_of, present, sees_numbers
 from triage.web.notices import notices
 from triage.web.rows import row, word
 from triage.web.site import Site
 from triage.web.text import full_time
+from triage.web.viewer_link import viewer_link
 from triage.web.vitals import look
 
 ROWS_PER_PAGE = 100
-LAST_PAGE = 10_000
-"""Beyond a million rows nobody pages; the limit keeps a number in an address from becoming a huge query."""
+COLUMNS: tuple[tuple[str, str, Sort], ...] = (
+    ("Priority", "", Sort.PRIORITY),
+    ("Waiting", "received", Sort.ARRIVED),
+    ("Patient", "age, sex", Sort.PATIENT),
+    ("MRN", "accession", Sort.MRN),
+    ("Exam", "modality, view, priors", Sort.EXAM),
+    ("Status", "images scored", Sort.STATUS),
+)
+"""Heading, what stands beneath, and by what a press on it sorts."""
+STATUS_WORDS: dict[Status, str] = {
+    Status.WAITING: "Waiting to be read",
+    Status.FREE: "Unread, nobody on it",
+    Status.CLAIMED: "Being read",
+    Status.MINE: "Being read by me",
+    Status.READ: "Read",
+    Status.ALL: "Waiting and read",
+}
+WITHIN_WORDS: dict[Within, str] = {
+    Within.HOUR: "the last hour",
+    Within.SHIFT: "the last 8 hours",
+    Within.DAY: "the last 24 hours",
+    Within.WEEK: "the last 7 days",
+}
+SORT_WORDS: dict[Sort, str] = {
+    Sort.PLACE: "place",
+    Sort.PRIORITY: "priority",
+    Sort.ARRIVED: "time of arrival",
+    Sort.PATIENT: "patient",
+    Sort.MRN: "MRN",
+    Sort.EXAM: "exam",
+    Sort.STATUS: "status",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,38 +71,61 @@ class Page:
 
     @property
     def first(self) -> int:
-        """Rank of the first row."""
+        """Number of the first row."""
         return (self.number - 1) * ROWS_PER_PAGE + 1
 
     @property
     def last(self) -> int:
-        """Rank of the last row."""
+        """Number of the last row."""
         return min(self.number * ROWS_PER_PAGE, self.total)
 
 
-def worklist(site: Site, asked: int) -> dict[str, Any]:
+def worklist(site: Site, wanted: Asked, text: str = "") -> dict[str, Any]:
     """What the worklist's template shows.
 
     Raises:
         IndexUnavailable: the database does not answer.
     """
-    vitals = look(site)
+    vitals, selection = look(site), wanted.selection(text)
+    who = present.get()
+    reader = who.name if who else None
     with site.database.read() as tx:
         counts = tx.counts_by_level()
-        page = Page.within(asked, sum(counts.values()))
-        studies = tx.worklist(limit=page.last)[page.first - 1 :]
+        whole = selection.is_whole
+        page = Page.within(wanted.page, sum(counts.values()) if whole else tx.count_listed(selection, reader, vitals.now))
+        studies = tx.listed(selection, reader, vitals.now, ROWS_PER_PAGE, page.first - 1)
+        if whole and selection.is_reading_order:
+            ranks = {study.study_instance_uid: rank for rank, study in enumerate(studies, page.first)}
+        else:
+            ranks = tx.places(studies)
+        beside = tx.row_facts(studies)
     numbers = sees_numbers()
+    rows = [
+        row(
+            WorklistItem(rank=ranks.get(study.study_instance_uid, 0), study=study),
+            vitals.now,
+            numbers=numbers,
+            reader=reader,
+            beside=beside[study.study_instance_uid],
+        )
+        for study in studies
+    ]
     return {
         "now": vitals.now,
         "as_of": full_time(vitals.now),
         "model": vitals.model,
         "notices": notices(vitals),
-        "counts": [(level.value, word(level), counts.get(level.value, 0)) for level in Level],
+        "waiting": sum(counts.values()),
+        "counts": [(level, word(level), counts.get(level.value, 0)) for level in Level],
+        "asked": wanted.at(page.number),
+        "searched": bool(selection.words),
+        "filtered": not whole,
+        "sorted_by": "" if wanted == replace(wanted.as_usual(), page=wanted.page) else SORT_WORDS[selection.sort],
         "page": page,
-        "rows": [
-            row(WorklistItem(rank=rank, study=study), vitals.now, numbers=numbers)
-            for rank, study in enumerate(studies, page.first)
-        ],
+        "rows": rows,
+        "viewers": {study.study_instance_uid: viewer_link(site.viewer_url, study) for study in studies},
+        "columns": COLUMNS,
+        "may_read": bool(who and site.who is not None and who.may(Permission.READ)),
     }
 
 
@@ -76,18 +133,23 @@ def router(site: Site, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
     """The pages' routes; ``openapi`` gives the API's description."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     html = pages_of(site.demo)
+    choices = {"statuses": list(STATUS_WORDS.items()), "spans": list(WITHIN_WORDS.items()), "here": "/"}
 
     @routes.get("/")
-    def page(page: int = Query(1, ge=1, le=LAST_PAGE)) -> HTMLResponse:
+    def page(wanted: Annotated[Asked, Depends(asked)]) -> HTMLResponse:
         try:
-            return html("worklist.html", {"asked": page, **worklist(site, page)})
+            return html("worklist.html", {**choices, **worklist(site, wanted)})
         except IndexUnavailable:
             # The page still opens: its script keeps asking for the list and shows it once there is one.
-            return html("unavailable.html", {"asked": page, "model": None}, 503)
+            return html("unavailable.html", {**choices, "asked": wanted, "model": None, "may_read": False}, 503)
 
     @routes.get("/fragments/worklist")
-    def fragment(page: int = Query(1, ge=1, le=LAST_PAGE)) -> HTMLResponse:
-        return html("fragments/worklist.html", {"asked": page, "swapped": True, **worklist(site, page)})
+    def fragment(wanted: Annotated[Asked, Depends(asked)]) -> HTMLResponse:
+        return html("fragments/worklist.html", worklist(site, wanted))
+
+    @routes.post("/fragments/worklist")
+    def searched(wanted: Annotated[Asked, Depends(asked)], search: Annotated[Search, Body()]) -> HTMLResponse:
+        return html("fragments/worklist.html", worklist(site, wanted, search.q))
 
     @routes.get("/api/docs")
     def api_docs() -> HTMLResponse:

@@ -11,11 +11,12 @@ _P = Permission
 _STEPS = ("claim", "release", "takeover", "renew", "read", "unread", "stat", "unstat")
 ROUTES: dict[str, dict[str, Permission]] = {
     "/": {"GET": _P.VIEW},
-    "/fragments/worklist": {"GET": _P.VIEW},
+    "/fragments/worklist": {"GET": _P.VIEW, "POST": _P.VIEW},
     "/fragments/study": {"GET": _P.VIEW},
     "/events": {"GET": _P.VIEW},
     "/study/{uid}": {"GET": _P.VIEW},
     "/api/v1/worklist": {"GET": _P.VIEW},
+    "/api/v1/worklist/search": {"POST": _P.VIEW},
     "/api/v1/studies/{uid}": {"GET": _P.VIEW},
     **{f"/api/v1/studies/{{uid}}/{step}": {"POST": _P.READ} for step in _STEPS},
     "/api/v1/studies/{uid}/images": {"GET": _P.VIEW},

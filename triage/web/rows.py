@@ -5,9 +5,12 @@ from datetime import datetime
 
 from triage.domain.level import Level
 from triage.domain.reading import as_of
+from triage.domain.selection import RowFacts
 from triage.domain.study import Reading, ReadingState, Study
-from triage.domain.worklist import LEVEL_WORDS, WorklistItem, span, why
+from triage.domain.worklist import LEVEL_WORDS, WorklistItem, head_start_words, span, why
 from triage.web.text import age_and_sex, clock_time, full_time, person, plain
+
+NO_FACTS = RowFacts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +24,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one line of the list shows."""
+    """What one line of the list shows. ``rank`` 0: read, no place any more. ``mine``: claimed by the one who looks."""
 
     uid: str
     rank: int
     level: str
+    network_level: str
+    stat: bool
     marks: tuple[Mark, ...]
     arrived_iso: str
     waiting: str
@@ -37,19 +42,29 @@ class Row:
     accession: str
     exam: str
     modality_and_view: str
+    priors: int
     images: int
     images_covered: int
+    late: str
+    state: str
+    reader: str
+    mine: bool
     status: str
+    lease: str
     why: str
+    arithmetic: str
 
 
-def row(item: WorklistItem, now: datetime, *, numbers: bool) -> Row:
-    """The row of a study; ``numbers``: whether the one who looks may see probabilities."""
-    study, facts = item.study, item.study.facts
+def row(item: WorklistItem, now: datetime, *, numbers: bool, reader: str | None = None, beside: RowFacts = NO_FACTS) -> Row:
+    """The row of a study for ``reader``; ``numbers``: whether that person may see probabilities."""
+    study, facts, reading = item.study, item.study.facts, as_of(item.study.reading, now)
+    mine = reading.state is ReadingState.CLAIMED and reading.reader == reader
     return Row(
         uid=study.study_instance_uid,
         rank=item.rank,
         level=study.level.value,
+        network_level=study.network_level.value,
+        stat=study.stat,
         marks=marks(study),
         arrived_iso=study.arrived_at.isoformat(),
         waiting=span(now - study.arrived_at),
@@ -61,10 +76,17 @@ def row(item: WorklistItem, now: datetime, *, numbers: bool) -> Row:
         accession=plain(facts.accession_number),
         exam=plain(facts.study_description),
         modality_and_view=", ".join(filter(None, (plain(facts.modality, 16), plain(facts.view, 16)))),
+        priors=beside.priors,
         images=study.images,
         images_covered=study.images_covered,
-        status=status(study.reading, now),
+        late=late(study, beside),
+        state=reading.state.value,
+        reader=plain(reading.reader),
+        mine=mine,
+        status=status(reading, now, reader),
+        lease=f"until {clock_time(reading.lease_until, now)}" if mine and reading.lease_until else "",
         why=why(study, now, numbers=numbers),
+        arithmetic=arithmetic(study),
     )
 
 
@@ -80,12 +102,27 @@ def word(level: Level) -> str:
     return LEVEL_WORDS[level][0].upper() + LEVEL_WORDS[level][1:]
 
 
-def status(reading: Reading, now: datetime) -> str:
-    """``Unread``, ``Reading – Dr X (12:03)``, ``Read``; a claim whose lease is over is no claim."""
+def late(study: Study, beside: RowFacts) -> str:
+    """That images came after the study had been assessed; empty: none did, or they are assessed by now."""
+    if study.network_level is Level.FLAGGED and study.images > study.images_covered:
+        more = study.images - study.images_covered
+        return f"+{more} {'image' if more == 1 else 'images'}, not covered"
+    if study.network_level is Level.PENDING and beside.assessed_before:
+        return "a late image, re-analysing"
+    return ""
+
+
+def status(reading: Reading, now: datetime, reader: str | None = None) -> str:
+    """``Unread``, ``Reading – Dr X (12:03)``, ``Read – Dr X (12:20)``; ``reading`` as it counts now."""
     reading = as_of(reading, now)
     if reading.state is ReadingState.UNREAD:
         return "Unread"
-    if reading.state is ReadingState.READ:
-        return "Read"
     since = f" ({clock_time(reading.since, now)})" if reading.since else ""
-    return f"Reading – {plain(reading.reader)}{since}"
+    if reading.state is ReadingState.READ:
+        return f"Read – {plain(reading.reader)}{since}" if reading.reader else "Read"
+    return f"Reading – {'you' if reading.reader == reader else plain(reading.reader)}{since}"
+
+
+def arithmetic(study: Study) -> str:
+    """Arrival less head start, in full."""
+    return f"{full_time(study.arrived_at)} less {head_start_words(study.head_start)}: {full_time(study.key)}"

@@ -17,9 +17,9 @@ from triage.domain.level import Level
 from triage.domain.study import Study
 from triage.domain.worklist import WorklistItem, head_start_words
 from triage.web.answers import Json
+from triage.web.asked import LAST_PAGE
 from triage.web.html import pages_of, sees_numbers
 from triage.web.images import MOST_IMAGES
-from triage.web.pages import LAST_PAGE
 from triage.web.rows import Row, row, word
 from triage.web.site import Site
 from triage.web.text import clock_time, full_time, person, plain

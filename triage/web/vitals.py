@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from triage.domain.audit import Action, AuditRecord
 from triage.domain.errors import IndexUnavailable
 from triage.domain.jobs import QueueDepth
 from triage.domain.role import RoleStatus
@@ -23,6 +24,7 @@ class Vitals:
     revision: int | None = None
     roles: tuple[RoleStatus, ...] = ()
     depth: QueueDepth = field(default_factory=QueueDepth)
+    model_changed_at: datetime | None = None
 
     @property
     def database_answers(self) -> bool:
@@ -57,9 +59,17 @@ def look(site: Site) -> Vitals:
                 revision=tx.revision(),
                 roles=tuple(tx.roles()),
                 depth=tx.jobs.depth(),
+                model_changed_at=_at(tx.latest_audit(Action.MODEL)),
             )
     except IndexUnavailable:
         return Vitals(now=now, heartbeat_limit=site.heartbeat_limit, free_bytes=free_bytes)
+
+
+def _at(record: AuditRecord | None) -> datetime | None:
+    try:
+        return record.entry.at if record else None
+    except (ValueError, OverflowError):  # tampered with: the audit's own check says so
+        return None
 
 
 def _room(site: Site) -> int:

@@ -74,7 +74,7 @@ def test_the_safety_statement_and_the_model_stand_on_every_page(open_site: Open)
         page = client.get(path).text
         assert "Notification only. Not for diagnostic use. Every study stays in the standard reading queue." in page
     assert "Model: gap6@1.0.0+5f2c81d9" in client.get("/").text
-    assert 'hx-swap-oob="true"' in client.get("/fragments/worklist").text
+    assert "Model: gap6@1.0.0+5f2c81d9" in client.get("/fragments/worklist").text
 
 
 @pytest.mark.parametrize(
@@ -177,14 +177,14 @@ def test_pages_of_a_hundred(open_site: Open) -> None:
         scene.arrive(database, f"1.2.{place + 1}", NOW - timedelta(minutes=300 - place))
     client = open_site(database)
     first, last, beyond = (client.get(f"/?page={page}").text for page in (1, 3, 99))
-    ranks = [re.findall(r'<td class="rank">(\d+)</td>', page) for page in (first, last, beyond)]
+    ranks = [re.findall(r'aria-label="Place (\d+): why here', page) for page in (first, last, beyond)]
     assert ranks[0] == [str(rank) for rank in range(1, 101)]
     assert ranks[1] == ranks[2] == ["201", "202", "203", "204", "205"]
     assert "1–100 of 205" in first
     assert 'rel="next"' in first
     assert 'rel="prev"' not in first
     assert 'rel="next"' not in last
-    assert 'hx-get="/fragments/worklist?page=3"' in last
+    assert 'data-query="page=3"' in last
     assert client.get("/?page=0").status_code == 422
 
 
@@ -193,6 +193,6 @@ def test_a_silent_database_leaves_a_page_that_keeps_trying(open_site: Open) -> N
     answer = client.get("/")
     assert answer.status_code == 503
     assert "The list cannot be read." in answer.text
-    assert 'hx-get="/fragments/worklist?page=1"' in answer.text
+    assert 'src="/static/worklist.js"' in answer.text
     assert client.get("/fragments/worklist").status_code == 503
     assert client.get("/api/v1/worklist").json() == {"detail": "the database does not answer; try again"}

@@ -1,52 +1,110 @@
-"use strict";
-// Keeps the list honest: it is live, or it says since when it may be stale. Server-sent events tell of changes; while
-// they are cut off the list is asked for every ten seconds.
-(() => {
-  const SILENCE = 35_000; // the stream says something every 15 s
-  const ASK_EVERY = 10_000;
-  const FRESHEN_EVERY = 60_000; // the sentences of the rows hold times, too
-  const ANNOUNCE_EVERY = 10_000;
+// Keeps the list honest: it is live, or it says since when it may be stale. Events tell of changes; while they are cut off
+// the list is asked for every ten seconds.
+import { follow } from "./feed.js";
 
-  const list = document.getElementById("worklist");
-  const live = document.getElementById("live");
-  const liveWords = document.getElementById("live-words");
-  const stale = document.getElementById("stale");
-  const announce = document.getElementById("announce");
+const SILENCE = 35_000; // the stream says something every 15 s
+const ASK_EVERY = 10_000;
+const FRESHEN_EVERY = 60_000; // the sentences of the rows hold times, too
+const ANNOUNCE_EVERY = 10_000;
 
-  let open = false;
-  let failing = false;
-  let signedOut = false; // the page stays; signing in brings it back to life
-  let contact = Date.now();
-  let asked = Date.now();
-  let announced = 0;
-  let skew = 0; // the server's clock counts, not this workstation's
+const root = document.getElementById("worklist");
+const live = document.getElementById("live");
+const liveWords = document.getElementById("live-words");
+const stale = document.getElementById("stale");
+const announce = document.getElementById("announce");
+const model = document.getElementById("model");
+const time = (ms) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const put = (node, words) => { if (node && node.textContent !== words) node.textContent = words; };
 
-  const time = (ms) => new Date(ms).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-  const say = (node, words) => { if (node.textContent !== words) node.textContent = words; };
+// As triage/domain/worklist.py span() writes it.
+function span(ms) {
+  const minutes = Math.max(0, Math.floor(ms / 60_000));
+  const [days, hours, rest] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24, minutes % 60];
+  if (days) return hours ? `${days} d ${hours} h` : `${days} d`;
+  if (hours) return rest ? `${hours} h ${String(rest).padStart(2, "0")} min` : `${hours} h`;
+  return `${rest} min`;
+}
 
-  function heard() {
-    contact = Date.now();
-    failing = false;
-    show();
+export class Live {
+  // request() gives [address, options] of the list as it is wanted now; take(div) shows an answer.
+  constructor(request, take) {
+    this.request = request;
+    this.take = take;
+    this.open = this.failing = this.signedOut = false;
+    this.contact = this.asked = Date.now();
+    this.announced = 0;
+    this.skew = 0; // the server's clock counts, not this workstation's
+    this.asking = null;
+    this.synchronise(root);
+    this.again = follow((message) => this.hear(message));
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.tick(); });
+    document.addEventListener("signed-in", () => { this.signedOut = false; this.again(); this.ask(); });
+    setInterval(() => this.tick(), 1000);
   }
 
-  function ask() {
-    asked = Date.now();
-    htmx.trigger(list, "refresh");
+  hear({ kind }) {
+    if (kind === "lost") {
+      if (this.open) this.ask(); // is it only the stream, or the server?
+      this.open = false;
+      return;
+    }
+    this.open = true;
+    this.heard();
+    if (kind === "changed") this.ask();
   }
 
-  function show() {
-    const lost = failing || Date.now() - contact > SILENCE;
-    live.dataset.state = lost ? "stale" : "live";
-    const since = time(contact + skew);
-    say(liveWords, lost ? `Disconnected – may be stale since ${since}` : `Live, ${since}`);
-    if (lost && !signedOut) say(stale, `Disconnected – the list may be stale since ${since}. Trying to reconnect.`);
-    if (signedOut) sayHowToSignIn();
-    stale.hidden = !lost && !signedOut;
-    document.body.classList.toggle("stale", lost);
+  // Asks for the list; a wish while one is under way is kept, so that the last answer is never older than the last event.
+  async ask() {
+    this.asked = Date.now();
+    if (this.asking) { this.wanted = true; return; }
+    this.wanted = false;
+    this.asking = this.fetch();
+    await this.asking;
+    this.asking = null;
+    if (this.wanted) this.ask();
   }
 
-  function sayHowToSignIn() {
+  async fetch() {
+    const [address, options] = this.request();
+    try {
+      const answer = await fetch(address, { ...options, signal: AbortSignal.timeout(8000) });
+      if (answer.ok) {
+        const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+        if (this.request()[0] === address && this.request()[1].body === options.body) {
+          this.synchronise(parsed);
+          this.take(parsed.body);
+        }
+        this.heard();
+        return;
+      }
+      if (answer.status === 401 && !this.signedOut) {
+        this.signedOut = true;
+        document.dispatchEvent(new CustomEvent("signed-out"));
+      }
+    } catch { /* no answer: said below */ }
+    this.failing = true;
+    this.show();
+  }
+
+  heard() {
+    this.contact = Date.now();
+    this.failing = false;
+    this.show();
+  }
+
+  get lost() { return this.failing || Date.now() - this.contact > SILENCE; }
+
+  show() {
+    const since = time(this.contact + this.skew);
+    live.dataset.state = this.lost ? "stale" : "live";
+    put(liveWords, this.lost ? `Disconnected – may be stale since ${since}` : `Live, ${since}`);
+    if (this.signedOut) this.sayHowToSignIn();
+    else if (this.lost) put(stale, `Disconnected – the list may be stale since ${since}. Trying to reconnect.`);
+    stale.hidden = !this.lost && !this.signedOut;
+    document.body.classList.toggle("stale", this.lost);
+  }
+
+  sayHowToSignIn() {
     if (stale.querySelector("a")) return;
     const link = document.createElement("a");
     link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
@@ -54,57 +112,34 @@
     stale.replaceChildren("You were signed out; the list is no longer kept up to date. ", link);
   }
 
-  // As triage/domain/worklist.py span() writes it.
-  function span(ms) {
-    const minutes = Math.max(0, Math.floor(ms / 60_000));
-    const [days, hours, rest] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24, minutes % 60];
-    if (days) return hours ? `${days} d ${hours} h` : `${days} d`;
-    if (hours) return rest ? `${hours} h ${String(rest).padStart(2, "0")} min` : `${hours} h`;
-    return `${rest} min`;
-  }
-
-  function tick() {
+  tick() {
     const now = Date.now();
-    for (const node of list.querySelectorAll("time.wait")) say(node, span(now + skew - Date.parse(node.dateTime)));
-    const cutOff = !open || failing || now - contact > SILENCE;
-    if (now - asked > (cutOff ? ASK_EVERY : FRESHEN_EVERY)) ask();
-    if (now - announced > ANNOUNCE_EVERY) speak(now);
-    show();
+    for (const node of root.querySelectorAll("time.wait")) put(node, span(now + this.skew - Date.parse(node.dateTime)));
+    const cutOff = !this.open || this.failing || now - this.contact > SILENCE;
+    if (now - this.asked > (cutOff ? ASK_EVERY : FRESHEN_EVERY)) this.ask();
+    if (now - this.announced > ANNOUNCE_EVERY) this.speak();
+    this.show();
   }
 
-  function speak(now) {
-    const counts = [...list.querySelectorAll("#counts li:not(.zero)")].map((item) => item.innerText.replace(/\s+/g, " ").trim());
-    const words = [list.querySelector(".total")?.innerText ?? "", ...counts].join(", ");
-    if (announce.textContent !== words) {
-      announce.textContent = words;
-      announced = now;
-    }
+  // Said at once, and not covered by the counts for a while.
+  say(words) {
+    announce.textContent = words;
+    this.announced = Date.now();
   }
 
-  function synchronise() {
-    const state = document.getElementById("state");
-    if (state) skew = Date.parse(state.dataset.now) - Date.now();
+  speak() {
+    const shown = [...root.querySelectorAll("#counts li:not(.zero)")];
+    const counts = shown.map((item) => item.innerText.replace(/\s+/g, " ").trim());
+    const words = [root.querySelector(".total")?.innerText ?? "", ...counts].join(", ");
+    if (this.spoken === words) return;
+    this.spoken = words;
+    this.say(words);
   }
 
-  document.body.addEventListener("htmx:sseOpen", (event) => {
-    open = true;
-    event.detail.source.addEventListener("alive", heard);
-    heard();
-  });
-  document.body.addEventListener("htmx:sseError", () => {
-    if (open) ask(); // is it only the stream, or the server?
-    open = false;
-  });
-  list.addEventListener("htmx:afterRequest", (event) => {
-    asked = Date.now();
-    if (event.detail.successful) return heard();
-    if (event.detail.xhr.status === 401) signedOut = true;
-    failing = true;
-    show();
-  });
-  list.addEventListener("htmx:afterSwap", synchronise);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
-
-  synchronise();
-  setInterval(tick, 1000);
-})();
+  synchronise(where) {
+    const state = where.querySelector("#state");
+    if (state) this.skew = Date.parse(state.dataset.now) - Date.now();
+    const now = where.querySelector("#model-now")?.textContent;
+    if (now) put(model, now);
+  }
+}
