@@ -1,5 +1,6 @@
 """The worklist as a radiologist has it in front of the eyes, in a real browser."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import fields
@@ -42,34 +43,47 @@ def test_a_new_study_appears_without_reload(serve: Serve, watched: Watched) -> N
 def test_the_focus_stays_on_its_study(serve: Serve, watched: Watched) -> None:
     database, _ = scene.afternoon()
     page = watched.page
-    page.goto(serve(database).url)
+    open_and_settle(page, serve(database).url)
     focused = "document.activeElement.id"
     page.locator(FIRST_ROW).focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     assert page.evaluate(focused) == "study-1.2.1"
 
-    scene.make_stat(database, "1.2.1")  # it moves to the top, under the fingers
+    scene.make_stat(database, "1.2.1")  # it belongs to the top; it says so where it stands, and moves when the reader says so
     expect(page.locator('[id="study-1.2.1"]')).to_contain_text("STAT")
+    expect(page.locator("#bar")).to_contain_text("places changed")
+    assert page.evaluate(focused) == "study-1.2.1"
+    assert place_of(page, "1.2.1") == 2
+    page.keyboard.press("u")
+    expect(page.locator("#bar")).to_be_hidden()
+    assert place_of(page, "1.2.1") == 1
     assert page.evaluate(focused) == "study-1.2.1"
 
     page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
     assert page.evaluate(focused) == "mrn-1.2.1"
-    scene.arrive(database, "1.2.8", datetime.now(UTC))
-    expect(page.locator('[id="study-1.2.8"]')).to_be_visible()
-    assert page.evaluate(focused) == "mrn-1.2.1"
-
-    place = page.locator("tbody tr").evaluate_all("rows => rows.findIndex(row => row.id == 'study-1.2.1')")
+    place = place_of(page, "1.2.1")
     scene.finish_reading(database, "1.2.1", datetime.now(UTC))
+    expect(page.locator("#bar")).to_contain_text("1 no longer here")
+    expect(page.locator('[id="study-1.2.1"]')).to_have_class(re.compile("gone"))
+    page.keyboard.press("u")
     expect(page.locator('[id="study-1.2.1"]')).to_have_count(0)
     assert page.evaluate("document.activeElement.closest('tr').rowIndex - 1") == place
 
 
+def place_of(page: Page, uid: str) -> int:
+    """Where a row stands, 0 first."""
+    place: int = page.locator("#rows tr").evaluate_all(f"rows => rows.findIndex(row => row.id == 'study-{uid}')")
+    return place
+
+
 def open_and_settle(page: Page, url: str) -> None:
-    """Open the list and wait until its first refresh, which the stream asks for, has been swapped in."""
+    """Open the list and wait until it is live and has been asked for once, as every page does once it is connected."""
     with page.expect_response(lambda response: "/fragments/worklist" in response.url):
         page.goto(url)
-    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+    expect(page.locator("#live-words")).to_contain_text("Live")
 
 
 def test_a_click_copies_a_number(serve: Serve, watched: Watched) -> None:
@@ -179,12 +193,10 @@ def test_a_reader_far_down_the_list_keeps_the_place(serve: Serve, watched: Watch
     page.goto(serve(database).url)
     scene.arrive(database, "1.4", now)
     expect(page.locator('[id="study-1.4"]')).to_be_visible()  # the swap that follows the page's first connection is over
-    # found and used in one step each: a swap in between would take the row away from under a locator
     row = "document.getElementById('study-1.2.25')"
     page.evaluate(f"{row}.scrollIntoView({{block: 'center'}})")
-    page.mouse.move(300, page.evaluate(f"{row}.getBoundingClientRect().top + 5"))
     before = page.evaluate(f"{row}.getBoundingClientRect().top")
     scene.arrive(database, "1.3", now)
-    scene.make_stat(database, "1.3")  # goes to the top
+    scene.make_stat(database, "1.3")  # goes to the top; neither pointer nor focus is on the rows
     expect(page.locator(FIRST_ROW)).to_have_attribute("id", "study-1.3")
     assert abs(page.evaluate(f"{row}.getBoundingClientRect().top") - before) < 1

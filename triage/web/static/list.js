@@ -4,6 +4,7 @@
 const root = document.getElementById("worklist");
 const bar = document.getElementById("bar");
 const GUARD = 300; // after rows have moved by themselves a press this soon was meant for another row
+const PARTS = ["notices", "state", "view", "caption", "heads"];
 const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 const top = (row) => row.getBoundingClientRect().top;
 
@@ -42,7 +43,7 @@ export class List {
 
   // The list as the service has it now: an inert element with the same parts as on the page.
   take(next, { force = false } = {}) {
-    for (const id of ["notices", "state", "view"]) this.part(next, id);
+    for (const id of PARTS) this.part(next, id);
     const rows = [...next.querySelectorAll("#rows tr")];
     if (!this.body || !rows.length) return this.replace(next);
     if (!force && this.held && this.waits(rows, next)) return undefined;
@@ -68,13 +69,12 @@ export class List {
   waits(rows, next) {
     const shown = new Map(this.rows.map((row) => [row.id, row]));
     const there = new Set(rows.map((row) => row.id));
-    while (rows.length && !shown.has(rows.at(-1).id)) {
-      const tail = rows.findLastIndex((row) => shown.has(row.id)) + 1;
-      for (const row of rows.splice(tail)) this.body.append(document.importNode(row, true));
-    }
+    const tail = rows.findLastIndex((row) => shown.has(row.id)) + 1;
+    for (const row of rows.slice(tail)) this.body.append(document.importNode(row, true));
     for (const row of rows) if (shown.has(row.id)) this.morph(shown.get(row.id), row);
     for (const [id, row] of shown) row.classList.toggle("gone", !there.has(id));
-    const fresh = rows.filter((row) => !shown.has(row.id));
+    this.foot(next);
+    const fresh = rows.slice(0, tail).filter((row) => !shown.has(row.id));
     const gone = [...shown.keys()].filter((id) => !there.has(id)).length;
     const before = [...shown.keys()].filter((id) => there.has(id));
     const after = rows.filter((row) => shown.has(row.id)).map((row) => row.id);
@@ -192,7 +192,16 @@ export class List {
     if (!all.length) return;
     const row = all.find((one) => one.id === this.current) ?? all[Math.min(this.place, all.length - 1)];
     this.reach(row);
-    if (within && !root.contains(document.activeElement)) row.focus({ preventScroll: true });
+    if ((within || this.awaited) && !root.contains(document.activeElement)) row.focus({ preventScroll: true });
+    this.awaited = false;
+  }
+
+  // Back to the row that had the focus last; once there are rows again, when there are none now.
+  back() {
+    document.activeElement?.blur();
+    const row = this.rows.find((one) => one.id === this.current);
+    this.awaited = !row;
+    row?.focus();
   }
 
   // Moves the focus by so many rows; to the first one when it was nowhere.

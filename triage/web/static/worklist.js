@@ -153,7 +153,7 @@ document.addEventListener("keydown", (event) => {
 
 function escape(typing) {
   if (search.value) { search.value = ""; show(); }
-  if (typing) list.rows.find((row) => row.id === list.current)?.focus();
+  if (typing) list.back();
 }
 
 shortcuts.checked = localStorage.getItem("shortcuts") !== "film";
