@@ -124,7 +124,7 @@ def test_every_key_of_the_list(serve: Serve, watched: Watched) -> None:
     with database.write() as tx:
         tx.put_study(replace(study(database, "1.2.5"), reading=other))
     page = watched.page
-    open_and_settle(page, reader(serve, database, viewer_url="http://127.0.0.1/viewer/{study_instance_uid}").url)
+    open_and_settle(page, reader(serve, database, viewer_url="http://viewer.test/{study_instance_uid}").url)
     press = page.keyboard.press
     press("j")
     assert page.evaluate(FOCUSED) == "study-1.2.3"
@@ -172,9 +172,11 @@ def test_every_key_of_the_list(serve: Serve, watched: Watched) -> None:
     press("Escape")
     expect(page.locator("#search")).to_have_value("")
 
+    expect(page.locator('[id="study-1.2.1"]')).to_be_focused()
+    page.context.route("http://viewer.test/**", lambda route: route.fulfill(body="viewer"))
     with page.context.expect_page() as opened:
         press("o")
-    assert opened.value.url == "http://127.0.0.1/viewer/1.2.1"
+    opened.value.wait_for_url("http://viewer.test/1.2.1")
     opened.value.close()
     page.bring_to_front()
     page.locator('[id="study-1.2.1"]').focus()

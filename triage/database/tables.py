@@ -183,6 +183,8 @@ job = Table(
 )
 OPEN_JOB = text("state IN ('waiting','running')")
 Index("ix_job_due", job.c.not_before, job.c.study_instance_uid, sqlite_where=OPEN_JOB, postgresql_where=OPEN_JOB)
+UNFINISHED_JOB = text("state <> 'done'")
+Index("ix_job_unfinished", job.c.state, job.c.enqueued_at, sqlite_where=UNFINISHED_JOB, postgresql_where=UNFINISHED_JOB)
 
 quarantined = Table(
     "quarantined",

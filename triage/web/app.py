@@ -114,7 +114,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in (
-        pages.router(site, app.openapi),
+        pages.router(site, app.openapi, lambda: feed.seen),
         events.router(feed),
         study_page.router(site),
         api.router(site),

@@ -47,6 +47,11 @@ class Feed:
         self._changed = asyncio.Event()
         self._stopped = asyncio.Event()
 
+    @property
+    def seen(self) -> Seen | None:
+        """What followers are told of now."""
+        return self._seen
+
     async def watch(self) -> None:
         """Look again and again until stopped. The look blocks, so it runs in a thread."""
         while not self._stopped.is_set():

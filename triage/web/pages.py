@@ -1,10 +1,11 @@
 """The pages: the worklist, the piece of it that is swapped in place, and the list of API routes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from triage.domain.account import Permission
@@ -16,6 +17,7 @@ from triage.web.asked import Asked, Search, Within, asked
 from triage.web.html import pages_of, present, sees_numbers
 from triage.web.notices import notices
 from triage.web.rows import row, word
+from triage.web.shared import Shared
 from triage.web.site import Site
 from triage.web.text import full_time
 from triage.web.viewer_link import viewer_link
@@ -81,13 +83,12 @@ class Page:
 
 
 def worklist(site: Site, wanted: Asked, text: str = "") -> dict[str, Any]:
-    """What the worklist's template shows.
+    """What the list's template shows.
 
     Raises:
         IndexUnavailable: the database does not answer.
     """
-    vitals, selection = look(site), wanted.selection(text)
-    who = present.get()
+    vitals, selection, who = look(site), wanted.selection(text), present.get()
     reader = who.name if who else None
     with site.database.read() as tx:
         counts = tx.counts_by_level()
@@ -100,16 +101,7 @@ def worklist(site: Site, wanted: Asked, text: str = "") -> dict[str, Any]:
             ranks = tx.places(studies)
         beside = tx.row_facts(studies)
     numbers = sees_numbers()
-    rows = [
-        row(
-            WorklistItem(rank=ranks.get(study.study_instance_uid, 0), study=study),
-            vitals.now,
-            numbers=numbers,
-            reader=reader,
-            beside=beside[study.study_instance_uid],
-        )
-        for study in studies
-    ]
+    items = [WorklistItem(rank=ranks.get(study.study_instance_uid, 0), study=study) for study in studies]
     return {
         "now": vitals.now,
         "as_of": full_time(vitals.now),
@@ -122,33 +114,52 @@ def worklist(site: Site, wanted: Asked, text: str = "") -> dict[str, Any]:
         "filtered": not whole,
         "sorted_by": "" if wanted == replace(wanted.as_usual(), page=wanted.page) else SORT_WORDS[selection.sort],
         "page": page,
-        "rows": rows,
+        "rows": [row(item, vitals.now, numbers=numbers, beside=beside[item.study.study_instance_uid]) for item in items],
         "viewers": {study.study_instance_uid: viewer_link(site.viewer_url, study) for study in studies},
         "columns": COLUMNS,
-        "may_read": bool(who and site.who is not None and who.may(Permission.READ)),
+        "may_read": may_read(site),
     }
 
 
-def router(site: Site, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
-    """The pages' routes; ``openapi`` gives the API's description."""
+def may_read(site: Site) -> bool:
+    """Whether the one who asks may claim and finish studies here."""
+    who = present.get()
+    return bool(who and site.who is not None and who.may(Permission.READ))
+
+
+def router(site: Site, openapi: Callable[[], dict[str, Any]], told: Callable[[], Hashable]) -> APIRouter:
+    """The pages' routes; ``openapi`` gives the API's description, ``told`` what open pages were told of last."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-    html = pages_of(site.demo)
+    html, shared = pages_of(site.demo), Shared()
     choices = {"statuses": list(STATUS_WORDS.items()), "spans": list(WITHIN_WORDS.items()), "here": "/"}
+
+    def made(wanted: Asked) -> str:
+        return bytes(html("fragments/worklist.html", worklist(site, wanted)).body).decode()
+
+    def state() -> Hashable:
+        with site.database.read() as tx:
+            return tx.revision(), told()
+
+    def fragment(wanted: Asked) -> str:
+        who = present.get()
+        person = who.name if who and wanted.status is Status.MINE else None
+        return shared.get((wanted, sees_numbers(), may_read(site), person), state, site.clock, lambda: made(wanted))
 
     @routes.get("/")
     def page(wanted: Annotated[Asked, Depends(asked)]) -> HTMLResponse:
+        values = {**choices, "asked": wanted, "may_read": may_read(site)}
         try:
-            return html("worklist.html", {**choices, **worklist(site, wanted)})
+            return html("worklist.html", {**values, "model": look(site).model, "list": Markup(fragment(wanted))})  # noqa: S704 - escaped when it was made
         except IndexUnavailable:
             # The page still opens: its script keeps asking for the list and shows it once there is one.
-            return html("unavailable.html", {**choices, "asked": wanted, "model": None, "may_read": False}, 503)
+            return html("unavailable.html", {**values, "model": None}, 503)
 
     @routes.get("/fragments/worklist")
-    def fragment(wanted: Annotated[Asked, Depends(asked)]) -> HTMLResponse:
-        return html("fragments/worklist.html", worklist(site, wanted))
+    def rows(wanted: Annotated[Asked, Depends(asked)]) -> HTMLResponse:
+        return HTMLResponse(fragment(wanted))
 
     @routes.post("/fragments/worklist")
-    def searched(wanted: Annotated[Asked, Depends(asked)], search: Annotated[Search, Body()]) -> HTMLResponse:
+    def found(wanted: Annotated[Asked, Depends(asked)], search: Annotated[Search, Body()]) -> HTMLResponse:
         return html("fragments/worklist.html", worklist(site, wanted, search.q))
 
     @routes.get("/api/docs")

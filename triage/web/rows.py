@@ -24,7 +24,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one line of the list shows. ``rank`` 0: read, no place any more. ``mine``: claimed by the one who looks."""
+    """What one line of the list shows, to whomever. ``rank`` 0: read, no place any more; ``lease``: of a claim."""
 
     uid: str
     rank: int
@@ -48,17 +48,15 @@ class Row:
     late: str
     state: str
     reader: str
-    mine: bool
     status: str
     lease: str
     why: str
     arithmetic: str
 
 
-def row(item: WorklistItem, now: datetime, *, numbers: bool, reader: str | None = None, beside: RowFacts = NO_FACTS) -> Row:
-    """The row of a study for ``reader``; ``numbers``: whether that person may see probabilities."""
+def row(item: WorklistItem, now: datetime, *, numbers: bool, beside: RowFacts = NO_FACTS) -> Row:
+    """The row of a study; ``numbers``: whether the one who looks may see probabilities."""
     study, facts, reading = item.study, item.study.facts, as_of(item.study.reading, now)
-    mine = reading.state is ReadingState.CLAIMED and reading.reader == reader
     return Row(
         uid=study.study_instance_uid,
         rank=item.rank,
@@ -82,9 +80,8 @@ def row(item: WorklistItem, now: datetime, *, numbers: bool, reader: str | None 
         late=late(study, beside),
         state=reading.state.value,
         reader=plain(reading.reader),
-        mine=mine,
-        status=status(reading, now, reader),
-        lease=f"until {clock_time(reading.lease_until, now)}" if mine and reading.lease_until else "",
+        status=status(reading, now),
+        lease=f"until {clock_time(reading.lease_until, now)}" if reading.lease_until else "",
         why=why(study, now, numbers=numbers),
         arithmetic=arithmetic(study),
     )
@@ -112,7 +109,7 @@ def late(study: Study, beside: RowFacts) -> str:
     return ""
 
 
-def status(reading: Reading, now: datetime, reader: str | None = None) -> str:
+def status(reading: Reading, now: datetime) -> str:
     """``Unread``, ``Reading – Dr X (12:03)``, ``Read – Dr X (12:20)``; ``reading`` as it counts now."""
     reading = as_of(reading, now)
     if reading.state is ReadingState.UNREAD:
@@ -120,7 +117,7 @@ def status(reading: Reading, now: datetime, reader: str | None = None) -> str:
     since = f" ({clock_time(reading.since, now)})" if reading.since else ""
     if reading.state is ReadingState.READ:
         return f"Read – {plain(reading.reader)}{since}" if reading.reader else "Read"
-    return f"Reading – {'you' if reading.reader == reader else plain(reading.reader)}{since}"
+    return f"Reading – {plain(reading.reader)}{since}"
 
 
 def arithmetic(study: Study) -> str:

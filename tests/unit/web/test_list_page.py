@@ -129,13 +129,19 @@ def test_buttons_by_role_and_state(open_site: Open, role: Role, expected: set[st
     claim(database, "1.2.5", "Dr Grey")
     page = reader(open_site, database, role).get("/").text
     assert set(re.findall(r'data-act="(\w+)"', page)) - {"why"} == expected
-    rows = {uid: re.search(rf'<tr id="study-{uid}".*?</tr>', page, re.S) for uid in ("1.2.1", "1.2.5")}
-    mine, others = (match[0] for match in rows.values() if match)
-    assert "Reading – you (" in mine
-    assert 'data-mine="true"' in mine
-    assert "claimed until" in mine
-    assert "Reading – Dr Grey (" in others
-    assert "claimed until" not in others
+    assert page.count('data-reader="tester"') == page.count('data-reader="Dr Grey"') == 1
+    assert page.count("Reading – ") == 2
+    assert "1 of 1, until " in page
+
+
+def test_the_list_is_made_once_for_everybody_and_anew_after_each_change(open_site: Open) -> None:
+    database, _ = scene.afternoon(NOW)
+    client = reader(open_site, database)
+    first = client.get("/fragments/worklist").text
+    assert client.get("/fragments/worklist").text == first
+    claim(database, "1.2.1", "tester")
+    assert 'data-reader="tester"' in client.get("/fragments/worklist").text
+    assert "1.2.1" in client.get("/fragments/worklist?status=mine").text
 
 
 def test_a_late_image_is_told(open_site: Open) -> None:

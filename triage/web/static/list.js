@@ -8,9 +8,22 @@ const PARTS = ["notices", "state", "view", "caption", "heads"];
 const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
 const top = (row) => row.getBoundingClientRect().top;
 
+// The list is made once for everybody; what is mine in it is marked here.
+function mark(where) {
+  const me = root.dataset.me;
+  for (const row of where.querySelectorAll("#rows tr.claimed")) {
+    const mine = row.dataset.reader === me;
+    row.dataset.mine = String(mine);
+    row.classList.toggle("mine", mine);
+    const words = row.querySelector(".status").firstChild;
+    if (mine) words.textContent = words.textContent.replace(`Reading – ${me}`, "Reading – you");
+  }
+}
+
 export class List {
   constructor({ say }) {
     this.say = say;
+    mark(document);
     this.pending = null;
     this.current = null; // id of the row that Tab reaches
     this.place = 0;
@@ -43,6 +56,7 @@ export class List {
 
   // The list as the service has it now: an inert element with the same parts as on the page.
   take(next, { force = false } = {}) {
+    mark(next);
     for (const id of PARTS) this.part(next, id);
     const rows = [...next.querySelectorAll("#rows tr")];
     if (!this.body || !rows.length) return this.replace(next);

@@ -6,6 +6,7 @@ const SILENCE = 35_000; // the stream says something every 15 s
 const ASK_EVERY = 10_000;
 const FRESHEN_EVERY = 60_000; // the sentences of the rows hold times, too
 const ANNOUNCE_EVERY = 10_000;
+const SPREAD = 250;
 
 const root = document.getElementById("worklist");
 const live = document.getElementById("live");
@@ -50,7 +51,12 @@ export class Live {
     }
     this.open = true;
     this.heard();
-    if (kind === "changed") this.ask();
+    if (kind === "changed") this.askSoon();
+  }
+
+  // After a change: not everybody in the same instant, and once for several changes in a row.
+  askSoon() {
+    this.soon ??= setTimeout(() => { this.soon = undefined; this.ask(); }, Math.random() * SPREAD);
   }
 
   // Asks for the list; a wish while one is under way is kept, so that the last answer is never older than the last event.

@@ -1,6 +1,6 @@
-"""the list can be searched, and filtered by level without a sort
+"""the list can be searched, and filtered by level without a sort; unfinished jobs are counted by an index
 
-Revision ID: 0004_search
+Revision ID: 0004_list
 Revises: 0003_accounts
 """
 
@@ -10,7 +10,7 @@ from alembic import op
 from triage.domain.instance import Facts
 from triage.domain.selection import search_text
 
-revision = "0004_search"
+revision = "0004_list"
 down_revision = "0003_accounts"
 FACTS = ("patient_name", "patient_id", "accession_number", "study_description")
 
@@ -39,9 +39,12 @@ def upgrade() -> None:
     unread = sa.text("reading_state <> 'read'")
     columns = ["level", "key", "arrived_at", "study_instance_uid"]
     op.create_index("ix_study_level_order", "study", columns, sqlite_where=unread, postgresql_where=unread)
+    unfinished = sa.text("state <> 'done'")
+    op.create_index("ix_job_unfinished", "job", ["state", "enqueued_at"], sqlite_where=unfinished, postgresql_where=unfinished)
 
 
 def downgrade() -> None:
     """Without them."""
+    op.drop_index("ix_job_unfinished", "job")
     op.drop_index("ix_study_level_order", "study")
     op.drop_column("study", "search_text")
