@@ -110,11 +110,14 @@ def test_a_press_that_was_meant_for_another_row_does_nothing(serve: Serve, watch
     page.evaluate(
         """() => new MutationObserver((_, observer) => {
           observer.disconnect();
-          document.querySelector("#rows [data-act=claim]").click();
+          const press = new MouseEvent("click", {bubbles: true, cancelable: true, detail: 1});
+          document.querySelector("#rows [data-act=claim]").dispatchEvent(press);
+          window.pressed = true;
         }).observe(document.getElementById("rows"), {childList: true})"""
     )
     scene.arrive(database, "1.3.1", datetime.now(UTC) - timedelta(days=1))
     expect(page.locator('[id="study-1.3.1"]')).to_be_visible()
+    assert page.evaluate("window.pressed")
     assert {one.reading.state for one in (study(database, uid) for uid in rows(page))} == {ReadingState.UNREAD}
 
 

@@ -35,7 +35,8 @@ export class List {
       if (row) this.reach(row);
     });
     root.addEventListener("click", (event) => {
-      if (performance.now() - this.movedAt > GUARD || !event.target.closest("#rows")) return;
+      // a key's press has no detail: it is meant for the row that has the focus, which has not changed
+      if (!event.detail || performance.now() - this.movedAt > GUARD || !event.target.closest("#rows")) return;
       event.preventDefault();
       event.stopImmediatePropagation();
     }, true);
