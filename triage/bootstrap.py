@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from triage.inference.active import ActiveClassifier
     from triage.inference.registry import Registry
     from triage.services.accounts import Accounts
+    from triage.web.external import External
 
 ROLES = ("intake", "worker", "web", "scheduler")
 UMASK = 0o077
@@ -87,12 +88,39 @@ def accounts_of(site: Site) -> "Accounts":
     )
 
 
+def external_of(site: Site, accounts: "Accounts") -> "External | None":
+    """Sign-in by the hospital's identity provider, where the settings name one.
+
+    Raises:
+        ConfigError: the extra ``[oidc]`` is not installed.
+    """
+    from triage.services.external_sign_in import ExternalSignIn
+    from triage.web.external import External
+
+    oidc = site.settings.oidc
+    if not oidc.issuer:
+        return None
+    try:
+        from triage.oidc.provider import Provider
+    except ImportError as error:
+        raise ConfigError("oidc.issuer needs a library; install it: pip install 'chest-triage[oidc]'") from error
+    provider = Provider(
+        issuer=oidc.issuer,
+        client_id=oidc.client_id,
+        client_secret=oidc.client_secret.get_secret_value(),
+        scopes=tuple(oidc.scopes),
+        clock=utc_now,
+    )
+    steps = ExternalSignIn(accounts=accounts, rules=oidc.rules)
+    return External(provider=provider, steps=steps, label=oidc.label, passwords=oidc.password_sign_in)
+
+
 def greet_first(site: Site, *, demo: bool) -> None:
     """At the first start make the administrator and tell the one-time password on stderr: once, and in no log line.
 
-    A demonstration makes its own accounts (:mod:`triage.cli.demo`).
+    A demonstration makes its own accounts (:mod:`triage.cli.demo`); without passwords the provider names the administrators.
     """
-    if demo:
+    if demo or not site.settings.oidc.password_sign_in:
         return
     with site.database.read() as transaction:
         if transaction.accounts.accounts():
@@ -225,6 +253,8 @@ def _run_web(site: Site, launch: Launch) -> None:
     if launch.supervised:
         follow_supervisor()
     web = site.settings.web
+    accounts = accounts_of(site)
+    external = external_of(site, accounts)
     greet_first(site, demo=launch.demo)
     app = create_app(
         site.database,
@@ -233,7 +263,8 @@ def _run_web(site: Site, launch: Launch) -> None:
         demo=launch.demo,
         films=site.archive.open,
         viewer_url=web.viewer_url,
-        accounts=accounts_of(site),
+        accounts=accounts,
+        external=external,
         public_url=web.public_url,
         metrics_open=web.metrics_open,
         who=name_of,
