@@ -18,7 +18,8 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Signatures with a private key only: neither ``none`` nor HS256, whose key would be one that is public."""
 LEEWAY = timedelta(seconds=60)
 """By how much the provider's clock may differ from ours."""
-MIN_RSA_BITS = 2048
+MIN_RSA_BITS, BITS_A_CHARACTER = 2048, 6
+"""The modulus ``n`` comes in base64url (RFC 7518, 6.3.1.1); too short a one is not even made a key."""
 UNTRUSTED = "the hospital's sign-in service gave an answer that cannot be trusted; try again, then tell the administrator"
 Claims = Mapping[str, Any]
 
@@ -58,8 +59,7 @@ def _signing_keys(keys: Mapping[str, Any]) -> list[Key]:
             continue
         try:
             if one.get("kty") == "RSA":
-                key = RSAKey.import_key(one)
-                found += [key] if key.public_key.key_size >= MIN_RSA_BITS else []
+                found += [RSAKey.import_key(one)] if len(one["n"]) * BITS_A_CHARACTER >= MIN_RSA_BITS else []
             elif one.get("kty") == "EC":
                 found.append(ECKey.import_key(one))
         except (JoseError, ValueError, TypeError, KeyError):
