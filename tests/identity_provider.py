@@ -53,7 +53,8 @@ def signed(claims: Claims) -> str:
 class IdentityProvider:
     """``person``: who sits at the browser. ``claims``, ``sign``: change what the ID token says, and how it is signed.
 
-    ``answers``: (status, type, body) given at a path instead, 302 with an address for the type; ``held``: paths that do not answer until :meth:`stop`.
+    ``answers``: (status, type, body) given at a path instead, 302 with an address for the type; ``held``: paths that do not
+    answer until :meth:`stop`.
     """
 
     redirect_uris: list[str] = field(default_factory=list)

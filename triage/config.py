@@ -180,9 +180,7 @@ class OidcSettings(_Section):
         default=["openid", "profile"], description="what is asked for"
     )
     name_claim: str = Field(default="preferred_username", min_length=1, description="the claim that names the account")
-    role_claim: str = Field(
-        default="groups", min_length=1, description="the claim that gives the role, or a dotted path"
-    )
+    role_claim: str = Field(default="groups", min_length=1, description="the claim that gives the role, or a dotted path")
     roles: Annotated[dict[str, Role], BeforeValidator(_pairs)] = Field(
         default={}, description="value of the claim = role; of several that a person has the first listed counts"
     )
