@@ -186,7 +186,7 @@ def test_parallel_guesses_do_not_slip_through(tmp_path: Path) -> None:
 
 
 def test_time_does_not_tell_what_kind_of_name_it_is() -> None:
-    """A try of each kind by turns, so that whatever else the machine does meets all alike; processor time, so that it hardly does."""
+    """A try of each kind by turns, in processor time: whatever else the machine does hardly counts, and meets all alike."""
     world = World(MemoryDatabase(), Argon2(time_cost=1, memory_cost=16384))
     world.accounts.add("closed", Role.VIEWER, "test", SECRET)
     world.accounts.set_disabled("closed", True, "test")
