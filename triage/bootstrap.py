@@ -28,6 +28,7 @@ from triage.supervisor import Supervisor, follow_supervisor, stop_event
 if TYPE_CHECKING:
     from triage.inference.active import ActiveClassifier
     from triage.inference.registry import Registry
+    from triage.oidc.provider import Provider
     from triage.services.accounts import Accounts
     from triage.web.external import External
 
@@ -88,29 +89,36 @@ def accounts_of(site: Site) -> "Accounts":
     )
 
 
-def external_of(site: Site, accounts: "Accounts") -> "External | None":
-    """Sign-in by the hospital's identity provider, where the settings name one.
+def provider_of(settings: Settings) -> "Provider | None":
+    """The hospital's identity provider, where the settings name one.
 
     Raises:
         ConfigError: the extra ``[oidc]`` is not installed.
     """
-    from triage.services.external_sign_in import ExternalSignIn
-    from triage.web.external import External
-
-    oidc = site.settings.oidc
+    oidc = settings.oidc
     if not oidc.issuer:
         return None
     try:
         from triage.oidc.provider import Provider
     except ImportError as error:
         raise ConfigError("oidc.issuer needs a library; install it: pip install 'chest-triage[oidc]'") from error
-    provider = Provider(
+    return Provider(
         issuer=oidc.issuer,
         client_id=oidc.client_id,
-        client_secret=oidc.client_secret.get_secret_value(),
-        scopes=tuple(oidc.scopes),
+        client_secret=oidc.secret(),
+        scopes=oidc.scopes,
         clock=utc_now,
     )
+
+
+def external_of(site: Site, accounts: "Accounts") -> "External | None":
+    """Sign-in by :func:`provider_of`, as the pages need it."""
+    from triage.services.external_sign_in import ExternalSignIn
+    from triage.web.external import External
+
+    oidc, provider = site.settings.oidc, provider_of(site.settings)
+    if provider is None:
+        return None
     steps = ExternalSignIn(accounts=accounts, rules=oidc.rules)
     return External(provider=provider, steps=steps, label=oidc.label, passwords=oidc.password_sign_in)
 

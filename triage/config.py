@@ -19,14 +19,13 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from triage.domain.account import Role, SessionLimits
 from triage.domain.errors import ConfigError
-from triage.domain.external import Rules, is_safe_url
 from triage.domain.identifiers import is_ae_title
 from triage.domain.level import HeadStarts
+from triage.oidc.settings import OidcSettings
 from triage.web.viewer_link import check_template
 
 PREFIX = "TRIAGE_"
@@ -52,13 +51,6 @@ def _duration(value: Any) -> Any:
 def _listed(value: Any) -> Any:
     """A list, or its items with commas between them, as a variable gives them."""
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
-
-
-def _pairs(value: Any) -> Any:
-    """A table, or ``value=role`` with commas between them, as a variable gives it."""
-    if not isinstance(value, str):
-        return value
-    return {left.strip(): right.strip() for left, _, right in (item.rpartition("=") for item in _listed(value))}
 
 
 def _loopback(host: str) -> str:
@@ -168,47 +160,6 @@ class SessionSettings(_Section):
     def limits(self) -> SessionLimits:
         """The policy as the domain wants it."""
         return SessionLimits(idle=self.idle, absolute=self.absolute)
-
-
-class OidcSettings(_Section):
-    """Sign-in by the hospital's identity provider (OpenID Connect); needs the extra ``[oidc]``."""
-
-    issuer: str = Field(default="", description="the provider's issuer, https; empty: passwords and tokens only")
-    client_id: str = Field(default="", description="our name at the provider")
-    client_secret: SecretStr = Field(default=SecretStr(""), description="empty: a public client, by PKCE alone")
-    scopes: Annotated[list[str], BeforeValidator(_listed)] = Field(
-        default=["openid", "profile"], description="what is asked for"
-    )
-    name_claim: str = Field(default="preferred_username", min_length=1, description="the claim that names the account")
-    role_claim: str = Field(default="groups", min_length=1, description="the claim that gives the role, or a dotted path")
-    roles: Annotated[dict[str, Role], BeforeValidator(_pairs)] = Field(
-        default={}, description="value of the claim = role; of several that a person has the first listed counts"
-    )
-    label: str = Field(default="Sign in with the hospital account", min_length=1, max_length=60, description="on the button")
-    password_sign_in: bool = Field(default=True, description="passwords, too; false: only the provider, and tokens for scripts")
-
-    @model_validator(mode="after")
-    def _whole(self) -> "OidcSettings":
-        if not self.issuer:
-            if not self.password_sign_in:
-                raise ValueError("password_sign_in = false shuts everybody out without an issuer; name one")
-            return self
-        if not is_safe_url(self.issuer) or "?" in self.issuer:
-            raise ValueError("issuer: give https:// and the provider's name (http only on this machine itself)")
-        if not self.client_id.isascii() or not self.client_id.isprintable() or not self.client_id:
-            raise ValueError("client_id: give the name that the provider knows this service by")
-        if "openid" not in self.scopes:
-            raise ValueError("scopes: openid has to be among them")
-        if not self.roles or Role.SERVICE in self.roles.values():
-            raise ValueError("roles: give the claim's values and their roles; scripts (service) use tokens instead")
-        if not self.password_sign_in and Role.PACS_ADMIN not in self.roles.values():
-            raise ValueError("roles: without passwords somebody has to come as pacs_admin, or nobody can administer accounts")
-        return self
-
-    @property
-    def rules(self) -> Rules:
-        """How claims are read, as the domain wants it."""
-        return Rules(issuer=self.issuer, name_claim=self.name_claim, role_claim=self.role_claim, roles=self.roles)
 
 
 class WorkerSettings(_Section):

@@ -30,7 +30,7 @@ LABEL = "Sign in with the hospital account"
 class Hospital:
     """Everything running. ``later`` moves the clock of the pages and of the provider."""
 
-    def __init__(self, *, passwords: bool = True, deadline: float = 5.0, **rules: Any) -> None:
+    def __init__(self, *, passwords: bool = True, deadline: float = 5.0, public_url: str = "", **rules: Any) -> None:
         self.later = timedelta(0)
         self.idp = IdentityProvider(now=self.clock).start()
         self.database, _ = scene.afternoon()
@@ -57,6 +57,7 @@ class Hospital:
                 free_bytes=lambda: 10**9,
                 accounts=self.accounts,
                 external=self.external,
+                public_url=public_url,
                 who=name_of,
             )
         )

@@ -107,4 +107,6 @@ def test_a_process_that_only_the_provider_opens(serve: Serve, provider: Identity
     told = shown + service.triage("config", "show").stdout + service.log.read_text()
     grants = list(provider.grants)
     assert [one for one in (SECRET, "an-access-token", "canary-code", *grants) if one in told] == []
+    found = [one for one in json.loads(service.triage("check", "--json").stdout) if one["subject"] == "oidc"]
+    assert [one["mark"] for one in found] == ["ok"]
     assert json.loads(service.triage("users", "list", "--json").stdout)[0]["external"] is True

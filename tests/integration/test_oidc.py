@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -162,3 +163,36 @@ def test_who_is_refused_too_often_waits(world: Hospital) -> None:
     assert world.browser().post("/sign-in", data={"name": "ben", "password": PASSWORD}).status_code == 303
     world.later = HOUR
     assert world.sign_in(world.browser()).status_code == 200
+
+
+def test_behind_tls_the_provider_hears_of_the_public_address_only() -> None:
+    with hospital(public_url="https://triage.example") as world:
+        for host in ("triage.example", "127.0.0.1", "localhost:9"):
+            answer = world.browser().get("/oidc/start", headers={"host": host})
+            asked = parse_qs(urlsplit(answer.headers["location"]).query)
+            assert asked["redirect_uri"] == ["https://triage.example/oidc/callback"], host
+            cookie = answer.headers["set-cookie"]
+            assert cookie.startswith("__Host-triage-oidc=")
+            assert "Secure" in cookie
+            assert "Path=/" in cookie
+            assert "Max-Age=600" in cookie
+        assert world.browser().get("/oidc/start", headers={"host": "evil.example"}).status_code == 421
+
+
+def test_each_attempt_has_secrets_of_its_own_and_tells_none_of_them(world: Hospital) -> None:
+    seen: list[str] = []
+    for _ in range(5):
+        browser = world.browser()
+        asked = parse_qs(urlsplit(browser.get("/oidc/start").headers["location"]).query)
+        seen += [asked[name][0] for name in ("state", "nonce", "code_challenge")]
+        assert browser.cookies[ATTEMPT] not in seen
+        assert asked["code_challenge_method"] == ["S256"]
+    assert len(set(seen)) == 15
+    with world.database.read() as tx:
+        assert tx.accounts.sessions() == []
+
+
+@pytest.mark.parametrize("asked", ["//evil.example", "https://evil.example", "/\\evil.example", "/sign-out"])
+def test_the_way_back_is_one_of_our_own(world: Hospital, asked: str) -> None:
+    back = world.sign_in(world.browser(), asked)
+    assert str(back.url) == f"{world.site.url}/"

@@ -180,10 +180,16 @@ roles = { "triage-chiefs" = "pacs_admin", "triage-readers" = "radiologist" }
 
 def test_an_identity_provider_is_set(tmp_path: Path) -> None:
     assert settings(tmp_path).oidc.issuer == ""
-    found = settings(tmp_path, OIDC, {"TRIAGE_OIDC__CLIENT_SECRET": "hush", "TRIAGE_OIDC__SCOPES": "openid, groups"}).oidc
+    found = settings(tmp_path, OIDC, {"TRIAGE_OIDC__CLIENT_SECRET": "hush", "TRIAGE_OIDC__SCOPES": "openid groups"}).oidc
     assert list(found.rules.roles.items()) == [("triage-chiefs", Role.PACS_ADMIN), ("triage-readers", Role.RADIOLOGIST)]
-    assert (found.client_secret.get_secret_value(), found.scopes) == ("hush", ["openid", "groups"])
+    assert (found.client_secret.get_secret_value(), found.scopes) == ("hush", "openid groups")
     assert "hush" not in repr(found) + str(without_secrets(found.client_secret))
+    (tmp_path / "secret").write_text("from a file\n")
+    in_file = settings(tmp_path, OIDC, {"TRIAGE_OIDC__CLIENT_SECRET_FILE": str(tmp_path / "secret")}).oidc
+    assert in_file.secret() == "from a file"
+    (tmp_path / "secret").unlink()
+    with pytest.raises(ConfigError, match="client_secret_file"):
+        in_file.secret()
     by_variable = settings(tmp_path, OIDC.replace("roles", "# roles"), {"TRIAGE_OIDC__ROLES": "a=b=viewer, c=auditor"})
     assert by_variable.oidc.roles == {"a=b": Role.VIEWER, "c": Role.AUDITOR}
     assert without_secrets(found.roles) == {"triage-chiefs": "pacs_admin", "triage-readers": "radiologist"}
@@ -198,8 +204,9 @@ def test_an_identity_provider_is_set(tmp_path: Path) -> None:
         ("roles = {", "# roles = {", "roles"),
         ('"radiologist"', '"service"', "tokens"),
         ('"radiologist"', '"king"', "roles"),
-        ("[oidc]", "[oidc]\nscopes = ['profile']", "openid"),
+        ("[oidc]", "[oidc]\nscopes = 'profile'", "openid"),
         ("[oidc]", "[oidc]\npassword_sign_in = false\nrole_clam = 'x'", "did you mean oidc.role_claim"),
+        ("[oidc]", "[oidc]\nclient_secret = 'x'\nclient_secret_file = 'y'", "one of the two"),
         ("pacs_admin", "auditor", ""),
     ],
 )

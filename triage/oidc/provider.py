@@ -26,7 +26,7 @@ class Provider:
     client_id: str
     clock: Callable[[], datetime]
     client_secret: str = field(default="", repr=False)
-    scopes: tuple[str, ...] = ("openid", "profile")
+    scopes: str = "openid profile"
     fetcher: Fetcher = field(default_factory=Fetcher)
     _known: tuple[datetime, dict[str, Any]] | None = field(default=None, init=False, repr=False)
 
@@ -36,7 +36,7 @@ class Provider:
             "response_type": "code",
             "client_id": self.client_id,
             "redirect_uri": redirect_uri,
-            "scope": " ".join(self.scopes),
+            "scope": self.scopes,
             "state": state,
             "nonce": nonce,
             "code_challenge": _challenge(verifier),
