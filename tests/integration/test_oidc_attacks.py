@@ -324,7 +324,8 @@ def test_nobody_comes_in(world: Hospital, name: str, capfd: pytest.CaptureFixtur
     action, _, details = world.audit()[-1]
     assert (action, details["by"], details["why"]) == ("refused", "oidc", code)
     hidden = [SECRET, "an-access-token", *world.idp.grants, *(form.get("code_verifier", "-") for form in world.idp.forms)]
-    told = answer.text + capfd.readouterr().err + json.dumps(world.audit())
+    told = answer.text + "".join(capfd.readouterr()) + json.dumps(world.audit())
+    assert "refused" in told, "there is a log to look into"
     assert [one for one in hidden if len(one) > 3 and one in told] == []
 
 

@@ -101,10 +101,13 @@ class Accounts:
         return secret
 
     def open_session(self, tx: Transaction, account: Account, secret: str, now: datetime, former: str) -> None:
-        """The account's new session, in place of the ``former`` one; what is over is swept away."""
+        """The account's new session, in place of the ``former`` one, whoever's it was; what is over is swept away."""
         tx.accounts.sweep(now - self.limits.idle, now - self.limits.absolute, now - GUESSES_FORGOTTEN_AFTER)
-        if former:
-            tx.accounts.drop_session(digest_of(former))
+        before = tx.accounts.session(digest_of(former)) if former else None
+        if before is not None and before.account == account.name:
+            tx.accounts.drop_session(before.digest)
+        elif before is not None:
+            self._leave(tx, before, now)
         tx.accounts.put_session(Session(digest=digest_of(secret), account=account.name, signed_in_at=now, seen_at=now))
 
     def by_session(self, secret: str, *, renew: bool = True) -> Identity | None:
@@ -141,13 +144,16 @@ class Accounts:
     def sign_out(self, secret: str) -> None:
         """End the session for good; with a person's last one the claims are given back."""
         with self.database.write() as tx:
-            now, session = self.clock(), tx.accounts.session(digest_of(secret))
+            session = tx.accounts.session(digest_of(secret))
             if session:
-                name = session.account
-                tx.accounts.drop_session(session.digest)
-                note(tx, now, name, Action.SIGN_OUT, name)
-                if not self.open_sessions(tx, name, now):
-                    release_all(tx, name, now, actor=name, because="signed out")
+                self._leave(tx, session, self.clock())
+
+    def _leave(self, tx: Transaction, session: Session, now: datetime) -> None:
+        name = session.account
+        tx.accounts.drop_session(session.digest)
+        note(tx, now, name, Action.SIGN_OUT, name)
+        if not self.open_sessions(tx, name, now):
+            release_all(tx, name, now, actor=name, because="signed out")
 
     def open_sessions(self, tx: Transaction, name: str, now: datetime) -> list[Session]:
         """An account's sessions that are alive, the oldest first."""

@@ -87,6 +87,15 @@ def test_who_is_signed_in_elsewhere_keeps_the_claims(world: World) -> None:
     assert readers(world)[:2] == [None, None]
 
 
+def test_somebody_else_at_the_same_browser_signs_the_first_one_out(world: World) -> None:
+    former = world.enter()
+    again = world.enter(former=former)
+    assert readers(world)[:2] == ["anna", "anna"], "the same person went on"
+    world.enter("ben", former=again)
+    assert readers(world) == [None, None, "ben", None]
+    assert world.accounts.by_session(again) is None
+
+
 def test_a_session_that_is_over_does_not_hold_them(world: World) -> None:
     world.enter()
     world.now += 20 * MINUTE
