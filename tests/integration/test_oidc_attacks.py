@@ -14,7 +14,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from tests.identity_provider import SECRET, Claims, rsa_key
+from tests.identity_provider import CLIENT, SECRET, Claims, rsa_key
 from tests.integration.hospital import PASSWORD, Hospital, hospital
 from triage.domain.account import Role
 from triage.web.external_sign_in import COOKIE as ATTEMPT
@@ -345,6 +345,12 @@ def test_the_provider_itself_asks_for_pkce(world: Hospital) -> None:
     there = browser.get("/oidc/start").headers["location"]
     without = "&".join(part for part in there.split("&") if not part.startswith("code_challenge="))
     assert browser.get(without).status_code == 400
+    code = parse_qs(urlsplit(browser.get(there).headers["location"]).query)["code"][0]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": world.idp.redirect_uris[0]}
+    form |= {"client_id": CLIENT, "client_secret": SECRET}
+    bare = browser.post(f"{world.idp.issuer}/token", data=form)
+    assert (bare.status_code, bare.json()) == (400, {"error": "invalid_grant"})
+    assert world.idp.forms[-1] == form
 
 
 def test_how_many_were_tried() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.database.stores import KINDS, opened
@@ -152,6 +152,7 @@ def test_nobody_unknown_has_sessions_to_end(world: World) -> None:
         world.accounts.end_sessions("nobody", "chief")
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(["anna", "ben", None]), st.integers(-5, 5)), max_size=8))
 def test_exactly_the_persons_own_living_claims_end(claims: list[tuple[str | None, int]]) -> None:
     world = World(MemoryDatabase())
