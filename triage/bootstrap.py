@@ -28,7 +28,9 @@ from triage.supervisor import Supervisor, follow_supervisor, stop_event
 if TYPE_CHECKING:
     from triage.inference.active import ActiveClassifier
     from triage.inference.registry import Registry
+    from triage.oidc.provider import Provider
     from triage.services.accounts import Accounts
+    from triage.web.external import External
 
 ROLES = ("intake", "worker", "web", "scheduler")
 UMASK = 0o077
@@ -87,12 +89,46 @@ def accounts_of(site: Site) -> "Accounts":
     )
 
 
+def provider_of(settings: Settings) -> "Provider | None":
+    """The hospital's identity provider, where the settings name one.
+
+    Raises:
+        ConfigError: the extra ``[oidc]`` is not installed.
+    """
+    oidc = settings.oidc
+    if not oidc.issuer:
+        return None
+    try:
+        from triage.oidc.provider import Provider
+    except ImportError as error:
+        raise ConfigError("oidc.issuer needs a library; install it: pip install 'chest-triage[oidc]'") from error
+    return Provider(
+        issuer=oidc.issuer,
+        client_id=oidc.client_id,
+        client_secret=oidc.secret(),
+        scopes=oidc.scopes,
+        clock=utc_now,
+    )
+
+
+def external_of(site: Site, accounts: "Accounts") -> "External | None":
+    """Sign-in by :func:`provider_of`, as the pages need it."""
+    from triage.services.external_sign_in import ExternalSignIn
+    from triage.web.external import External
+
+    oidc, provider = site.settings.oidc, provider_of(site.settings)
+    if provider is None:
+        return None
+    steps = ExternalSignIn(accounts=accounts, rules=oidc.rules)
+    return External(provider=provider, steps=steps, label=oidc.label, passwords=oidc.password_sign_in)
+
+
 def greet_first(site: Site, *, demo: bool) -> None:
     """At the first start make the administrator and tell the one-time password on stderr: once, and in no log line.
 
-    A demonstration makes its own accounts (:mod:`triage.cli.demo`).
+    A demonstration makes its own accounts (:mod:`triage.cli.demo`); without passwords the provider names the administrators.
     """
-    if demo:
+    if demo or not site.settings.oidc.password_sign_in:
         return
     with site.database.read() as transaction:
         if transaction.accounts.accounts():
@@ -225,6 +261,8 @@ def _run_web(site: Site, launch: Launch) -> None:
     if launch.supervised:
         follow_supervisor()
     web = site.settings.web
+    accounts = accounts_of(site)
+    external = external_of(site, accounts)
     greet_first(site, demo=launch.demo)
     app = create_app(
         site.database,
@@ -233,7 +271,8 @@ def _run_web(site: Site, launch: Launch) -> None:
         demo=launch.demo,
         films=site.archive.open,
         viewer_url=web.viewer_url,
-        accounts=accounts_of(site),
+        accounts=accounts,
+        external=external,
         public_url=web.public_url,
         metrics_open=web.metrics_open,
         who=name_of,

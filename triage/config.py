@@ -15,15 +15,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
 
-from triage.domain.account import SessionLimits
+from triage.domain.account import Role, SessionLimits
 from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
 from triage.domain.level import HeadStarts
+from triage.oidc.settings import OidcSettings
 from triage.web.viewer_link import check_template
 
 PREFIX = "TRIAGE_"
@@ -218,6 +220,7 @@ class Settings(_Section):
     web: WebSettings = WebSettings()
     reading: ReadingSettings = ReadingSettings()
     sessions: SessionSettings = SessionSettings()
+    oidc: OidcSettings = OidcSettings()
     worker: WorkerSettings = WorkerSettings()
     policy: PolicySettings = PolicySettings()
     storage: StorageSettings = StorageSettings()
@@ -307,7 +310,13 @@ def _fault(error: Any) -> str:
 
 
 def without_secrets(value: Any) -> Any:
-    """A setting's value, fit to be shown: passwords in URLs masked, times and paths as text."""
+    """A setting's value, fit to be shown: secrets and passwords in URLs masked, times, paths and roles as text."""
+    if isinstance(value, SecretStr):
+        return "***" if value.get_secret_value() else ""
+    if isinstance(value, dict):
+        return {name: without_secrets(one) for name, one in value.items()}
+    if isinstance(value, Role):
+        return value.value
     if isinstance(value, str) and "://" in value:
         scheme, _, rest = value.partition("://")
         login, at, place = rest.rpartition("@")

@@ -94,6 +94,7 @@ def test_training_owns_no_pixels(path: Path) -> None:
         ("sqlalchemy", "triage/database"),
         ("fastapi", "triage/web"),
         ("ai_edge_litert", "triage/inference"),
+        ("joserfc", "triage/oidc"),
     ],
 )
 def test_each_framework_has_one_room(package: str, home: str) -> None:

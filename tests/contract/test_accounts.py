@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.database.stores import KINDS, opened
 from tests.unit.domain.make import NOW
-from triage.domain.account import Account, Guesses, Role, Session, Token
+from triage.domain.account import Account, Guesses, Role, Session, SignInAttempt, Token
 from triage.services.ports import Database
 
 MINUTE = timedelta(minutes=1)
@@ -48,6 +48,8 @@ def test_sessions_end_singly_and_by_account(database: Database) -> None:
         tx.accounts.drop_session("d")
     with database.write() as tx:
         assert [one.digest for one in tx.accounts.sessions()] == ["a", "b", "c"]
+        assert [one.digest for one in tx.accounts.sessions_of("anna")] == ["a", "b"]
+        assert tx.accounts.sessions_of("nobody") == []
         found = tx.accounts.session("a")
         assert found is not None
         assert found.seen_at == NOW + 9 * MINUTE
@@ -99,3 +101,29 @@ def test_a_transaction_that_fails_leaves_no_session(database: Database) -> None:
     with database.read() as tx:
         assert tx.accounts.sessions() == []
         assert tx.accounts.guesses("k") == Guesses()
+
+
+def test_a_subject_of_the_provider_has_one_account(database: Database) -> None:
+    bound = replace(ANNA, external=True, subject="https://idp.example u-1")
+    with database.write() as tx:
+        assert tx.accounts.account_of_subject("https://idp.example u-1") is None
+        tx.accounts.put_account(bound)
+        tx.accounts.put_account(bound)
+        assert tx.accounts.account("anna") == bound
+        assert tx.accounts.account_of_subject("https://idp.example u-1") == bound
+    with pytest.raises(Exception), database.write() as tx:  # noqa: B017, PT011 - each has its own kind
+        tx.accounts.put_account(replace(BEN, subject="https://idp.example u-1"))
+    with database.read() as tx:
+        assert tx.accounts.account("ben") == BEN
+
+
+def test_an_attempt_is_taken_once_and_swept_when_old(database: Database) -> None:
+    old, new = (SignInAttempt(digest=name, begun_at=NOW + at * MINUTE, next=f"/{name}") for name, at in (("o", 0), ("n", 1)))
+    with database.write() as tx:
+        tx.accounts.put_attempt(old)
+        tx.accounts.put_attempt(new)
+        tx.accounts.drop_attempts(NOW + MINUTE)
+        assert tx.accounts.take_attempt("o") is None
+        assert tx.accounts.take_attempt("n") == new
+    with database.write() as tx:
+        assert tx.accounts.take_attempt("n") is None

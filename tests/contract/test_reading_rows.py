@@ -54,6 +54,22 @@ def note(database: Database, *entries: AuditEntry) -> None:
             tx.append_audit(entry)
 
 
+def test_the_claims_of_a_reader_are_found(database: Database) -> None:
+    standings = {
+        "1.4": Reading(state=ReadingState.CLAIMED, reader="anna", since=NOW, lease_until=NOW),
+        "1.3": Reading(state=ReadingState.CLAIMED, reader="anna", since=NOW),
+        "1.5": Reading(state=ReadingState.CLAIMED, reader="ben", since=NOW),
+        "1.6": Reading(state=ReadingState.READ, reader="anna", since=NOW),
+    }
+    with database.write() as tx:
+        for uid, reading in standings.items():
+            tx.put_study(replace(make.study(uid), reading=reading))
+    with database.read() as tx:
+        assert [one.study_instance_uid for one in tx.claims_of("anna")] == ["1.3", "1.4"]
+        assert tx.claims_of("anna")[0].reading == standings["1.3"]
+        assert tx.claims_of("nobody") == []
+
+
 def test_finished_readings_come_back_as_they_were(database: Database) -> None:
     silent = replace(DONE, reader="other", verdict=None, note=None, probability=None, model=None, network_level=Level.PENDING)
     with database.write() as tx:

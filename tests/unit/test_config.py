@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from triage.config import Settings, known_keys, load, without_secrets
+from triage.domain.account import Role
 from triage.domain.errors import ConfigError
 from triage.domain.level import HeadStarts
 
@@ -167,3 +168,55 @@ def test_every_setting_is_known_by_its_dotted_name() -> None:
 )
 def test_no_secret_is_shown(value: Any, shown: Any) -> None:
     assert without_secrets(value) == shown
+
+
+OIDC = """
+[oidc]
+issuer = "https://idp.example/realms/hospital"
+client_id = "triage"
+roles = { "triage-chiefs" = "pacs_admin", "triage-readers" = "radiologist" }
+"""
+
+
+def test_an_identity_provider_is_set(tmp_path: Path) -> None:
+    assert settings(tmp_path).oidc.issuer == ""
+    found = settings(tmp_path, OIDC, {"TRIAGE_OIDC__CLIENT_SECRET": "hush", "TRIAGE_OIDC__SCOPES": "openid groups"}).oidc
+    assert list(found.rules.roles.items()) == [("triage-chiefs", Role.PACS_ADMIN), ("triage-readers", Role.RADIOLOGIST)]
+    assert (found.client_secret.get_secret_value(), found.scopes) == ("hush", "openid groups")
+    assert "hush" not in repr(found) + str(without_secrets(found.client_secret))
+    (tmp_path / "secret").write_text("from a file\n")
+    in_file = settings(tmp_path, OIDC, {"TRIAGE_OIDC__CLIENT_SECRET_FILE": str(tmp_path / "secret")}).oidc
+    assert in_file.secret() == "from a file"
+    (tmp_path / "secret").unlink()
+    with pytest.raises(ConfigError, match="client_secret_file"):
+        in_file.secret()
+    by_variable = settings(tmp_path, OIDC.replace("roles", "# roles"), {"TRIAGE_OIDC__ROLES": "a=b=viewer, c=auditor"})
+    assert by_variable.oidc.roles == {"a=b": Role.VIEWER, "c": Role.AUDITOR}
+    assert without_secrets(found.roles) == {"triage-chiefs": "pacs_admin", "triage-readers": "radiologist"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("https://idp", "http://idp", "https"),
+        ("hospital", "hospital?x=1", "https"),
+        ('client_id = "triage"', "", "client_id"),
+        ("roles = {", "# roles = {", "roles"),
+        ('"radiologist"', '"service"', "tokens"),
+        ('"radiologist"', '"king"', "roles"),
+        ("[oidc]", "[oidc]\nscopes = 'profile'", "openid"),
+        ("[oidc]", "[oidc]\npassword_sign_in = false\nrole_clam = 'x'", "did you mean oidc.role_claim"),
+        ("[oidc]", "[oidc]\nclient_secret = 'x'\nclient_secret_file = 'y'", "one of the two"),
+        ("pacs_admin", "auditor", ""),
+    ],
+)
+def test_an_identity_provider_that_cannot_be_used_is_refused(tmp_path: Path, old: str, new: str, word: str) -> None:
+    text = OIDC.replace(old, new)
+    assert text != OIDC
+    if not word:  # nobody would come as administrator
+        text, word = text + "password_sign_in = false", "pacs_admin"
+    assert word in faults(tmp_path, text)[0]
+
+
+def test_without_a_provider_passwords_stay(tmp_path: Path) -> None:
+    assert "issuer" in faults(tmp_path, "[oidc]\npassword_sign_in = false")[0]

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from triage.archive.files import FileArchive
-from triage.bootstrap import open_database
+from triage.bootstrap import open_database, provider_of
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database import schema
 from triage.domain.errors import TriageError
+from triage.domain.external import ProviderSilent
 from triage.domain.worklist import span
 
 OK, WARN, FAIL = "ok", "WARN", "FAIL"
@@ -101,6 +102,20 @@ def ports(settings: Settings) -> Iterator[Finding]:
         yield Finding(WARN if taken else OK, f"{name} port", f"{host}:{port} {words}")
 
 
+def identity_provider(settings: Settings) -> Iterator[Finding]:
+    """It answers, and describes itself as the issuer that the settings name."""
+    provider = provider_of(settings)
+    if provider is None:
+        return
+    try:
+        provider.authorization_url("http://127.0.0.1/", state="check", nonce="check", verifier="check")
+    except ProviderSilent as silent:
+        remedy = "compare oidc.issuer with the issuer in its discovery document; is it reached from this machine?"
+        yield Finding(FAIL, "oidc", silent.code, remedy)
+    else:
+        yield Finding(OK, "oidc", f"{provider.issuer} answers")
+
+
 def peers(settings: Settings) -> Iterator[Finding]:
     """Who may send."""
     if settings.dimse.allowed_peers:
@@ -157,6 +172,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     archive,
     model,
     ports,
+    identity_provider,
     peers,
     backlog,
     fail_safe,

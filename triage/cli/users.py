@@ -17,7 +17,7 @@ FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the pass
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(no_args_is_help=True, help="Accounts: add, list, disable, enable, password, role, sessions.")
+    group = typer.Typer(no_args_is_help=True, help="Accounts: add, list, disable, enable, password, role, sessions, external.")
     group.command("add")(add)
     group.command("list")(list_users)
     group.command("disable")(disable)
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.command("password")(password)
     group.command("role")(role)
     group.command("sessions")(sessions)
+    group.command("external")(external)
     app.add_typer(group, name="users")
 
 
@@ -66,6 +67,7 @@ def list_users(as_json: AsJson = False, home: Home = None, config: Config = None
             "role": one.role.value,
             "disabled": one.disabled,
             "password": one.password_hash is not None,
+            "external": one.external,
             "must_change": one.must_change,
             "created_at": one.created_at.isoformat(),
             "sessions": open_sessions.count(one.name),
@@ -77,6 +79,7 @@ def list_users(as_json: AsJson = False, home: Home = None, config: Config = None
         return
     for row in rows:
         state = "disabled" if row["disabled"] else "has to change the password" if row["must_change"] else ""
+        state = state or ("by the identity provider" if row["external"] else "")
         typer.echo(f"{row['name']:20} {row['role']:12} sessions {row['sessions']}  {state}".rstrip())
     if not rows:
         typer.echo("No account. Add one: triage users add NAME --role pacs_admin")
@@ -102,6 +105,12 @@ def password(name: Name, password_stdin: FromStdin = False, home: Home = None, c
             raise UnknownAccount("no account has this name; see: triage users list")
     accounts.set_password(name, _new_password(password_stdin), operator())
     typer.echo(f"password of {name} changed; its sessions ended")
+
+
+def external(name: Name, home: Home = None, config: Config = None) -> None:
+    """From now on the account signs in by the identity provider; its password and its sessions end."""
+    _accounts(home, config).set_external(name, operator())
+    typer.echo(f"{name} signs in by the identity provider; the first to come by that name there has it")
 
 
 def role(

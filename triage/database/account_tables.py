@@ -1,10 +1,10 @@
 """The tables of accounts, beside the others in the same metadata."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, Table, Text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text
 
 from triage.database.tables import Moment, metadata
 
-__all__ = ["account", "account_session", "account_token", "guess", "metadata"]
+__all__ = ["account", "account_session", "account_token", "guess", "metadata", "sign_in_attempt"]
 
 account = Table(
     "account",
@@ -15,6 +15,9 @@ account = Table(
     Column("password_hash", Text, comment="argon2id, PHC string"),
     Column("must_change", Integer, nullable=False),
     Column("disabled", Integer, nullable=False),
+    Column("external", Integer, nullable=False, server_default="0", comment="signs in by the identity provider"),
+    Column("subject", Text, comment="whom the provider means by it: issuer, space, sub; null: not signed in yet"),
+    Index("uq_account_subject", "subject", unique=True),
     CheckConstraint("role IN ('viewer','radiologist','pacs_admin','ml_admin','auditor','service')", name="role"),
 )
 
@@ -42,4 +45,12 @@ guess = Table(
     Column("failures", Integer, nullable=False),
     Column("until", Moment),
     Column("last_at", Moment),
+)
+
+sign_in_attempt = Table(
+    "sign_in_attempt",
+    metadata,
+    Column("digest", Text, primary_key=True, comment="SHA-256 of the secret in the browser's cookie"),
+    Column("begun_at", Moment, nullable=False, index=True),
+    Column("next", Text, nullable=False, comment="the page that was asked for"),
 )

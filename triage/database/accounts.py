@@ -8,7 +8,9 @@ from sqlalchemy import Connection, Table, delete, or_, select
 from sqlalchemy.dialects.sqlite import insert
 
 from triage.database import account_tables as tables
-from triage.domain.account import Account, Guesses, Role, Session, Token
+from triage.domain.account import Account, Guesses, Role, Session, SignInAttempt, Token
+
+FLAGS = ("must_change", "disabled", "external")
 
 
 class SqlAccounts:
@@ -21,13 +23,18 @@ class SqlAccounts:
         row = self._one(tables.account, name)
         return _account(row) if row else None
 
+    def account_of_subject(self, subject: str) -> Account | None:
+        query = select(tables.account).where(tables.account.c.subject == subject)
+        row = self._connection.execute(query).mappings().one_or_none()
+        return _account(dict(row)) if row else None
+
     def accounts(self) -> list[Account]:
         rows = self._connection.execute(select(tables.account).order_by(tables.account.c.name)).mappings()
         return [_account(dict(row)) for row in rows]
 
     def put_account(self, account: Account) -> None:
-        flags = {"must_change": int(account.must_change), "disabled": int(account.disabled), "role": account.role.value}
-        self._put(tables.account, _fields(account) | flags)
+        flags = {name: int(getattr(account, name)) for name in FLAGS}
+        self._put(tables.account, _fields(account) | flags | {"role": account.role.value})
 
     def token(self, digest: str) -> Token | None:
         row = self._one(tables.account_token, digest)
@@ -49,6 +56,11 @@ class SqlAccounts:
         rows = self._connection.execute(select(table).order_by(table.c.signed_in_at, table.c.digest)).mappings()
         return [Session(**row) for row in rows]
 
+    def sessions_of(self, account: str) -> list[Session]:
+        table = tables.account_session
+        query = select(table).where(table.c.account == account).order_by(table.c.signed_in_at, table.c.digest)
+        return [Session(**row) for row in self._connection.execute(query).mappings()]
+
     def put_session(self, session: Session) -> None:
         self._put(tables.account_session, _fields(session))
 
@@ -68,6 +80,17 @@ class SqlAccounts:
 
     def drop_guesses(self, key: str) -> None:
         self._connection.execute(delete(tables.guess).where(tables.guess.c.key == key))
+
+    def put_attempt(self, attempt: SignInAttempt) -> None:
+        self._put(tables.sign_in_attempt, _fields(attempt))
+
+    def take_attempt(self, digest: str) -> SignInAttempt | None:
+        row = self._one(tables.sign_in_attempt, digest)
+        self._connection.execute(delete(tables.sign_in_attempt).where(tables.sign_in_attempt.c.digest == digest))
+        return SignInAttempt(**row) if row else None
+
+    def drop_attempts(self, begun_before: datetime) -> None:
+        self._connection.execute(delete(tables.sign_in_attempt).where(tables.sign_in_attempt.c.begun_at < begun_before))
 
     def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
         session = tables.account_session
@@ -95,6 +118,7 @@ class MemoryAccounts:
     _tokens: dict[str, Token] = field(default_factory=dict)
     _sessions: dict[str, Session] = field(default_factory=dict)
     _guesses: dict[str, Guesses] = field(default_factory=dict)
+    _attempts: dict[str, SignInAttempt] = field(default_factory=dict)
 
     def __copy__(self) -> "MemoryAccounts":
         return MemoryAccounts(*(dict(rows) for rows in vars(self).values()))
@@ -102,10 +126,16 @@ class MemoryAccounts:
     def account(self, name: str) -> Account | None:
         return self._accounts.get(name)
 
+    def account_of_subject(self, subject: str) -> Account | None:
+        return next((one for one in self._accounts.values() if one.subject == subject), None)
+
     def accounts(self) -> list[Account]:
         return [self._accounts[name] for name in sorted(self._accounts)]
 
     def put_account(self, account: Account) -> None:
+        twin = self.account_of_subject(account.subject) if account.subject else None
+        if twin is not None and twin.name != account.name:
+            raise LookupError("a subject has one account")
         self._accounts[account.name] = account
 
     def token(self, digest: str) -> Token | None:
@@ -122,6 +152,9 @@ class MemoryAccounts:
 
     def sessions(self) -> list[Session]:
         return sorted(self._sessions.values(), key=lambda one: (one.signed_in_at, one.digest))
+
+    def sessions_of(self, account: str) -> list[Session]:
+        return [one for one in self.sessions() if one.account == account]
 
     def put_session(self, session: Session) -> None:
         self._sessions[session.digest] = self._owned(session)
@@ -140,6 +173,15 @@ class MemoryAccounts:
 
     def drop_guesses(self, key: str) -> None:
         self._guesses.pop(key, None)
+
+    def put_attempt(self, attempt: SignInAttempt) -> None:
+        self._attempts[attempt.digest] = attempt
+
+    def take_attempt(self, digest: str) -> SignInAttempt | None:
+        return self._attempts.pop(digest, None)
+
+    def drop_attempts(self, begun_before: datetime) -> None:
+        _drop(self._attempts, lambda one: one.begun_at < begun_before)
 
     def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
         _drop(self._sessions, lambda one: one.seen_at < seen_before or one.signed_in_at < signed_in_before)
@@ -163,5 +205,4 @@ def _fields(row: Any) -> dict[str, Any]:
 
 
 def _account(row: dict[str, Any]) -> Account:
-    flags = {"role": Role(row["role"]), "must_change": bool(row["must_change"]), "disabled": bool(row["disabled"])}
-    return Account(**row | flags)
+    return Account(**row | {name: bool(row[name]) for name in FLAGS} | {"role": Role(row["role"])})

@@ -129,6 +129,10 @@ class MemoryTransaction:
         )
         return sorted(theirs, key=lambda one: (one.arrived_at, one.study_instance_uid), reverse=True)[:limit]
 
+    def claims_of(self, reader: str) -> list[Study]:
+        claimed = (one for one in self._state.studies.values() if one.reading.state is ReadingState.CLAIMED)
+        return sorted((one for one in claimed if one.reading.reader == reader), key=lambda one: one.study_instance_uid)
+
     def pending_studies(self) -> list[Study]:
         return [study for study in self._state.studies.values() if study.network_level is Level.PENDING]
 

@@ -125,6 +125,8 @@ Index(
     postgresql_where=UNREAD,
 )
 Index("ix_study_network_level", study.c.network_level)
+CLAIMED = text("reading_state = 'claimed'")
+Index("ix_study_claims", study.c.reader, sqlite_where=CLAIMED, postgresql_where=CLAIMED)
 Index(
     "ix_study_patient",
     study.c.patient_id,

@@ -76,6 +76,9 @@ class SqlTransaction:
     def studies_of_patient(self, patient_id: str, issuer: str | None, limit: int | None = None) -> list[Study]:
         return [_study(row) for row in self.connection.execute(patient_query(patient_id, issuer, limit))]
 
+    def claims_of(self, reader: str) -> list[Study]:
+        return [_study(row) for row in self.connection.execute(claims_query(reader))]
+
     def pending_studies(self) -> list[Study]:
         query = select(tables.study).where(tables.study.c.network_level == Level.PENDING.value)
         return [_study(row) for row in self.connection.execute(query)]
@@ -177,6 +180,12 @@ def patient_query(patient_id: str, issuer: str | None, limit: int | None) -> Sel
         .order_by(study.arrived_at.desc(), study.study_instance_uid.desc())
         .limit(limit)
     )
+
+
+def claims_query(reader: str) -> Select[Any]:
+    """What a reader holds; the index ``ix_study_claims`` has nothing but claims."""
+    study = tables.study.c
+    return select(tables.study).where(tables.CLAIMED, study.reader == reader).order_by(study.study_instance_uid)
 
 
 def _row(study: Study) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Who may do what: roles and permissions as a table, accounts, sessions, and what a password must be. Pure."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -84,7 +84,10 @@ class SignInThrottled(SignInRefused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A person's or a script's account. ``password_hash`` ``None``: signs in with a token only. Times aware, UTC."""
+    """A person's or a script's account. ``password_hash`` ``None``: no sign-in by password. Times aware, UTC.
+
+    ``external``: signs in by the identity provider; ``subject``: whom the provider means by it (``None``: nobody came yet).
+    """
 
     name: str
     role: Role
@@ -92,6 +95,8 @@ class Account:
     password_hash: str | None = None
     must_change: bool = False
     disabled: bool = False
+    external: bool = False
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,15 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignInAttempt:
+    """A browser sent to the identity provider. ``digest``: of the secret in its cookie; ``next``: where it goes afterwards."""
+
+    digest: str
+    begun_at: datetime
+    next: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """A script's credential, by its digest."""
 
@@ -115,12 +129,17 @@ class Token:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who asks. ``csrf``: what a change must bring along; ``None``: came with a token, which no browser sends by itself."""
+    """Who asks. ``csrf``: what a change must bring along; ``None``: came with a token, which no browser sends by itself.
+
+    ``session``: digest of the session it came with; shown nowhere. ``external``: see :class:`Account`.
+    """
 
     name: str
     role: Role
     must_change: bool = False
     csrf: str | None = None
+    session: str | None = field(default=None, repr=False)
+    external: bool = False
 
     def may(self, permission: Permission) -> bool:
         """Whether the role grants it."""
@@ -187,18 +206,18 @@ REFUSED_PASSWORDS = frozenset(
     }
 )  # fmt: skip
 """Guessed first; compared without case, spaces and punctuation."""
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 
 def account_name(text: str) -> str:
     """A name as it is stored: lower case.
 
     Raises:
-        AccountInvalid: not 1 to 64 letters, digits, dots, dashes or underscores.
+        AccountInvalid: not 1 to 64 letters, digits, dots, dashes, underscores or @.
     """
     name = text.strip().lower()
     if not _NAME.fullmatch(name):
-        raise AccountInvalid("name: give 1 to 64 letters, digits, dots, dashes or underscores, a letter or digit first")
+        raise AccountInvalid("name: give 1 to 64 letters, digits, dots, dashes, underscores or @, a letter or digit first")
     return name
 
 

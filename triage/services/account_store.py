@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from triage.domain.account import Account, Guesses, Session, Token
+from triage.domain.account import Account, Guesses, Session, SignInAttempt, Token
 
 
 class AccountStore(Protocol):
@@ -11,6 +11,9 @@ class AccountStore(Protocol):
 
     def account(self, name: str) -> Account | None:
         """The account, or ``None``."""
+
+    def account_of_subject(self, subject: str) -> Account | None:
+        """Whom the identity provider means by that subject, or ``None``."""
 
     def accounts(self) -> list[Account]:
         """Every account, by name."""
@@ -33,6 +36,9 @@ class AccountStore(Protocol):
     def sessions(self) -> list[Session]:
         """Every session, the oldest first."""
 
+    def sessions_of(self, account: str) -> list[Session]:
+        """An account's sessions, the oldest first."""
+
     def put_session(self, session: Session) -> None:
         """Insert or replace."""
 
@@ -50,6 +56,15 @@ class AccountStore(Protocol):
 
     def drop_guesses(self, key: str) -> None:
         """Forget."""
+
+    def put_attempt(self, attempt: SignInAttempt) -> None:
+        """Note that a browser was sent to the identity provider."""
+
+    def take_attempt(self, digest: str) -> SignInAttempt | None:
+        """The attempt, which is gone then: of two that ask, one has it. ``None``: there is none."""
+
+    def drop_attempts(self, begun_before: datetime) -> None:
+        """Remove attempts that are older."""
 
     def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
         """Remove sessions and guesses that are older."""

@@ -26,11 +26,14 @@ from triage.domain.account import (
 )
 from triage.domain.audit import Action, AuditEntry
 from triage.services.ports import Clock, Database, Transaction
+from triage.services.reading import release_all
 
 SEEN_EVERY = timedelta(seconds=30)
 """A session's last sign is written at most so often: a page must not cost a disk sync."""
 REFUSED = "name or password is wrong"
 FIRST_NAME = "admin"
+NOBODY, NO_ACCOUNT = "(nobody)", "(no such account)"
+"""What the audit calls those who have no name here; a name that was typed can be a password."""
 
 
 class Passwords(Protocol):
@@ -88,17 +91,24 @@ class Accounts:
                 tx.accounts.drop_guesses(keys[0][0])
                 # its own failure, counted in advance, is taken back from the address; earlier ones stay
                 tx.accounts.put_guesses(keys[1][0], guesses[1][2])
-                tx.accounts.sweep(now - self.limits.idle, now - self.limits.absolute, now - GUESSES_FORGOTTEN_AFTER)
-                if former:
-                    tx.accounts.drop_session(digest_of(former))
-                tx.accounts.put_session(Session(digest=digest_of(secret), account=known, signed_in_at=now, seen_at=now))
-                _note(tx, now, known, Action.SIGN_IN, known, {"address": address})
+                self.open_session(tx, current, secret, now, former)
+                note(tx, now, known, Action.SIGN_IN, known, {"address": address})
             else:
-                subject = current.name if current else "(no such account)"
-                _note(tx, now, "(nobody)", Action.REFUSED, subject, {"what": "sign-in", "address": address})
+                subject = current.name if current else NO_ACCOUNT
+                note(tx, now, NOBODY, Action.REFUSED, subject, {"what": "sign-in", "address": address})
         if not granted:
             raise SignInRefused(REFUSED)
         return secret
+
+    def open_session(self, tx: Transaction, account: Account, secret: str, now: datetime, former: str) -> None:
+        """The account's new session, in place of the ``former`` one, whoever's it was; what is over is swept away."""
+        tx.accounts.sweep(now - self.limits.idle, now - self.limits.absolute, now - GUESSES_FORGOTTEN_AFTER)
+        before = tx.accounts.session(digest_of(former)) if former else None
+        if before is not None and before.account == account.name:
+            tx.accounts.drop_session(before.digest)
+        elif before is not None:
+            self._leave(tx, before, now)
+        tx.accounts.put_session(Session(digest=digest_of(secret), account=account.name, signed_in_at=now, seen_at=now))
 
     def by_session(self, secret: str, *, renew: bool = True) -> Identity | None:
         """Who the cookie's session is; ``renew``: a person asked, so the idle time begins anew."""
@@ -113,27 +123,64 @@ class Accounts:
                 if tx.accounts.session(session.digest) is None:  # revoked meanwhile: must not come back
                     return None
                 tx.accounts.put_session(replace(session, seen_at=now))
-        return Identity(name=account.name, role=account.role, must_change=account.must_change, csrf=csrf_of(secret))
+        return Identity(
+            name=account.name,
+            role=account.role,
+            must_change=account.must_change,
+            csrf=csrf_of(secret),
+            session=session.digest,
+            external=account.external,
+        )
 
     def by_token(self, secret: str) -> Identity | None:
         """Who the bearer token is."""
         with self.database.read() as tx:
             token = tx.accounts.token(digest_of(secret))
             account = tx.accounts.account(token.account) if token else None
-        return Identity(name=account.name, role=account.role) if account and not account.disabled else None
+        if account is None or account.disabled:
+            return None
+        return Identity(name=account.name, role=account.role, external=account.external)
 
     def sign_out(self, secret: str) -> None:
-        """End the session for good."""
+        """End the session for good; with a person's last one the claims are given back."""
         with self.database.write() as tx:
             session = tx.accounts.session(digest_of(secret))
             if session:
-                tx.accounts.drop_session(session.digest)
-                _note(tx, self.clock(), session.account, Action.SIGN_OUT, session.account)
+                self._leave(tx, session, self.clock())
+
+    def _leave(self, tx: Transaction, session: Session, now: datetime) -> None:
+        name = session.account
+        tx.accounts.drop_session(session.digest)
+        note(tx, now, name, Action.SIGN_OUT, name)
+        if not self.open_sessions(tx, name, now):
+            release_all(tx, name, now, actor=name, because="signed out")
+
+    def open_sessions(self, tx: Transaction, name: str, now: datetime) -> list[Session]:
+        """An account's sessions that are alive, the oldest first."""
+        return [one for one in tx.accounts.sessions_of(name) if self.limits.alive(one, now)]
+
+    def my_sessions(self, name: str) -> list[Session]:
+        """See :meth:`open_sessions`."""
+        with self.database.read() as tx:
+            return self.open_sessions(tx, name, self.clock())
+
+    def end_others(self, who: Identity) -> int:
+        """End every session of the one who asks, save the one that asks; returns how many ended. With none left: the claims."""
+        with self.database.write() as tx:
+            now, ended = self.clock(), 0
+            for one in tx.accounts.sessions_of(who.name):
+                if one.digest != who.session:
+                    tx.accounts.drop_session(one.digest)
+                    ended += self.limits.alive(one, now)
+            note(tx, now, who.name, Action.USER, who.name, {"what": f"other sessions ended: {ended}"})
+            if not self.open_sessions(tx, who.name, now):
+                release_all(tx, who.name, now, actor=who.name, because="sessions ended")
+        return ended
 
     def refused(self, who: Identity, what: str) -> None:
         """Note that somebody asked for what the role does not grant."""
         with self.database.write() as tx:
-            _note(tx, self.clock(), who.name, Action.REFUSED, who.name, {"what": what})
+            note(tx, self.clock(), who.name, Action.REFUSED, who.name, {"what": what})
 
     def add(self, name: str, role: Role, by: str, password: str | None = None, *, must_change: bool = False) -> Account:
         """A new account; without a password it can only use tokens.
@@ -148,7 +195,7 @@ class Accounts:
             if tx.accounts.account(name):
                 raise AccountInvalid(f"{name}: there is such an account already; choose another name")
             tx.accounts.put_account(account)
-            _note(tx, account.created_at, by, Action.USER, name, {"what": "added", "role": role.value})
+            note(tx, account.created_at, by, Action.USER, name, {"what": "added", "role": role.value})
         return account
 
     def first_run(self, by: str, *, must_change: bool = True) -> tuple[str, str] | None:
@@ -173,7 +220,7 @@ class Accounts:
         with self.database.write() as tx:
             account, now = _existing(tx, name), self.clock()
             tx.accounts.put_token(Token(digest=digest_of(secret), account=account.name, issued_at=now))
-            _note(tx, now, by, Action.USER, account.name, {"what": "token issued"})
+            note(tx, now, by, Action.USER, account.name, {"what": "token issued"})
         return secret
 
     def change_password(self, name: str, present: str, new: str) -> None:
@@ -197,7 +244,7 @@ class Accounts:
         self.set_password(name, new, name)
 
     def set_password(self, name: str, password: str, by: str, *, must_change: bool = False) -> None:
-        """Another password; ends every session of the account.
+        """Another password; ends every session of the account. One of the identity provider's is a local one then.
 
         Raises:
             UnknownAccount: no such account.
@@ -208,7 +255,23 @@ class Accounts:
         if before.password_hash and self.passwords.verify(before.password_hash, password):
             raise AccountInvalid("password: give another one than the present one")
         kept = self._hashed(password, before.name)
-        self._change(name, by, "password", lambda one: replace(one, password_hash=kept, must_change=must_change))
+
+        def changed(one: Account) -> Account:
+            return replace(one, password_hash=kept, must_change=must_change, external=False, subject=None)
+
+        self._change(name, by, "password", changed)
+
+    def set_external(self, name: str, by: str) -> None:
+        """From now on the account signs in by the identity provider: no password; the next one who comes by that name has it.
+
+        Raises:
+            UnknownAccount: no such account.
+        """
+
+        def changed(one: Account) -> Account:
+            return replace(one, password_hash=None, must_change=False, external=True, subject=None)
+
+        self._change(name, by, "external", changed)
 
     def set_disabled(self, name: str, disabled: bool, by: str) -> None:
         """Shut or open an account; shutting ends its sessions and revokes its tokens.
@@ -235,8 +298,9 @@ class Accounts:
         """
         with self.database.write() as tx:
             account = _existing(tx, name)
-            ended = tx.accounts.drop_sessions(account.name)
-            _note(tx, self.clock(), by, Action.USER, account.name, {"what": "sessions ended"})
+            ended, now = tx.accounts.drop_sessions(account.name), self.clock()
+            note(tx, now, by, Action.USER, account.name, {"what": "sessions ended"})
+            release_all(tx, account.name, now, actor=by, because="sessions ended")
         return ended
 
     def _change(
@@ -248,7 +312,9 @@ class Accounts:
             tx.accounts.drop_sessions(account.name)
             if revoke_tokens:
                 tx.accounts.drop_tokens(account.name)
-            _note(tx, self.clock(), by, Action.USER, account.name, {"what": what})
+            now = self.clock()
+            note(tx, now, by, Action.USER, account.name, {"what": what})
+            release_all(tx, account.name, now, actor=by, because="sessions ended")
 
     def _hashed(self, password: str, name: str) -> str:
         check_password(password, name)
@@ -272,7 +338,8 @@ def _existing(tx: Transaction, name: str) -> Account:
     return account
 
 
-def _note(
+def note(
     tx: Transaction, at: datetime, actor: str, action: Action, subject: str, details: Mapping[str, str] | None = None
 ) -> None:
+    """Audit what was done to an account."""
     tx.append_audit(AuditEntry(at=at, actor=actor, action=action, subject=subject, details=details or {}))

@@ -180,6 +180,9 @@ class Transaction(Protocol):
         No issuer is an issuer of its own: the same number under another one is another patient.
         """
 
+    def claims_of(self, reader: str) -> list[Study]:
+        """Studies that stand as claimed by ``reader``, lapsed leases too, by UID."""
+
     def pending_studies(self) -> list[Study]:
         """Studies at network level *pending*."""
 

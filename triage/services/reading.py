@@ -1,13 +1,13 @@
 """A step of reading, whole: the study, the list's revision, the history and the audit in one transaction."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from triage.domain.audit import Action, AuditEntry
 from triage.domain.errors import UnknownStudy
 from triage.domain.level import HeadStarts
-from triage.domain.reading import LEASE, Step, finished, taken
+from triage.domain.reading import LEASE, Standing, Step, finished, standing, taken
 from triage.domain.study import Study
-from triage.services.ports import Clock, Database
+from triage.services.ports import Clock, Database, Transaction
 
 
 def take(
@@ -38,6 +38,20 @@ def take(
             )
         )
     return after
+
+
+def release_all(tx: Transaction, reader: str, now: datetime, *, actor: str, because: str) -> int:
+    """Give back whatever ``reader`` holds, each study in its place; returns how many. A lapsed claim is none."""
+    step, released = Step(action=Action.RELEASE, actor=reader), 0
+    for before in tx.claims_of(reader):
+        if standing(before.reading, reader, now) is Standing.MINE:
+            after = taken(before, step, now, LEASE, HeadStarts())  # to release moves nothing: the policy is not asked
+            tx.put_study(after)
+            details = _details(before, after, step) | {"because": because}
+            entry = AuditEntry(at=now, actor=actor, action=step.action, subject=before.study_instance_uid, details=details)
+            tx.append_audit(entry)
+            released += 1
+    return released
 
 
 def _details(before: Study, after: Study, step: Step) -> dict[str, str]:

@@ -20,9 +20,22 @@ from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE
 from triage.services.accounts import Accounts
 from triage.services.ports import Clock, Database
-from triage.web import api, events, health, images, metrics, pages, reading_api, sign_in, study_page
+from triage.web import (
+    api,
+    events,
+    external_sign_in,
+    health,
+    images,
+    metrics,
+    my_sessions,
+    pages,
+    reading_api,
+    sign_in,
+    study_page,
+)
 from triage.web.answers import Json
 from triage.web.darkroom import Darkroom
+from triage.web.external import External
 from triage.web.guard import Guard
 from triage.web.html import pages_of
 from triage.web.identity import AccountAuthenticator, Authenticator, Door, Gate
@@ -43,6 +56,7 @@ def create_app(
     free_bytes: Callable[[], int],
     accounts: Accounts | None = None,
     authenticator: Authenticator | None = None,
+    external: External | None = None,
     demo: bool = False,
     heartbeat_limit: timedelta = timedelta(seconds=10),
     films: Films = _no_films,
@@ -58,6 +72,7 @@ def create_app(
     ``films`` opens a kept object by its digest, for the previews; ``viewer_url``, ``lease`` and ``who``: see
     :class:`triage.web.site.Site`. Without ``who`` there are no routes that change a reading.
     ``accounts``: who may sign in; ``authenticator``: tells who asks (default: by ``accounts``). One of the two is needed.
+    ``external``: how people sign in by the hospital's identity provider, beside or instead of a password.
     ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`.
     """
     site = Site(
@@ -108,7 +123,11 @@ def create_app(
     app.add_middleware(Gate, door=door)
     app.add_middleware(Guard, public_url=public_url)
     if accounts is not None:
-        app.include_router(sign_in.router(sign_in.SignIn(accounts=accounts, html=html, public_url=public_url)))
+        steps = sign_in.SignIn(accounts=accounts, html=html, public_url=public_url, external=external)
+        app.include_router(sign_in.router(steps))
+        app.include_router(my_sessions.router(accounts))
+        if external is not None:
+            app.include_router(external_sign_in.router(external_sign_in.Way(sign_in=steps, external=external)))
     app.add_exception_handler(IndexUnavailable, _index_unavailable)
     app.add_exception_handler(AuditBroken, _audit_broken)
     app.add_exception_handler(RequestValidationError, _invalid)

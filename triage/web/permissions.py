@@ -2,7 +2,7 @@
 
 from triage.domain.account import Permission
 
-PUBLIC = frozenset({"/livez", "/readyz", "/sign-in"})
+PUBLIC = frozenset({"/livez", "/readyz", "/sign-in", "/oidc/start", "/oidc/callback", "/oidc/sign-out"})
 """Answered without an account, as is everything under :data:`PUBLIC_FOLDER`."""
 PUBLIC_FOLDER = "/static/"
 METRICS = "/metrics"
@@ -23,10 +23,13 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/api/v1/instances/{uid}/preview.png": {"GET": _P.VIEW},
     "/api/v1/instances/{uid}/preview.raw": {"GET": _P.VIEW},
     "/api/v1/me": {"GET": _P.ACCOUNT},
+    "/api/v1/me/sessions": {"GET": _P.ACCOUNT},
+    "/api/v1/me/sessions/end-others": {"POST": _P.ACCOUNT},
     "/api/docs": {"GET": _P.ACCOUNT},
     "/api/openapi.json": {"GET": _P.ACCOUNT, "HEAD": _P.ACCOUNT},
     METRICS: {"GET": _P.METRICS},
     "/password": {"GET": _P.ACCOUNT, "POST": _P.ACCOUNT},
+    "/password/end-others": {"POST": _P.ACCOUNT},
     "/sign-out": {"POST": _P.ACCOUNT},
 }
 """Path template: method: permission."""

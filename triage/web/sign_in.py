@@ -8,10 +8,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from triage.domain.account import AccountInvalid, SignInRefused, SignInThrottled, UnknownAccount
+from triage.domain.account import AccountInvalid, Identity, SignInRefused, SignInThrottled, UnknownAccount
 from triage.services.accounts import Accounts
+from triage.web.external import External
 from triage.web.html import Html, present
 from triage.web.identity import cookie_of, form_of
+from triage.web.my_sessions import rows_of
 
 COOKIE, SECURE_COOKIE = "triage-session", "__Host-triage-session"
 
@@ -42,39 +44,54 @@ class SignIn:
     accounts: Accounts
     html: Html
     public_url: str
+    external: External | None = None
 
     @property
     def cookie(self) -> str:
         """The session cookie's name."""
         return cookie_name(self.public_url)
 
-    def page(self, asked: str, error: str = "", name: str = "", status: int = 200) -> HTMLResponse:
-        """The form."""
-        return self.html("sign_in.html", {"next": asked, "error": error, "name": name}, status)
+    def page(self, asked: str, error: str = "", name: str = "", status: int = 200, *, left: bool = False) -> HTMLResponse:
+        """The form, the way to the provider, or both. ``left``: just signed out here, of what the provider opened."""
+        values = {"next": asked, "error": error, "name": name, "external": self.external, "left": left}
+        return self.html("sign_in.html", values, status)
+
+    def opened(self, secret: str, asked: str) -> Response:
+        """To the page that was asked for, with the session's cookie."""
+        answer = RedirectResponse(asked, 303)
+        answer.set_cookie(self.cookie, secret, httponly=True, samesite="lax", secure=is_secure(self.public_url), path="/")
+        return answer
 
     def enter(self, request: Request, form: dict[str, str]) -> Response:
         """Check what was typed; a new session each time, whatever cookie came along."""
         asked, name = own_path(form.get("next", "/")), form.get("name", "")
+        if self.external is not None and not self.external.passwords:
+            return self.page(asked, "Nobody signs in with a password here.", status=403)
         address = request.client.host if request.client else ""
         former = cookie_of(request.headers, self.cookie)
         try:
             secret = self.accounts.sign_in(name, form.get("password", ""), address, former)
         except SignInThrottled as error:
-            page = self.page(asked, _sentence(error), name, 429)
+            page = self.page(asked, sentence(error), name, 429)
             page.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
             return page
         except SignInRefused as error:
-            return self.page(asked, _sentence(error), name, 401)
-        answer = RedirectResponse(asked, 303)
-        answer.set_cookie(self.cookie, secret, httponly=True, samesite="lax", secure=is_secure(self.public_url), path="/")
-        return answer
+            return self.page(asked, sentence(error), name, 401)
+        return self.opened(secret, asked)
 
     def leave(self, request: Request) -> Response:
         """End the session here and in the browser."""
         self.accounts.sign_out(cookie_of(request.headers, self.cookie))
-        answer = RedirectResponse("/sign-in", 303)
+        who = present.get()
+        elsewhere = who is not None and who.external and self.external is not None
+        answer = RedirectResponse("/sign-in?left=1" if elsewhere else "/sign-in", 303)
         answer.delete_cookie(self.cookie, httponly=True, samesite="lax", secure=is_secure(self.public_url), path="/")
         return answer
+
+    def account(self, who: Identity, error: str = "", status: int = 200) -> HTMLResponse:
+        """The own account: another password, and where one is signed in."""
+        rows = rows_of(self.accounts, who)
+        return self.html("password.html", {"error": error, "must": who.must_change, "sessions": rows}, status)
 
     def change(self, form: dict[str, str]) -> Response:
         """Another password, with the present one as proof; then sign in anew."""
@@ -87,7 +104,7 @@ class SignIn:
             self.accounts.change_password(who.name, form.get("present", ""), new)
         except (AccountInvalid, UnknownAccount, SignInRefused) as error:
             status = 429 if isinstance(error, SignInThrottled) else 400
-            return self.html("password.html", {"error": _sentence(error), "must": who.must_change}, status)
+            return self.account(who, sentence(error), status)
         return RedirectResponse("/sign-in", 303)
 
 
@@ -97,8 +114,8 @@ def router(steps: SignIn) -> APIRouter:
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @routes.get("/sign-in")
-    def sign_in(next: str = "/") -> HTMLResponse:
-        return steps.page(own_path(next))
+    def sign_in(next: str = "/", left: bool = False) -> HTMLResponse:
+        return steps.page(own_path(next), left=left)
 
     @routes.post("/sign-in")
     async def enter(request: Request) -> Response:
@@ -112,7 +129,8 @@ def router(steps: SignIn) -> APIRouter:
     @routes.get("/password")
     def password() -> HTMLResponse:
         who = present.get()
-        return steps.html("password.html", {"error": "", "must": bool(who and who.must_change)})
+        assert who is not None  # the gate lets nobody else through
+        return steps.account(who)
 
     @routes.post("/password")
     async def change(request: Request) -> Response:
@@ -122,6 +140,7 @@ def router(steps: SignIn) -> APIRouter:
     return routes
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """An error's message as a page says it."""
     text = str(error).removeprefix("password: ")
     return f"{text[0].upper()}{text[1:]}."

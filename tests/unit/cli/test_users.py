@@ -65,3 +65,14 @@ def test_faults_have_a_remedy(home: Path) -> None:
     with pytest.raises(AccountInvalid, match="12"):
         run(home, "add", "ben", "--role", "viewer", "--password-stdin", typed="short\n")
     assert "No account" in run(home, "list")
+
+
+def test_an_account_is_handed_to_the_identity_provider_and_comes_back_with_a_password(home: Path) -> None:
+    run(home, "add", "anna", "--role", "radiologist", "--password-stdin", typed=SECRET)
+    assert "first to come by that name" in run(home, "external", "anna")
+    (row,) = json.loads(run(home, "list", "--json"))
+    assert (row["external"], row["password"]) == (True, False)
+    assert "by the identity provider" in run(home, "list")
+    run(home, "password", "anna", "--password-stdin", typed="another long sentence\n")
+    (row,) = json.loads(run(home, "list", "--json"))
+    assert (row["external"], row["password"]) == (False, True)

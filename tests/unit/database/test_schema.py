@@ -14,7 +14,7 @@ from tests.unit.domain import make
 from triage.database import engine as module
 from triage.database.engine import SqlDatabase, open_engine, sqlite_url
 from triage.database.schema import differences, ensure, migrate, newest, present
-from triage.database.worklist import patient_query, worklist_query
+from triage.database.worklist import claims_query, patient_query, worklist_query
 from triage.domain.errors import ConfigError, DatabaseOutdated, IndexUnavailable
 from triage.domain.level import Level
 from triage.domain.reason import Reason
@@ -195,3 +195,11 @@ def test_a_patients_studies_come_from_an_index_without_a_sort(database: SqlDatab
         plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", bound))
     assert "ix_study_patient (patient_id=? AND issuer_of_patient_id=?)" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_the_claims_of_a_reader_come_from_an_index_of_claims(database: SqlDatabase) -> None:
+    query: Any = claims_query("anna").compile(dialect=database.engine.dialect)
+    bound = tuple(query.params[name] for name in query.positiontup)
+    with database.engine.connect() as connection:
+        plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", bound))
+    assert "ix_study_claims (reader=?)" in plan

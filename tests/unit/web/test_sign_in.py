@@ -14,7 +14,7 @@ from tests.unit.web import scene
 from tests.unit.web.conftest import NOW
 from tests.unit.web.signed_in import SignedIn
 from triage.database.passwords import Argon2
-from triage.domain.account import GRANTS, Role
+from triage.domain.account import GRANTS, Role, SessionLimits
 from triage.domain.errors import ConfigError
 from triage.services.accounts import Accounts, csrf_of
 from triage.web.app import create_app
@@ -31,7 +31,7 @@ FILLED = {path: re.sub(r"{\w+}", "1.2.1", path) for path in ROUTES}
 class House:
     """The application with real accounts."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, limits: SessionLimits | None = None, **options: Any) -> None:
         self.database, self.now = scene.afternoon(NOW)
         numbers = count(1)
         self.accounts = Accounts(
@@ -39,6 +39,7 @@ class House:
             passwords=Argon2(time_cost=1, memory_cost=8),
             clock=self.clock,
             secret=lambda: f"secret-{next(numbers)}",
+            limits=limits or SessionLimits(),
         )
         self.app = create_app(
             self.database, clock=self.clock, free_bytes=lambda: 10**9, accounts=self.accounts, who=name_of, **options
