@@ -1,14 +1,14 @@
 """the claims of a reader; accounts of an identity provider
 
 Revision ID: 0006_claims
-Revises: 0003_accounts
+Revises: 0004_list
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0006_claims"
-down_revision = "0003_accounts"
+down_revision = "0004_list"
 
 
 def upgrade() -> None:
