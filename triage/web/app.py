@@ -20,7 +20,7 @@ from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE
 from triage.services.accounts import Accounts
 from triage.services.ports import Clock, Database
-from triage.web import api, events, health, images, metrics, pages, reading_api, sign_in, study_page
+from triage.web import analytics, analytics_api, api, events, health, images, metrics, pages, reading_api, sign_in, study_page
 from triage.web.answers import Json
 from triage.web.darkroom import Darkroom
 from triage.web.guard import Guard
@@ -118,6 +118,8 @@ def create_app(
         events.router(feed),
         study_page.router(site),
         api.router(site),
+        analytics.router(site),
+        analytics_api.router(site),
         images.router(site, previews),
         health.router(site),
         metrics.router(site),
