@@ -160,7 +160,10 @@ def main(studies: int) -> None:
             "/api/v1/analytics/misses?period=30d",
         ):
             median, longest, answer = timed(client, path)
-            print(f"| `{path}` | {answer.status_code} | {len(answer.content) // 1024} | {median:.3f} | {longest:.3f} |", flush=True)
+            print(
+                f"| `{path}` | {answer.status_code} | {len(answer.content) // 1024} | {median:.3f} | {longest:.3f} |",
+                flush=True,
+            )
         app.state.previews.close()
         database.close()
 

@@ -64,7 +64,7 @@ def router(site: Site) -> APIRouter:
         """Waiting and agreement are of studies read in the period, volume and flag rate of those that arrived in it."""
         return answer(period, start, end, analytics_record)
 
-    @routes.get("/misses", summary="The miss ledger: not flagged, and a reader found it abnormal", responses=refusal)
+    @routes.get("/misses", summary="The miss ledger: studies not flagged where the reader disagreed", responses=refusal)
     def ledger(period: Asked = Span.WEEK, start: First = "", end: Last = "") -> Json:
         """Each with its wait and what it would have been, had the same moments of reading gone by arrival."""
         return answer(period, start, end, misses_record)

@@ -29,7 +29,9 @@ from triage.web import plots
 from triage.web.rows import word
 from triage.web.text import full_time, plain
 
-SHOWN_MISSES = 500
+_MINUTE = timedelta(minutes=1)
+OPEN_MISSES, SHOWN_MISSES = 25, 500
+"""Lines of the ledger that are seen at once, and with the rest unfolded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ def view(found: Analytics, *, numbers: bool) -> dict[str, Any]:
         "waiting_plot": plots.waiting(levels) if levels else None,
         "lead": _lead(found, levels),
         "misses": [_miss(one) for one in found.misses[:SHOWN_MISSES]],
+        "misses_lead": _half(compared([one.reading for one in found.misses], found.moments)).capitalize(),
+        "open_misses": OPEN_MISSES,
         "miss_count": len(found.misses),
         "agreement": [(level.value, word(level), one) for level, one in judged.items()],
         "agreement_plot": plots.agreement(judged) if found.readings else None,
@@ -96,20 +100,25 @@ def view(found: Analytics, *, numbers: bool) -> dict[str, Any]:
 
 
 def share_words(share: Share) -> str:
-    """``12 % (9–16 %; 34 of 281)``; of nothing: a dash."""
+    """``12.1 % (8.8–16.4 %; 34 of 281)``; of nothing: a dash."""
     if share.value is None or share.interval is None:
         return "–"
     low, high = share.interval
-    return f"{share.value:.0%} ({low:.0%}–{high:.0%}; {share.hits} of {share.n})".replace("%", " %")
+    return f"{100 * share.value:.1f} % ({100 * low:.1f}–{100 * high:.1f} %; {share.hits} of {share.n})"
 
 
 def difference_words(difference: timedelta | None) -> str:
     """``20 min longer``, ``37 min shorter``; unknown: a dash."""
     if difference is None:
         return "–"
-    if abs(difference) < timedelta(minutes=1):
+    if abs(difference) < _MINUTE:
         return "the same"
     return f"{span(abs(difference))} {'longer' if difference > timedelta(0) else 'shorter'}"
+
+
+def _whole(duration: timedelta) -> timedelta:
+    """In whole minutes, as the line shows both waits: what stands beside them has to be their difference."""
+    return duration // _MINUTE * _MINUTE
 
 
 def _wait(duration: timedelta | None, waits: Waits) -> str:
@@ -152,10 +161,13 @@ def _lead(found: Analytics, levels: dict[Level, Compared]) -> list[str]:
     sentences = []
     for level in ASSESSED:
         if level in levels:
-            one = levels[level]
-            actual, other = _wait(one.actual.median, one.actual), _wait(one.by_arrival.median, one.by_arrival)
-            sentences.append(f"{word(level)}: half were read within {actual}; in order of arrival {other}.")
+            sentences.append(f"{word(level)}: {_half(levels[level])}")
     return sentences
+
+
+def _half(one: Compared) -> str:
+    actual, other = _wait(one.actual.median, one.actual), _wait(one.by_arrival.median, one.by_arrival)
+    return f"half were read within {actual}; in order of arrival {other}."
 
 
 def _miss(miss: Miss) -> MissRow:
@@ -166,7 +178,7 @@ def _miss(miss: Miss) -> MissRow:
         read=f"{reading.read_at.astimezone():%d %b %H:%M}",
         wait=span(reading.wait),
         by_arrival="still waiting" if miss.by_arrival is None else span(miss.by_arrival),
-        difference=difference_words(miss.difference),
+        difference=difference_words(_whole(reading.wait) - _whole(miss.by_arrival) if miss.by_arrival is not None else None),
         reader=plain(reading.reader) or "unknown",
         probability="–" if reading.probability is None else f"{reading.probability:.2f}",
         model=plain(reading.model) or "unknown",

@@ -7,22 +7,34 @@ from triage.domain.analytics import SCORE_BINS, Agreement, Compared
 from triage.domain.level import Level
 from triage.domain.share import Share
 from triage.domain.waiting import Waits
+from triage.domain.worklist import span
 from triage.services.analytics_store import ArrivalHour, ScoreBin
 from triage.web import svg
 from triage.web.rows import word
 from triage.web.svg import DOTTED, HATCHED, Linear, Logarithmic, Mark, Plot, circle, key, line, polyline, rect, words
 from triage.web.text import plain
 
-_MINUTES = ((1, "1 min"), (5, "5 min"), (15, "15 min"), (60, "1 h"), (240, "4 h"), (720, "12 h"), (2880, "2 d"), (14400, "10 d"))
+_MINUTES = (
+    (1, "1 min"),
+    (5, "5 min"),
+    (15, "15 min"),
+    (60, "1 h"),
+    (240, "4 h"),
+    (720, "12 h"),
+    (2880, "2 d"),
+    (14400, "10 d"),
+)
 _LEFT, _RIGHT = 46.0, svg.WIDTH - 8.0
 FLAGGED, NOT_FLAGGED, NEITHER = ("flagged", "", "flagged"), ("hollow", "", "not flagged"), ("grey", HATCHED, "neither")
 
 
 def waiting(levels: Mapping[Level, Compared]) -> Plot:
     """For each level a line from the median to the 95th percentile: as it was, and in order of arrival."""
-    known = [value for one in levels.values() for each in (one.actual, one.by_arrival) for value in (each.median, each.p95) if value]
+    known = [
+        value for one in levels.values() for each in (one.actual, one.by_arrival) for value in (each.median, each.p95) if value
+    ]
     longest = max((value / timedelta(minutes=1) for value in known), default=1.0)
-    scale = Logarithmic(low=1, top=max(longest * 1.1, 16), start=128, end=_RIGHT - 12)
+    scale = Logarithmic(low=1, top=max(longest * 1.1, 16), start=128, end=_RIGHT - 176)
     bottom = 34.0 + 46 * len(levels)
     marks: list[Mark] = []
     for minutes, label in _MINUTES:
@@ -32,7 +44,7 @@ def waiting(levels: Mapping[Level, Compared]) -> Plot:
     marks += [
         line("as-read", 8, 11, 40, 11), circle("dot", 8, 11, 5), words("label", 50, 15, "as read"),
         line("by-arrival", 128, 11, 160, 11), circle("ring", 128, 11, 5), words("label", 170, 15, "in order of arrival"),
-        words("label", _RIGHT, 15, "from median to 95 %", "end"),
+        words("label", _RIGHT, 15, "median – 95 % within", "end"),
     ]  # fmt: skip
     for place, (level, one) in enumerate(levels.items()):
         y = 46.0 + 46 * place
@@ -50,12 +62,14 @@ def waiting(levels: Mapping[Level, Compared]) -> Plot:
 
 def _spread(kind: str, dot: str, scale: Logarithmic, y: float, waits: Waits) -> list[Mark]:
     if waits.median is None:
-        return [words("label", scale.start, y + 4, "still waiting")] if waits.n else []
+        return [words("label", _RIGHT, y + 4, "still waiting", "end")] if waits.n else []
     start = scale(waits.median / timedelta(minutes=1))
     if waits.p95 is None:
-        return [line(kind, start, y, scale.end, y), circle(dot, start, y, 5), words("label", scale.end + 2, y + 4, "…")]
+        label = words("label", _RIGHT, y + 4, f"{span(waits.median)} – still waiting", "end")
+        return [line(kind, start, y, scale.end, y), circle(dot, start, y, 5), label]
     end = scale(waits.p95 / timedelta(minutes=1))
-    return [line(kind, start, y, end, y), line(f"{kind} tick", end, y - 5, end, y + 5), circle(dot, start, y, 5)]
+    label = words("label", _RIGHT, y + 4, f"{span(waits.median)} – {span(waits.p95)}", "end")
+    return [line(kind, start, y, end, y), line(f"{kind} tick", end, y - 5, end, y + 5), circle(dot, start, y, 5), label]
 
 
 def volume(hours: Sequence[ArrivalHour], days: float) -> Plot:
@@ -132,7 +146,12 @@ def scores(bins: Sequence[ScoreBin]) -> Plot:
 
 def agreement(table: Mapping[Level, Agreement]) -> Plot:
     """For each word of the network one bar, the whole of its readings."""
-    kinds = (("flagged", "", "agree"), ("grey", HATCHED, "disagree"), ("grey", DOTTED, "not assessable"), ("hollow", "", "no verdict"))
+    kinds = (
+        ("solid", "", "agree"),
+        ("grey", HATCHED, "disagree"),
+        ("grey", DOTTED, "not assessable"),
+        ("hollow", "", "no verdict"),
+    )
     marks = key(0, 14, kinds)
     for place, (level, one) in enumerate(table.items()):
         counts = (one.agree, one.disagree, one.not_assessable, one.no_verdict)
@@ -142,7 +161,9 @@ def agreement(table: Mapping[Level, Agreement]) -> Plot:
             width = (_RIGHT - 110) * count / total if total else 0
             marks.append(rect(f"bar {kind}", round(x, 1), y, width, 28, fill))
             if width > 36:
-                marks.append(words("label", round(x + width / 2, 1), y + 44, f"{count} ({count / total:.0%})", "middle"))
+                marks.append(
+                    words("label", round(x + width / 2, 1), y + 44, f"{count} ({100 * count / total:.0f} %)", "middle")
+                )
             x += width
     return Plot(
         id="plot-agreement",
@@ -157,7 +178,10 @@ def _shelves(scale: Linear, form: str) -> list[Mark]:
     marks = []
     for tick in scale.ticks():
         y = scale(tick)
-        marks += [line("grid", _LEFT, y, _RIGHT, y), words("label", _LEFT - 6, y + 4, form.format(tick), "end")]
+        marks += [
+            line("grid", _LEFT, y, _RIGHT, y),
+            words("label", _LEFT - 6, y + 4, form.format(tick).replace("%", " %"), "end"),
+        ]
     return marks
 
 
