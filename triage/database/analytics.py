@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Integer, Select, case, cast, exists, func, select, type_coerce
 
 from triage.database import tables
-from triage.domain.analytics import ASSESSED, SCORE_BINS, AssessedDay, JudgedReading, StillWaiting
+from triage.domain.analytics import ASSESSED, SCORE_BINS, ArrivalHour, AssessedDay, JudgedReading, ScoreBin, StillWaiting
 from triage.domain.level import Level
 from triage.domain.period import Piece
 from triage.domain.reading import FinishedReading
@@ -16,7 +16,6 @@ from triage.domain.study import ReadingState, Study
 from triage.domain.verdict import Verdict
 from triage.domain.waiting import Waited
 from triage.domain.worklist import order
-from triage.services.analytics_store import ArrivalHour, ScoreBin
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -58,6 +58,22 @@ class AssessedDay(NamedTuple):
     not_flagged: int
 
 
+class ArrivalHour(NamedTuple):
+    """How many studies that arrived in one hour of the (local) day, 0 to 23, stand at one level of the network."""
+
+    hour: int
+    level: Level
+    n: int
+
+
+class ScoreBin(NamedTuple):
+    """How many studies at one level have a probability in one of :data:`SCORE_BINS` equal bins."""
+
+    bin: int
+    level: Level
+    n: int
+
+
 class StillWaiting(NamedTuple):
     """Unread studies of one level, and since when the oldest waits."""
 

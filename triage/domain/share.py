@@ -27,4 +27,4 @@ class Share:
         share, denominator = self.hits / self.n, 1 + Z**2 / self.n
         middle = (share + Z**2 / (2 * self.n)) / denominator
         half = Z * math.sqrt(share * (1 - share) / self.n + Z**2 / (4 * self.n**2)) / denominator
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))

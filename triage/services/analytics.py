@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from triage.domain.analytics import (
+    ArrivalHour,
     AssessedDay,
     JudgedReading,
     Miss,
     Moments,
+    ScoreBin,
     StillWaiting,
     misses,
 )
 from triage.domain.level import Level
 from triage.domain.period import Offset, Period, pieces
 from triage.domain.waiting import LEFT_LYING, Waited, by_arrival
-from triage.services.analytics_store import AnalyticsStore, ArrivalHour, ScoreBin
+from triage.services.analytics_store import AnalyticsStore
 from triage.services.ports import Database
 
 

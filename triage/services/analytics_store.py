@@ -1,28 +1,11 @@
 """What analytics asks of the database: readings beside their studies, and counts of arrivals."""
 
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from triage.domain.analytics import AssessedDay, JudgedReading, StillWaiting
-from triage.domain.level import Level
+from triage.domain.analytics import ArrivalHour, AssessedDay, JudgedReading, ScoreBin, StillWaiting
 from triage.domain.period import Piece
 from triage.domain.waiting import Waited
-
-
-class ArrivalHour(NamedTuple):
-    """How many studies that arrived in one hour of the (local) day, 0 to 23, stand at one level of the network."""
-
-    hour: int
-    level: Level
-    n: int
-
-
-class ScoreBin(NamedTuple):
-    """How many studies at one level have a probability in one of :data:`triage.domain.analytics.SCORE_BINS` equal bins."""
-
-    bin: int
-    level: Level
-    n: int
 
 
 class AnalyticsStore(Protocol):

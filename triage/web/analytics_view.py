@@ -27,7 +27,7 @@ from triage.domain.worklist import span
 from triage.services.analytics import Analytics
 from triage.web import plots
 from triage.web.rows import word
-from triage.web.text import full_time, plain
+from triage.web.text import plain
 
 _MINUTE = timedelta(minutes=1)
 OPEN_MISSES, SHOWN_MISSES = 25, 500

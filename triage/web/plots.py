@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
-from triage.domain.analytics import SCORE_BINS, Agreement, Compared
+from triage.domain.analytics import SCORE_BINS, Agreement, ArrivalHour, Compared, ScoreBin
 from triage.domain.level import Level
 from triage.domain.share import Share
 from triage.domain.waiting import Waits
 from triage.domain.worklist import span
-from triage.services.analytics_store import ArrivalHour, ScoreBin
 from triage.web import svg
 from triage.web.rows import word
 from triage.web.svg import DOTTED, HATCHED, Linear, Logarithmic, Mark, Plot, circle, key, line, polyline, rect, words
@@ -117,8 +116,8 @@ def flag_rate(days: Mapping[date, Share], overall: Share, changes: Mapping[date,
     return Plot(
         id="plot-rate",
         title="Flag rate by day",
-        description="Share flagged of the studies assessed, by the day of arrival, each with its interval of 95 %; the dashed line "
-        "across is the period's.",
+        description="Share flagged of the studies assessed, by the day of arrival, each with its interval of 95 %; the "
+        "dashed line across is the period's.",
         height=222,
         marks=marks,
     )
