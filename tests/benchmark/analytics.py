@@ -148,7 +148,7 @@ def main(studies: int) -> None:
         fill(database, studies, end)
         app = create_app(database, clock=lambda: end, free_bytes=lambda: 10**10, authenticator=SignedIn())
         client = Client(app)
-        first = (end - timedelta(days=365)).date()
+        first = (end - timedelta(days=90)).date()
         print(f"{studies:,} studies; load average {os.getloadavg()[0]:.2f}\n\n| asked | status | kB | median s | longest s |")
         print("|---|---|---|---|---|")
         for path in (

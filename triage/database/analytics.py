@@ -38,7 +38,7 @@ class SqlAnalytics:
         self._connection = connection
 
     def readings(self, since: datetime, until: datetime) -> list[JudgedReading]:
-        rows = self._connection.execute(readings_query(since, until))
+        rows = self._connection.execute(readings_query(since, until)).all()
         return [
             JudgedReading(
                 uid, at, bool(stat), reader, read, _VERDICTS.get(word), _LEVELS[level], score, model, bool(first), bool(again)
@@ -47,7 +47,7 @@ class SqlAnalytics:
         ]
 
     def line(self, since: datetime, until: datetime) -> list[Waited]:
-        return [Waited(*row) for row in self._connection.execute(line_query(since, until))]
+        return [Waited(*row) for row in self._connection.execute(line_query(since, until)).all()]
 
     def never_read(self) -> list[Waited]:
         return [Waited(uid, at, None) for uid, at in self._connection.execute(never_read_query())]

@@ -135,7 +135,7 @@ Moments = Mapping[str, datetime | None]
 
 def wait_by_arrival(reading: JudgedReading, moments: Moments) -> timedelta | None:
     """The wait in order of arrival; a study that is not in the line (STAT, a later reading) keeps its own."""
-    moment = moments.get(reading.study_instance_uid, reading.read_at) if reading.first and not reading.stat else reading.read_at
+    moment = moments.get(reading.study_instance_uid, reading.read_at) if reading.first else reading.read_at
     return None if moment is None else max(timedelta(0), moment - reading.arrived_at)
 
 

@@ -77,11 +77,11 @@ def _line(store: AnalyticsStore, readings: list[JudgedReading], period: Period, 
     What was read before that arrival is no longer in the line, and in either order took as many moments as studies, so it can
     be left out. Readings after the period count for up to :data:`LEFT_LYING`: in order of arrival a study's turn can be then.
     """
-    arrivals = [one.arrived_at for one in readings if one.first and not one.stat]
-    horizon = min(now, period.until + LEFT_LYING)
-    if not arrivals:
+    inside = [Waited(one.study_instance_uid, one.arrived_at, one.read_at) for one in readings if one.first and not one.stat]
+    if not inside:
         return [], 0
-    line = store.line(min(arrivals), horizon)
+    before = store.line(min(one.arrived_at for one in inside), period.since)
+    after = store.line(period.until, min(now, period.until + LEFT_LYING))
     unread = [one for one in store.never_read() if one.arrived_at < period.until]
     waiting = [one for one in unread if one.arrived_at >= now - LEFT_LYING]
-    return line + waiting, len(unread) - len(waiting)
+    return before + inside + after + waiting, len(unread) - len(waiting)

@@ -26,7 +26,7 @@ class Span(StrEnum):
 
 Asked = Annotated[Span, Query(description="24h, 7d, 30d: up to now; days: from `from` to `to`")]
 First = Annotated[str, Query(alias="from", max_length=10, description="First day, YYYY-MM-DD, local; with period=days")]
-Last = Annotated[str, Query(alias="to", max_length=10, description="Last day, the whole of it; at most 366 days in all")]
+Last = Annotated[str, Query(alias="to", max_length=10, description="Last day, the whole of it; at most 92 days in all")]
 LENGTHS = {Span.DAY: timedelta(hours=24), Span.WEEK: timedelta(days=7), Span.MONTH: timedelta(days=30)}
 
 

@@ -79,6 +79,7 @@ def view(found: Analytics, *, numbers: bool) -> dict[str, Any]:
         "left_lying": found.left_lying,
         "still": sum(one.n for one in found.still_waiting),
         "rows": _waiting(found, levels),
+        "turn_to_come": sum(one.by_arrival.still for one in levels.values()),
         "waiting_plot": plots.waiting(levels) if levels else None,
         "lead": _lead(found, levels),
         "misses": [_miss(one) for one in found.misses[:SHOWN_MISSES]],

@@ -23,7 +23,7 @@ _MINUTES = (
     (2880, "2 d"),
     (14400, "10 d"),
 )
-_LEFT, _RIGHT = 46.0, svg.WIDTH - 8.0
+_LEFT, _RIGHT = 46.0, svg.WIDTH - 14.0
 FLAGGED, NOT_FLAGGED, NEITHER = ("flagged", "", "flagged"), ("hollow", "", "not flagged"), ("grey", HATCHED, "neither")
 
 
@@ -75,8 +75,8 @@ def volume(hours: Sequence[ArrivalHour], days: float) -> Plot:
     """Arrivals by hour of the local day, the mean of a day, stacked."""
     groups: dict[int, list[float]] = {hour: [0.0, 0.0, 0.0] for hour in range(24)}
     for one in hours:
-        group = {Level.FLAGGED: 0, Level.NOT_FLAGGED: 1}.get(one.level, 2)
-        groups[one.hour][group] += one.n / days
+        part = {Level.FLAGGED: 0, Level.NOT_FLAGGED: 1}.get(one.level, 2)
+        groups[one.hour][part] += one.n / days
     scale = Linear(top=max(sum(group) for group in groups.values()) * 1.05, start=200, end=34)
     width = (_RIGHT - _LEFT) / 24
     marks = key(_LEFT, 14, (FLAGGED, NOT_FLAGGED, NEITHER)) + _shelves(scale, "{:g}")
@@ -131,8 +131,8 @@ def scores(bins: Sequence[ScoreBin]) -> Plot:
     scale = Linear(top=max(sum(group) for group in groups) * 1.05, start=200, end=34)
     width = (_RIGHT - _LEFT) / SCORE_BINS
     marks = key(_LEFT, 14, (FLAGGED, NOT_FLAGGED)) + _shelves(scale, "{:g}")
-    for place, group in enumerate(groups):
-        marks += _stack(scale, _LEFT + width * place + 1, width - 2, group)
+    for place, pair in enumerate(groups):
+        marks += _stack(scale, _LEFT + width * place + 1, width - 2, pair)
     marks += [words("label", _LEFT + width * tenth * 2, 216, f"{tenth / 10:.1f}", "middle") for tenth in range(0, 11, 2)]
     return Plot(
         id="plot-scores",

@@ -166,7 +166,7 @@ ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe"]
 
 
 @settings(deadline=None)
-@given(st.sampled_from(ZONES), st.integers(0, 500_000), st.integers(1, 366 * 24 * 60))
+@given(st.sampled_from(ZONES), st.integers(0, 500_000), st.integers(1, 92 * 24 * 60 - 60))
 def test_the_clock_stands_still_in_each_piece(zone: str, start: int, length: int) -> None:
     since = datetime(2026, 1, 1, tzinfo=UTC) + start * MINUTE
     period = Period(since=since, until=since + length * MINUTE)

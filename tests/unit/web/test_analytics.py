@@ -118,6 +118,35 @@ def test_a_study_from_before_the_period_still_counts_in_the_line(open_site: Open
     assert waits["1.2.97"] == 1200, "and the next to arrive the second"
 
 
+def test_what_was_read_before_the_period_takes_its_moment(open_site: Open, five: MemoryDatabase) -> None:
+    start = FIVE[3].arrived_at
+    old = FIVE[3]._replace(study_instance_uid="o", arrived_at=start - 72 * HOUR, read_at=LATER - HOUR)
+    overtook = FIVE[0]._replace(study_instance_uid="x", arrived_at=start - 71 * HOUR, read_at=start - 30 * HOUR)
+    put(five, old, overtook)
+    told = open_site(five, LATER).get("/api/v1/analytics/misses?period=24h").json()["misses"]
+    waits = {one["study_instance_uid"]: one["by_arrival_seconds"] for one in told}
+    assert (waits["1.2.111"], waits["1.2.97"]) == (42 * 3600, 1200)
+
+
+def test_a_turn_can_come_after_the_period(open_site: Open) -> None:
+    midnight = LATER.astimezone().replace(hour=0)
+    flagged = FIVE[0]._replace(arrived_at=midnight - HOUR, read_at=midnight - HOUR / 2)
+    resting = FIVE[3]._replace(arrived_at=midnight - 2 * HOUR, read_at=midnight + HOUR)
+    database = MemoryDatabase()
+    put(database, flagged, resting)
+    day = f"{midnight - HOUR:%Y-%m-%d}"
+    told = open_site(database, LATER).get(f"/api/v1/analytics?period=days&from={day}&to={day}").json()
+    assert list(told["waiting"]) == ["flagged"]
+    assert told["waiting"]["flagged"]["by_arrival"]["median_seconds"] == 7200
+
+
+def test_an_unread_study_takes_its_turn_in_order_of_arrival(open_site: Open, five: MemoryDatabase) -> None:
+    scene.arrive(five, "1.9.1", FIVE[3].arrived_at - HOUR)
+    told = open_site(five, LATER).get("/api/v1/analytics?period=24h").json()
+    assert told["waiting"]["not_flagged"]["by_arrival"]["median_seconds"] == 20 * 60
+    assert told["waiting"]["flagged"]["by_arrival"] == {"n": 2, "still_waiting": 1, "median_seconds": 1920, "p95_seconds": None}
+
+
 def test_unread_studies_are_counted_and_left_lying_ones_said(open_site: Open, five: MemoryDatabase) -> None:
     scene.arrive(five, "1.9.1", LATER - 3 * HOUR)
     scene.arrive(five, "1.9.2", LATER - 8 * 24 * HOUR)
