@@ -30,7 +30,7 @@ class Period:
     def __post_init__(self) -> None:
         if self.since >= self.until:
             raise PeriodInvalid("the first day has to be before the last one, or the same")
-        if self.until - self.since > LONGEST + timedelta(hours=2):
+        if self.until - self.since > LONGEST + timedelta(hours=2):  # a day on which clocks are put back is longer
             raise PeriodInvalid(f"at most {LONGEST.days} days at a time")
 
 
