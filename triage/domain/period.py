@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 LONGEST = timedelta(days=92)
-"""A quarter: what is worked out within a second for 300 studies a day."""
+"""A quarter: more would keep a page, and the server with it, busy for seconds."""
 _STEP = timedelta(minutes=30)
 
 Offset = Callable[[datetime], timedelta]
