@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import norm, rankdata
 
+from triage.domain.share import Share
+
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Z = float(norm.ppf(0.975))
@@ -82,12 +84,9 @@ def _newcombe(area: float, m: int, n: int) -> tuple[float, float]:
 
 def proportion(hits: int, n: int) -> Figure:
     """A proportion with Wilson's interval (Wilson 1927)."""
-    if n == 0:
-        return Figure(None, None, None, 0)
-    share, denominator = hits / n, 1 + Z**2 / n
-    middle = (share + Z**2 / (2 * n)) / denominator
-    half = Z * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / denominator
-    return Figure(share, max(0.0, middle - half), min(1.0, middle + half), n)
+    share = Share(hits, n)
+    low, high = share.interval or (None, None)
+    return Figure(share.value, low, high, n)
 
 
 def calibration_error(positive: Mask, probabilities: Values) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from triage.database.accounts import MemoryAccounts
+from triage.database.analytics import MemoryAnalytics
 from triage.domain.assessment import Outcome
 from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord, chained
 from triage.domain.instance import Instance, QuarantinedObject
@@ -79,6 +80,7 @@ class MemoryTransaction:
         self._state = state
         self.jobs = MemoryQueue(state, policy)
         self.accounts = state.accounts
+        self.analytics = MemoryAnalytics(state.studies, state.readings)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         return self._state.instances.get(sop_instance_uid)

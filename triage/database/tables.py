@@ -135,6 +135,8 @@ Index(
     study.c.study_instance_uid,
 )
 
+Index("ix_study_arrived", study.c.arrived_at, study.c.network_level, study.c.model, study.c.probability)
+
 series = Table(
     "series",
     metadata,
@@ -225,7 +227,7 @@ reading = Table(
     Column("id", Integer, primary_key=True),
     Column("study_instance_uid", Text, ForeignKey("study.study_instance_uid"), nullable=False, index=True),
     Column("reader", Text, nullable=False),
-    Column("read_at", Moment, nullable=False),
+    Column("read_at", Moment, nullable=False, index=True),
     Column("verdict", Text),
     Column("note", Text),
     Column("network_level", Text, nullable=False),

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from triage.database import audit, tables
 from triage.database.accounts import SqlAccounts
+from triage.database.analytics import SqlAnalytics
 from triage.database.documents import decided_at, dump_outcome, image_set, load_outcome
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.queue import SqlQueue
@@ -34,6 +35,7 @@ class SqlTransaction:
         self.connection = connection
         self.jobs = SqlQueue(connection, policy)
         self.accounts = SqlAccounts(connection)
+        self.analytics = SqlAnalytics(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         query = select(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid)

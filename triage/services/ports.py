@@ -18,6 +18,7 @@ from triage.domain.selection import RowFacts, Selection
 from triage.domain.study import Study
 from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
+from triage.services.analytics_store import AnalyticsStore
 
 Clock = Callable[[], datetime]
 """Gives the present time, aware, UTC."""
@@ -241,6 +242,10 @@ class Transaction(Protocol):
     @property
     def accounts(self) -> AccountStore:
         """Accounts and sessions, in this transaction."""
+
+    @property
+    def analytics(self) -> AnalyticsStore:
+        """Questions about waiting, volume and agreement, in this transaction."""
 
 
 class Database(Protocol):

@@ -21,6 +21,8 @@ from triage.domain.reading import LEASE
 from triage.services.accounts import Accounts
 from triage.services.ports import Clock, Database
 from triage.web import (
+    analytics,
+    analytics_api,
     api,
     events,
     external_sign_in,
@@ -137,6 +139,8 @@ def create_app(
         events.router(feed),
         study_page.router(site),
         api.router(site),
+        analytics.router(site),
+        analytics_api.router(site),
         images.router(site, previews),
         health.router(site),
         metrics.router(site),

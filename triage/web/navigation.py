@@ -14,7 +14,10 @@ class Link:
     permission: Permission
 
 
-LINKS: tuple[Link, ...] = (Link("/", "Worklist", Permission.VIEW),)
+LINKS: tuple[Link, ...] = (
+    Link("/", "Worklist", Permission.VIEW),
+    Link("/analytics", "Analytics", Permission.ANALYTICS),
+)
 
 
 def links_for(who: Identity | None) -> tuple[Link, ...]:

@@ -1,14 +1,14 @@
 """the claims of a reader; accounts of an identity provider
 
 Revision ID: 0006_claims
-Revises: 0004_list
+Revises: 0005_analytics
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0006_claims"
-down_revision = "0004_list"
+down_revision = "0005_analytics"
 
 
 def upgrade() -> None:

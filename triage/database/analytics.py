@@ -1,0 +1,214 @@
+"""Analytics in SQL, and its in-memory twin. See :class:`triage.services.analytics_store.AnalyticsStore`."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Integer, Select, case, cast, exists, func, select, type_coerce
+
+from triage.database import tables
+from triage.domain.analytics import ASSESSED, SCORE_BINS, ArrivalHour, AssessedDay, JudgedReading, ScoreBin, StillWaiting
+from triage.domain.level import Level
+from triage.domain.period import Piece
+from triage.domain.reading import FinishedReading
+from triage.domain.study import ReadingState, Study
+from triage.domain.verdict import Verdict
+from triage.domain.waiting import Waited
+from triage.domain.worklist import order
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_HOUR, _DAY = (timedelta(hours=hours) // _MICROSECOND for hours in (1, 24))
+_LEVELS = {level.value: level for level in Level}
+_VERDICTS: dict[str | None, Verdict | None] = {None: None} | {verdict.value: verdict for verdict in Verdict}
+
+_study, _reading = tables.study.c, tables.reading.c
+_other = tables.reading.alias("other").c
+_SAME = _other.study_instance_uid == _reading.study_instance_uid
+_FIRST = ~exists().where(_SAME, _other.id < _reading.id)
+_AGAIN = exists().where(_SAME, _other.id > _reading.id)
+_ARRIVED = type_coerce(_study.arrived_at, BigInteger)
+
+
+class SqlAnalytics:
+    """The store over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def readings(self, since: datetime, until: datetime) -> list[JudgedReading]:
+        rows = self._connection.execute(readings_query(since, until)).all()
+        return [
+            JudgedReading(
+                uid, at, bool(stat), reader, read, _VERDICTS.get(word), _LEVELS[level], score, model, bool(first), bool(again)
+            )
+            for uid, at, stat, reader, read, word, level, score, model, first, again in rows
+        ]
+
+    def line(self, since: datetime, until: datetime) -> list[Waited]:
+        return [Waited(*row) for row in self._connection.execute(line_query(since, until)).all()]
+
+    def never_read(self) -> list[Waited]:
+        return [Waited(uid, at, None) for uid, at in self._connection.execute(never_read_query())]
+
+    def still_waiting(self) -> list[StillWaiting]:
+        query = select(_study.level, func.count(), func.min(_study.arrived_at)).where(tables.UNREAD).group_by(_study.level)
+        found = {row[0]: row for row in self._connection.execute(query)}
+        return [StillWaiting(level, *found[level.value][1:]) for level in Level if level.value in found]
+
+    def arrivals_by_hour(self, piece: Piece) -> list[ArrivalHour]:
+        rows = self._connection.execute(arrivals_by_hour_query(piece))
+        return sorted(ArrivalHour(hour, _LEVELS[level], n) for hour, level, n in rows)
+
+    def assessed_by_day(self, piece: Piece) -> list[AssessedDay]:
+        rows = self._connection.execute(assessed_by_day_query(piece))
+        return sorted(AssessedDay(_date(day), model or "", flagged, n - flagged) for day, model, flagged, n in rows)
+
+    def scores(self, since: datetime, until: datetime) -> list[ScoreBin]:
+        rows = self._connection.execute(scores_query(since, until))
+        return sorted(ScoreBin(place, _LEVELS[level], n) for place, level, n in rows)
+
+
+def readings_query(since: datetime, until: datetime) -> Select[Any]:
+    """Readings beside their studies, by the index ``ix_reading_read_at``."""
+    return (
+        select(
+            _reading.study_instance_uid,
+            _study.arrived_at,
+            _study.stat,
+            _reading.reader,
+            _reading.read_at,
+            _reading.verdict,
+            _reading.network_level,
+            _reading.probability,
+            _reading.model,
+            _FIRST,
+            _AGAIN,
+        )
+        .join_from(tables.reading, tables.study)
+        .where(_reading.read_at >= since, _reading.read_at < until)
+        .order_by(_reading.id)
+    )
+
+
+def line_query(since: datetime, until: datetime) -> Select[Any]:
+    """First readings without a STAT, by the index ``ix_reading_read_at``."""
+    return (
+        select(_study.study_instance_uid, _study.arrived_at, _reading.read_at)
+        .join_from(tables.reading, tables.study)
+        .where(_reading.read_at >= since, _reading.read_at < until, _study.stat == 0, _FIRST)
+    )
+
+
+def never_read_query() -> Select[Any]:
+    """Unread studies without a STAT or any reading, by the index ``ix_study_reading_order``."""
+    read = exists().where(_reading.study_instance_uid == _study.study_instance_uid)
+    query = select(_study.study_instance_uid, _study.arrived_at).where(tables.UNREAD, _study.stat == 0, ~read)
+    return query.order_by(_study.key, _study.arrived_at, _study.study_instance_uid)
+
+
+def arrivals_by_hour_query(piece: Piece) -> Select[Any]:
+    """Counts from the index ``ix_study_arrived`` alone."""
+    hour = ((_ARRIVED + piece.offset // _MICROSECOND) // _HOUR % 24).label("hour")
+    query = select(hour, _study.network_level, func.count()).where(*_arrived(piece.since, piece.until))
+    return query.group_by(hour, _study.network_level)
+
+
+def assessed_by_day_query(piece: Piece) -> Select[Any]:
+    """Counts from the index ``ix_study_arrived`` alone. Assessed is what has a probability: the table has it so, and asked
+    by level SQLite would look through all days by ``ix_study_network_level``.
+    """
+    day = ((_ARRIVED + piece.offset // _MICROSECOND) // _DAY).label("day")
+    flagged = func.sum(case((_study.network_level == Level.FLAGGED.value, 1), else_=0))
+    return (
+        select(day, _study.model, flagged, func.count())
+        .where(*_arrived(piece.since, piece.until), _study.probability.is_not(None))
+        .group_by(day, _study.model)
+    )
+
+
+def scores_query(since: datetime, until: datetime) -> Select[Any]:
+    """Counts from the index ``ix_study_arrived`` alone."""
+    place = func.min(SCORE_BINS - 1, cast(_study.probability * SCORE_BINS, Integer)).label("bin")
+    query = select(place, _study.network_level, func.count()).where(*_arrived(since, until), _study.probability.is_not(None))
+    return query.group_by(place, _study.network_level)
+
+
+def _arrived(since: datetime, until: datetime) -> tuple[Any, Any]:
+    return _study.arrived_at >= since, _study.arrived_at < until
+
+
+def _date(day: int) -> date:
+    return _EPOCH.date() + timedelta(days=day)
+
+
+class MemoryAnalytics:
+    """The store over what the in-memory database holds."""
+
+    def __init__(self, studies: Mapping[str, Study], readings: Sequence[FinishedReading]) -> None:
+        self._studies = studies
+        self._readings = readings
+
+    def readings(self, since: datetime, until: datetime) -> list[JudgedReading]:
+        return [one for one in self._judged() if since <= one.read_at < until]
+
+    def line(self, since: datetime, until: datetime) -> list[Waited]:
+        return [
+            Waited(one.study_instance_uid, one.arrived_at, one.read_at)
+            for one in self.readings(since, until)
+            if one.first and not one.stat
+        ]
+
+    def never_read(self) -> list[Waited]:
+        read = {one.study_instance_uid for one in self._readings}
+        line = (one for one in self._unread() if one.study_instance_uid not in read and not one.stat)
+        return [Waited(one.study_instance_uid, one.arrived_at, None) for one in sorted(line, key=order)]
+
+    def still_waiting(self) -> list[StillWaiting]:
+        groups = {level: [one.arrived_at for one in self._unread() if one.level is level] for level in Level}
+        return [StillWaiting(level, len(times), min(times)) for level, times in groups.items() if times]
+
+    def arrivals_by_hour(self, piece: Piece) -> list[ArrivalHour]:
+        arrived = self._arrived(piece.since, piece.until)
+        counts = Counter(((one.arrived_at + piece.offset).hour, one.network_level) for one in arrived)
+        return sorted(ArrivalHour(*key, n) for key, n in counts.items())
+
+    def assessed_by_day(self, piece: Piece) -> list[AssessedDay]:
+        assessed = [one for one in self._arrived(piece.since, piece.until) if one.network_level in ASSESSED]
+        keys = [((one.arrived_at + piece.offset).date(), one.model or "") for one in assessed]
+        every = Counter(keys)
+        flagged = Counter(key for key, one in zip(keys, assessed, strict=True) if one.network_level is Level.FLAGGED)
+        return sorted(AssessedDay(*key, flagged[key], n - flagged[key]) for key, n in every.items())
+
+    def scores(self, since: datetime, until: datetime) -> list[ScoreBin]:
+        scored = ((one.probability, one.network_level) for one in self._arrived(since, until))
+        bins = Counter((min(SCORE_BINS - 1, int(score * SCORE_BINS)), level) for score, level in scored if score is not None)
+        return sorted(ScoreBin(*key, n) for key, n in bins.items())
+
+    def _unread(self) -> list[Study]:
+        return [one for one in self._studies.values() if one.reading.state is not ReadingState.READ]
+
+    def _arrived(self, since: datetime, until: datetime) -> list[Study]:
+        return [one for one in self._studies.values() if since <= one.arrived_at < until]
+
+    def _judged(self) -> Iterable[JudgedReading]:
+        last = {one.study_instance_uid: place for place, one in enumerate(self._readings)}
+        seen: set[str] = set()
+        for place, one in enumerate(self._readings):
+            uid = one.study_instance_uid
+            study = self._studies[uid]
+            yield JudgedReading(
+                study_instance_uid=uid,
+                arrived_at=study.arrived_at,
+                stat=study.stat,
+                reader=one.reader,
+                read_at=one.read_at,
+                verdict=one.verdict,
+                network_level=one.network_level,
+                probability=one.probability,
+                model=one.model,
+                first=uid not in seen,
+                again=last[uid] != place,
+            )
+            seen.add(uid)

@@ -1,0 +1,33 @@
+"""What analytics asks of the database: readings beside their studies, and counts of arrivals."""
+
+from datetime import datetime
+from typing import Protocol
+
+from triage.domain.analytics import ArrivalHour, AssessedDay, JudgedReading, ScoreBin, StillWaiting
+from triage.domain.period import Piece
+from triage.domain.waiting import Waited
+
+
+class AnalyticsStore(Protocol):
+    """Questions only. A period holds its first moment and not its last. The first reading of a study is that written first."""
+
+    def readings(self, since: datetime, until: datetime) -> list[JudgedReading]:
+        """Finished readings of the period, in the order in which they were written."""
+
+    def line(self, since: datetime, until: datetime) -> list[Waited]:
+        """Studies without a STAT whose first reading is in the period; in no order."""
+
+    def never_read(self) -> list[Waited]:
+        """Unread studies without a STAT or any reading, in reading order."""
+
+    def still_waiting(self) -> list[StillWaiting]:
+        """Unread studies by the level that counts, in the order of :class:`triage.domain.level.Level`."""
+
+    def arrivals_by_hour(self, piece: Piece) -> list[ArrivalHour]:
+        """Arrivals of the period by hour of the local day and the network's level as it stands; sorted."""
+
+    def assessed_by_day(self, piece: Piece) -> list[AssessedDay]:
+        """Arrivals of the period that stand as flagged or not flagged, by local day and model; sorted."""
+
+    def scores(self, since: datetime, until: datetime) -> list[ScoreBin]:
+        """Probabilities of the period's arrivals, as they stand; sorted."""
