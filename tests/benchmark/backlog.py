@@ -23,7 +23,20 @@ ROOT = "1.2.826.0.1.3680043.10.511.7"
 DAYS = 60
 BATCH = 5000
 SHARES = {"flagged": 18, "not flagged": 70, "not assessed": 4, "out of scope": 6, "pending": 2}
-FAMILIES = ("Okafor", "Lindqvist", "Haddad", "Moreau", "Tanaka", "Silva", "Novak", "Brandt", "Ionescu", "Weaver", "Ågren", "Castillo")
+FAMILIES = (
+    "Okafor",
+    "Lindqvist",
+    "Haddad",
+    "Moreau",
+    "Tanaka",
+    "Silva",
+    "Novak",
+    "Brandt",
+    "Ionescu",
+    "Weaver",
+    "Ågren",
+    "Castillo",
+)
 GIVEN = ("Adaeze", "Ebba", "Karim", "Lucie", "Hiro", "Bruna", "Petr", "Jutta", "Radu", "Ivy", "Åsa", "Diego")
 EXAMS = ("Chest PA", "Chest AP portable", "Chest 2 views", "Thorax", "Chest ICU")
 

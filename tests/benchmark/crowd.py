@@ -124,7 +124,9 @@ def facts(page: bytes) -> tuple[bytes, ...]:
     return (total[1] if total else b"", *ROW.findall(page))
 
 
-async def until(condition: Callable[[], bool], tasks: Sequence[asyncio.Task[None]], within: float = CALM_WITHIN, *, fail: bool = True) -> None:
+async def until(
+    condition: Callable[[], bool], tasks: Sequence[asyncio.Task[None]], within: float = CALM_WITHIN, *, fail: bool = True
+) -> None:
     """Wait for the condition; a reader's own failure is raised at once."""
     deadline = time.monotonic() + within
     while not condition():
@@ -147,5 +149,3 @@ def arrive(database: SqlDatabase, number: int) -> None:
 def assess(database: SqlDatabase, number: int) -> None:
     """The network has spoken: every fifth is flagged."""
     scene.decide(database, scene.scored(uid_of(number), 0.9 if number % 5 == 0 else 0.1, datetime.now(UTC)))
-
-

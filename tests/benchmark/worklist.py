@@ -96,7 +96,9 @@ def pages(service: Service) -> None:
                 size, rows = len(body), len(re.findall(rb'<tr id="study-|"study_instance_uid"', body))
                 assert answer.status == 200, (path, answer.status)
             promise = f" (wanted: < {FIRST_PAGE_MS})" if path == "/" else ""
-            print(f"| {name} `{path}` | {len(took)} | {rows} | {size // 1000} | {p(took, 0.5):.1f} | {p(took, 0.95):.1f}{promise} |")
+            print(
+                f"| {name} `{path}` | {len(took)} | {rows} | {size // 1000} | {p(took, 0.5):.1f} | {p(took, 0.95):.1f}{promise} |"
+            )
     print(flush=True)
 
 

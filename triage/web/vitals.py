@@ -7,6 +7,7 @@ from triage.domain.errors import IndexUnavailable
 from triage.domain.jobs import QueueDepth
 from triage.domain.role import RoleStatus
 from triage.web.site import Site
+from triage.web.text import plain
 
 EXPECTED_ROLES = ("intake", "worker", "web", "scheduler")
 STOPPED = "stopped"
@@ -40,9 +41,9 @@ class Vitals:
 
     @property
     def model(self) -> str | None:
-        """The label of the network in use, as the worker says it."""
+        """The label of the network in use, as the worker says it; a bundle's manifest is no more to be trusted than a header."""
         worker = self.role("worker")
-        return worker.model if worker else None
+        return plain(worker.model, 128) or None if worker else None
 
 
 def look(site: Site) -> Vitals:
