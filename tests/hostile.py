@@ -47,7 +47,7 @@ PAYLOADS: tuple[str, ...] = (
     # what the eye or the next program takes for something else
     "\u202e\u2066gnp.elif\u2069\u200b\ufeff",
     "a\x00b\x08\x1b[2J\x7f\x85c",
-    "\ud800\udfff\ufffe",
+    "\ud800 \udfff\ufffe",
     "=cmd|' /C calc'!A0",
     "<b>" + "A" * 20_000,
 )

@@ -21,7 +21,7 @@ from triage.domain.reading import LEASE
 from triage.services.accounts import Accounts
 from triage.services.ports import Clock, Database
 from triage.web import api, events, health, images, metrics, pages, reading_api, sign_in, study_page
-from triage.web.answers import Json
+from triage.web.answers import EVERYWHERE, Json
 from triage.web.darkroom import Darkroom
 from triage.web.guard import Guard
 from triage.web.html import pages_of
@@ -90,6 +90,7 @@ def create_app(
         docs_url=None,  # the stock pages load scripts from elsewhere and run inline ones; pages.py has its own
         redoc_url=None,
         lifespan=lifespan,
+        responses=EVERYWHERE,
         # Off even where the environment asks for it: spans and error logs could carry a patient's data to another host.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
     )
