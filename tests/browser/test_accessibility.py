@@ -25,11 +25,12 @@ OPEN = """(place) => { for (const one of document.querySelectorAll("dialog[open]
   document.querySelectorAll("dialog")[place].showModal(); }"""
 STOPS = """() => {
   const within = document.querySelector("dialog[open]") ?? document;
-  const all = [...within.querySelectorAll("a[href], button, input, select, textarea, summary, iframe, [tabindex], [contenteditable]")];
-  const names = new Map();
-  return all.filter((one) => one.tabIndex >= 0 && !one.disabled && one.type !== "hidden" && one.checkVisibility({ visibilityProperty: true })
-    && !one.closest("[inert]")
-    && !(one.type === "radio" && (names.has(one.name) || !names.set(one.name, 1)))).map(NAME);
+  const kinds = "a[href], button, input, select, textarea, summary, iframe, [tabindex], [contenteditable]";
+  const groups = new Set();
+  const first = (one) => one.type !== "radio" || (!groups.has(one.name) && groups.add(one.name)); // Tab stops once in a group
+  const there = (one) => one.tabIndex >= 0 && !one.disabled && one.type !== "hidden" && !one.closest("[inert]")
+    && one.checkVisibility({ visibilityProperty: true });
+  return [...within.querySelectorAll(kinds)].filter((one) => there(one) && first(one)).map(NAME);
 }"""
 NAME = """(one) => [one.localName, one.type === "radio" ? one.name : one.id, one.getAttribute("href") ?? "", one.name ?? "",
   one.textContent.replace(/\\s+/g, " ").trim().slice(0, 40)].join("|")"""

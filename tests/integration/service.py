@@ -153,10 +153,12 @@ class Service:
         rows: list[dict[str, Any]] = json.loads(body)
         return rows
 
-    def triage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A ``triage`` command on this home."""
+    def triage(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """A ``triage`` command on this home; ``given``: its standard input."""
         command = [sys.executable, "-m", "triage", *arguments, "--home", str(self.home)]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, env=self.environment, input=given, capture_output=True, text=True, timeout=120, check=False
+        )
 
     def verify(self) -> dict[str, Any]:
         """``triage verify --json``; fails with the gaps when it does not exit 0."""

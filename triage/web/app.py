@@ -134,9 +134,13 @@ def _audit_broken(_: Request, error: Exception) -> Response:
 
 
 def _invalid(_: Request, error: Exception) -> Response:
-    """Where it is wrong and why; what was sent is not repeated: it can be a reader's note."""
+    """Where it is wrong and why; what was sent is not repeated, nor the name of a field that we do not know."""
     assert isinstance(error, RequestValidationError)
-    return Json({"detail": [{"loc": one["loc"], "msg": one["msg"], "type": one["type"]} for one in error.errors()]}, 422)
+    told = [
+        {"loc": one["loc"][:-1] if one["type"] == "extra_forbidden" else one["loc"], "msg": one["msg"], "type": one["type"]}
+        for one in error.errors()
+    ]
+    return Json({"detail": told}, 422)
 
 
 def _index_unavailable(_: Request, __: Exception) -> Response:

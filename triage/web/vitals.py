@@ -41,7 +41,7 @@ class Vitals:
 
     @property
     def model(self) -> str | None:
-        """The label of the network in use, as the worker says it; a bundle's manifest is no more to be trusted than a header."""
+        """The label of the network in use, as the worker says it: a bundle's text, no more trusted than a header's."""
         worker = self.role("worker")
         return plain(worker.model, 128) or None if worker else None
 

@@ -1,4 +1,4 @@
-"""The API under cases made from its own description: no failure of the service, and no status that the description leaves out."""
+"""The API under cases made from its own description: it does not fail, and answers with no status that is not described."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from triage.web.app import create_app
 from triage.web.permissions import PUBLIC, ROUTES
 from triage.web.sign_in import COOKIE
 
-CASES = 16
+CASES = 12
 """Of each kind (as described; deliberately not), for each operation and each who asks."""
 HERE = "http://127.0.0.1"
 PASSWORD = "four quiet herons wade"
@@ -54,7 +54,9 @@ def who_ask(path: str, method: str) -> list[Role]:
     if path in PUBLIC:
         return usual[:1]
     permission = ROUTES[path][method]
-    return usual + ([] if any(permission in GRANTS[role] for role in usual) else [next(r for r in Role if permission in GRANTS[r])])
+    return usual + (
+        [] if any(permission in GRANTS[role] for role in usual) else [next(r for r in Role if permission in GRANTS[r])]
+    )
 
 
 def test_the_service_does_not_fail_and_says_what_it_can_answer(house: tuple[House, FastAPI]) -> None:
@@ -66,14 +68,16 @@ def test_the_service_does_not_fail_and_says_what_it_can_answer(house: tuple[Hous
     operations = [found.ok() for found in schema.get_all_operations()]
     for operation in operations:
         documented = set(operation.definition.raw["responses"])
+        made = [
+            case for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE) for case in cases(operation, mode, furnished)
+        ]
         for role in who_ask(operation.path, operation.method.upper()):
             headers = credentials(furnished, role)
-            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-                for case in cases(operation, mode, furnished):
-                    answer = case.call(base_url=HERE, headers=headers)
-                    answers[answer.status_code] += 1
-                    if str(answer.status_code) not in documented or (answer.status_code >= 500 and operation.path != "/readyz"):
-                        wrong.append((operation.label, role.value, answer.status_code, str(answer.text)[:200]))
+            for case in made:
+                answer = case.call(base_url=HERE, headers=headers)
+                answers[answer.status_code] += 1
+                if str(answer.status_code) not in documented or (answer.status_code >= 500 and operation.path != "/readyz"):
+                    wrong.append((operation.label, role.value, answer.status_code, str(answer.text)[:200]))
     told = ", ".join(f"{status}: {count}" for status, count in sorted(answers.items()))
     print(f"{len(operations)} operations, {answers.total()} cases ({told}); failures or statuses not described: {len(wrong)}")
     assert wrong == []
@@ -88,7 +92,12 @@ def cases(operation: Any, mode: GenerationMode, house: House) -> list[Any]:
     there = st.sampled_from(values(house)) if known else st.none()
 
     @settings(
-        max_examples=CASES, derandomize=True, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=[*HealthCheck]
+        max_examples=CASES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=[*HealthCheck],
     )
     @given(case=operation.as_strategy(generation_mode=mode), value=there, real=st.booleans())
     def collect(case: Any, value: str | None, real: bool) -> None:
