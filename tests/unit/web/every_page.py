@@ -12,6 +12,8 @@ from triage.domain.account import GRANTS, Permission, Role
 from triage.web.permissions import PUBLIC, ROUTES
 
 ENDLESS = frozenset({"/events"})
+SWITCHED_OFF = ("/oidc/",)
+"""In the table, but served only where a setting asks for it; they have tests of their own."""
 SEVERAL = 3
 """Of the studies of a house so many are opened where not every one is asked for."""
 PARAMETERS: dict[str, Callable[[House], list[str]]] = {
@@ -46,7 +48,8 @@ class Address:
 
 def addresses(house: House) -> list[Address]:
     """All of them."""
-    found = [Address(route, path, None) for route in sorted(PUBLIC) for path in _asked(route, house)]
+    public = [route for route in sorted(PUBLIC) if not route.startswith(SWITCHED_OFF)]
+    found = [Address(route, path, None) for route in public for path in _asked(route, house)]
     for route, methods in ROUTES.items():
         if "GET" in methods and route not in ENDLESS:
             found += [Address(route, path, methods["GET"]) for path in _asked(route, house)]
