@@ -66,10 +66,10 @@ def test_axe_finds_nothing(serve: Serve, page: Page) -> None:
         page.evaluate(AXE)
         for theme in THEMES:
             page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
-            found[f"{one.role.value} {one.path} {theme}"] = page.evaluate(RUN)
+            found[f"{one.role.value} {one.route} {one.path} {theme}"] = page.evaluate(RUN)
             for place, dialog in enumerate(page.evaluate(DIALOGS)):
                 page.evaluate(OPEN, place)
-                found[f"{one.role.value} {one.path} {theme}, dialog {dialog}"] = page.evaluate(RUN)
+                found[f"{one.role.value} {one.route} {one.path} {theme}, dialog {dialog}"] = page.evaluate(RUN)
             page.evaluate("document.querySelector('dialog[open]')?.close()")
     wrong = {state: violations for state, violations in found.items() if violations}
     print(
