@@ -1,11 +1,11 @@
-"""``python -m tests.benchmark [--quick]``: prints the tables of docs/performance.md."""
+"""``python -m tests.benchmark [--quick]``: prints the tables of docs/performance.md; ``list``: those of the reading list."""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmark import assess, films, receive
+from tests.benchmark import assess, films, receive, worklist
 
 SIZES = {"2 MB": 1024, "15 MB": 2750}
 
@@ -34,4 +34,7 @@ def main(quick: bool) -> None:
 
 
 if __name__ == "__main__":
-    main("--quick" in sys.argv)
+    if "list" in sys.argv:
+        worklist.main(sys.argv)
+    else:
+        main("--quick" in sys.argv)

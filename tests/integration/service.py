@@ -120,14 +120,19 @@ class Service:
             connection.row_factory = sqlite3.Row
             return connection.execute(query, values).fetchall()
 
-    def get(self, path: str) -> tuple[int, bytes]:
-        """GET, with a script's token where one is needed; status 0: nobody answers."""
-        public = path in ("/livez", "/readyz", "/sign-in")
-        if not public and not self._token:
+    @property
+    def token(self) -> str:
+        """A script's token, made when it is first needed."""
+        if not self._token:
             made = self.triage("users", "add", "tester", "--role", "service", "--token")
             assert made.returncode == 0, made.stderr
             self._token = made.stdout.strip()
-        headers = {} if public else {"Authorization": f"Bearer {self._token}"}
+        return self._token
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """GET, with a script's token where one is needed; status 0: nobody answers."""
+        public = path in ("/livez", "/readyz", "/sign-in")
+        headers = {} if public else {"Authorization": f"Bearer {self.token}"}
         with closing(http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=10)) as connection:
             try:
                 connection.request("GET", path, headers=headers)
@@ -148,10 +153,12 @@ class Service:
         rows: list[dict[str, Any]] = json.loads(body)
         return rows
 
-    def triage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A ``triage`` command on this home."""
+    def triage(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """A ``triage`` command on this home; ``given``: its standard input."""
         command = [sys.executable, "-m", "triage", *arguments, "--home", str(self.home)]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(
+            command, env=self.environment, input=given, capture_output=True, text=True, timeout=120, check=False
+        )
 
     def verify(self) -> dict[str, Any]:
         """``triage verify --json``; fails with the gaps when it does not exit 0."""

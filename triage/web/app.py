@@ -35,7 +35,7 @@ from triage.web import (
     sign_in,
     study_page,
 )
-from triage.web.answers import Json
+from triage.web.answers import EVERYWHERE, Json
 from triage.web.darkroom import Darkroom
 from triage.web.external import External
 from triage.web.guard import Guard
@@ -107,6 +107,7 @@ def create_app(
         docs_url=None,  # the stock pages load scripts from elsewhere and run inline ones; pages.py has its own
         redoc_url=None,
         lifespan=lifespan,
+        responses=EVERYWHERE,
         # Off even where the environment asks for it: spans and error logs could carry a patient's data to another host.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
     )
@@ -156,9 +157,13 @@ def _audit_broken(_: Request, error: Exception) -> Response:
 
 
 def _invalid(_: Request, error: Exception) -> Response:
-    """Where it is wrong and why; what was sent is not repeated: it can be a reader's note."""
+    """Where it is wrong and why; what was sent is not repeated, nor the name of a field that we do not know."""
     assert isinstance(error, RequestValidationError)
-    return Json({"detail": [{"loc": one["loc"], "msg": one["msg"], "type": one["type"]} for one in error.errors()]}, 422)
+    told = [
+        {"loc": one["loc"][:-1] if one["type"] == "extra_forbidden" else one["loc"], "msg": one["msg"], "type": one["type"]}
+        for one in error.errors()
+    ]
+    return Json({"detail": told}, 422)
 
 
 def _index_unavailable(_: Request, __: Exception) -> Response:

