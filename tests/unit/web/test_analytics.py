@@ -8,12 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from tests.hostile import PAYLOADS
 from tests.unit.domain.test_analytics import FIVE, STAT
 from tests.unit.web import scene
 from tests.unit.web.conftest import NOW, Open
 from tests.unit.web.signed_in import SignedIn
 from tests.unit.web.silent import SilentDatabase
-from tests.unit.web.test_pages import HOSTILE, shape
+from tests.unit.web.test_pages import shape
 from triage.database.memory import MemoryDatabase
 from triage.domain.account import GRANTS, Permission, Role
 from triage.domain.analytics import JudgedReading
@@ -177,7 +178,7 @@ def test_nothing_of_a_patient_is_on_it(open_site: Open, five: MemoryDatabase) ->
             assert word not in told
 
 
-@pytest.mark.parametrize("payload", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_hostile_names_stay_text(open_site: Open, payload: str) -> None:
     def page(name: str) -> str:
         database = MemoryDatabase()
