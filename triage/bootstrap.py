@@ -220,11 +220,12 @@ def _run_worker(site: Site, launch: Launch) -> None:
 def _run_web(site: Site, launch: Launch) -> None:
     from triage.web.app import create_app
     from triage.web.identity import name_of
+    from triage.web.lightbox import Rules
     from triage.web.run import serve
 
     if launch.supervised:
         follow_supervisor()
-    web = site.settings.web
+    web, viewer = site.settings.web, site.settings.viewer
     greet_first(site, demo=launch.demo)
     app = create_app(
         site.database,
@@ -233,6 +234,8 @@ def _run_web(site: Site, launch: Launch) -> None:
         demo=launch.demo,
         films=site.archive.open,
         viewer_url=web.viewer_url,
+        full_frames=viewer.full_frames,
+        heat_map=Rules(models=site.models, min_age_years=site.settings.policy.min_age_years) if viewer.heat_map else None,
         accounts=accounts_of(site),
         public_url=web.public_url,
         metrics_open=web.metrics_open,
@@ -257,6 +260,7 @@ def _run_scheduler(site: Site, launch: Launch) -> None:
     stop = stop_event(launch.supervised)
     settings = site.settings.policy
     policy = {f"head_start.{name}": value for name, value in settings.head_start} | {"min_age_years": settings.min_age_years}
+    policy |= {f"viewer.{name}": value for name, value in site.settings.viewer}
     bells = Bells(
         database=site.database,
         archive=site.archive,

@@ -20,13 +20,14 @@ from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE
 from triage.services.accounts import Accounts
 from triage.services.ports import Clock, Database
-from triage.web import api, events, health, images, metrics, pages, reading_api, sign_in, study_page
+from triage.web import api, closer, events, health, images, metrics, pages, reading_api, sign_in, study_page
 from triage.web.answers import Json
 from triage.web.darkroom import Darkroom
 from triage.web.guard import Guard
 from triage.web.html import pages_of
 from triage.web.identity import AccountAuthenticator, Authenticator, Door, Gate
-from triage.web.previews import Films, Previews
+from triage.web.lightbox import Lightbox, Rules
+from triage.web.previews import FRAMES_WAITING, Films, Previews
 from triage.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
@@ -47,6 +48,8 @@ def create_app(
     heartbeat_limit: timedelta = timedelta(seconds=10),
     films: Films = _no_films,
     viewer_url: str = "",
+    full_frames: bool = False,
+    heat_map: Rules | None = None,
     public_url: str = "",
     metrics_open: bool = False,
     head_starts: HeadStarts | None = None,
@@ -55,7 +58,8 @@ def create_app(
 ) -> FastAPI:
     """The application. Its feed stands in ``app.state.feed``: whoever serves stops it before closing connections.
 
-    ``films`` opens a kept object by its digest, for the previews; ``viewer_url``, ``lease`` and ``who``: see
+    ``films`` opens a kept object by its digest, for the previews; ``full_frames``: whether they are offered whole, too;
+    ``heat_map``: what heat maps are made by, where they are offered; ``viewer_url``, ``lease`` and ``who``: see
     :class:`triage.web.site.Site`. Without ``who`` there are no routes that change a reading.
     ``accounts``: who may sign in; ``authenticator``: tells who asks (default: by ``accounts``). One of the two is needed.
     ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`.
@@ -67,11 +71,15 @@ def create_app(
         demo=demo,
         heartbeat_limit=heartbeat_limit,
         viewer_url=viewer_url,
+        full_frames=full_frames,
+        heat_map=heat_map is not None,
         head_starts=head_starts or HeadStarts(),
         lease=lease,
         who=who,
     )
     previews = Previews(films, Darkroom())
+    frames = Previews(films, Darkroom(whole=True), waiting=FRAMES_WAITING) if full_frames else None
+    lightbox = Lightbox(films, heat_map) if heat_map else None
     feed = events.Feed(partial(events.seen, site))
 
     @asynccontextmanager
@@ -80,7 +88,9 @@ def create_app(
         yield
         feed.stop()
         await watch
-        previews.close()
+        for workshop in (previews, frames, lightbox):
+            if workshop is not None:
+                workshop.close()
 
     app = FastAPI(
         title="Chest X-ray triage",
@@ -95,6 +105,8 @@ def create_app(
     )
     app.state.feed = feed
     app.state.previews = previews
+    app.state.frames = frames
+    app.state.lightbox = lightbox
     html = pages_of(demo)
     if authenticator is None:
         assert accounts is not None, "without accounts or an authenticator nobody could come in"
@@ -119,6 +131,7 @@ def create_app(
         study_page.router(site),
         api.router(site),
         images.router(site, previews),
+        closer.router(site, frames, lightbox),
         health.router(site),
         metrics.router(site),
     ):

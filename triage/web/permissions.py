@@ -21,6 +21,8 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/api/v1/studies/{uid}/images": {"GET": _P.VIEW},
     "/api/v1/instances/{uid}/preview.png": {"GET": _P.VIEW},
     "/api/v1/instances/{uid}/preview.raw": {"GET": _P.VIEW},
+    "/api/v1/instances/{uid}/frame.raw": {"GET": _P.FRAMES},
+    "/api/v1/instances/{uid}/heat_map": {"GET": _P.HEAT_MAP},
     "/api/v1/me": {"GET": _P.ACCOUNT},
     "/api/docs": {"GET": _P.ACCOUNT},
     "/api/openapi.json": {"GET": _P.ACCOUNT, "HEAD": _P.ACCOUNT},
