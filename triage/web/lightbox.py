@@ -4,7 +4,6 @@ Off unless the settings say otherwise: a triage aid marks the case, not the plac
 """
 
 import math
-import os
 import sys
 import threading
 from collections.abc import Callable
@@ -22,12 +21,10 @@ CAUTION = "Where the network's score depended on the film. Not a finding, not a 
 """Stands wherever a heat map is shown, and goes with each one."""
 LEVELS = (round(math.log(4 / 3), 4), round(math.log(2), 4))
 """From which change of the log odds on a square is drawn, lightly and heavily: the odds a quarter lower, and half as high."""
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 30.0
 CAPACITY_BYTES = 1 << 20
 WAITING = 4
 """Requests that may wait for a map at the same time; each holds a thread that the list needs as well."""
-NICENESS = 10
-"""The map waits for the assessment of what has just come in, not the other way round."""
 _SIZE = 2048
 
 
@@ -135,5 +132,4 @@ def mapper(models: Path, min_age_years: int) -> Callable[[dict[str, Any], bytes]
 
 
 if __name__ == "__main__":
-    os.nice(NICENESS)
     work(mapper(Path(sys.argv[1]), int(sys.argv[2])))
