@@ -84,10 +84,11 @@ class Lightbox:
         self._shelf.clear()
 
     def _make(self, digest: str, received_on: date) -> HeatMap:
-        return self._child.ask({"received_on": received_on.isoformat()}, taken_out(self._films, digest), _understood)
+        return self._child.ask({"received_on": received_on.isoformat()}, taken_out(self._films, digest), understood)
 
 
-def _understood(answer: dict[str, Any], _: list[bytes]) -> HeatMap:
+def understood(answer: dict[str, Any], _: list[bytes]) -> HeatMap:
+    """The map that a child says; any error: it says none."""
     values = tuple(tuple(float(value) for value in row) for row in answer["values"])
     probability = float(answer["probability"])
     if len({len(row) for row in values}) != 1 or not all(math.isfinite(value) for row in values for value in row):
