@@ -12,9 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from tests.unit.database.stores import sql_database
 from tests.unit.domain import make
 from triage.database import engine as module
+from triage.database.audit import about_query
 from triage.database.engine import SqlDatabase, open_engine, sqlite_url
 from triage.database.schema import differences, ensure, migrate, newest, present
 from triage.database.worklist import patient_query, worklist_query
+from triage.domain.audit import Action
 from triage.domain.errors import ConfigError, DatabaseOutdated, IndexUnavailable
 from triage.domain.level import Level
 from triage.domain.reason import Reason
@@ -194,4 +196,13 @@ def test_a_patients_studies_come_from_an_index_without_a_sort(database: SqlDatab
     with database.engine.connect() as connection:
         plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", bound))
     assert "ix_study_patient (patient_id=? AND issuer_of_patient_id=?)" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_whether_a_view_is_noted_comes_from_the_index_of_its_subject(database: SqlDatabase) -> None:
+    query: Any = about_query("1.2.3", Action.VIEW, "dr", "{}").compile(dialect=database.engine.dialect)
+    bound = tuple(query.params[name] for name in query.positiontup)
+    with database.engine.connect() as connection:
+        plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", bound))
+    assert "ix_audit_subject (subject=?)" in plan
     assert "TEMP B-TREE" not in plan
