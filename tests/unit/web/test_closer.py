@@ -170,6 +170,24 @@ def test_a_child_that_talks_nonsense_is_not_believed(child: Any, kind: str) -> N
     assert caught.value.reason is Reason.CANNOT_DECODE
 
 
+COUNTING = """
+import json, sys
+films = 0
+for number, line in enumerate(iter(sys.stdin.buffer.readline, b""), 1):
+    films += bool(sys.stdin.buffer.read(json.loads(line)["sizes"][0]))
+    bundle = "a" if number < 5 else "b"
+    print(json.dumps({"bundle_id": bundle, "model": "m", "probability": films / 10, "values": [[0]]}), flush=True)
+"""
+
+
+def test_a_map_is_made_once_for_a_film_and_a_bundle(child: Any) -> None:
+    lightbox, stored = child(COUNTING), room()
+    (name,) = stored.archive.objects
+    lightbox._films = stored.films
+    found = [lightbox.of(name, date(2026, 1, 1)) for _ in range(5)]
+    assert [(one.bundle_id, one.probability) for one in found] == [("a", 0.1)] * 3 + [("b", 0.2)] * 2
+
+
 def test_a_child_that_dawdles_is_ended(child: Any) -> None:
     with pytest.raises(PixelError) as caught:
         child("import time; time.sleep(60)", 0.3).of("x", date(2026, 1, 1))
