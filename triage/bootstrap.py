@@ -256,11 +256,12 @@ def _run_worker(site: Site, launch: Launch) -> None:
 def _run_web(site: Site, launch: Launch) -> None:
     from triage.web.app import create_app
     from triage.web.identity import name_of
+    from triage.web.lightbox import Rules
     from triage.web.run import serve
 
     if launch.supervised:
         follow_supervisor()
-    web = site.settings.web
+    web, viewer = site.settings.web, site.settings.viewer
     accounts = accounts_of(site)
     external = external_of(site, accounts)
     greet_first(site, demo=launch.demo)
@@ -273,6 +274,8 @@ def _run_web(site: Site, launch: Launch) -> None:
         viewer_url=web.viewer_url,
         accounts=accounts,
         external=external,
+        full_frames=viewer.full_frames,
+        heat_map=Rules(models=site.models, min_age_years=site.settings.policy.min_age_years) if viewer.heat_map else None,
         public_url=web.public_url,
         metrics_open=web.metrics_open,
         who=name_of,
@@ -296,6 +299,7 @@ def _run_scheduler(site: Site, launch: Launch) -> None:
     stop = stop_event(launch.supervised)
     settings = site.settings.policy
     policy = {f"head_start.{name}": value for name, value in settings.head_start} | {"min_age_years": settings.min_age_years}
+    policy |= {f"viewer.{name}": value for name, value in site.settings.viewer}
     bells = Bells(
         database=site.database,
         archive=site.archive,

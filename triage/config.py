@@ -146,6 +146,13 @@ class ReadingSettings(_Section):
         return timedelta(minutes=self.lease_minutes)
 
 
+class ViewerSettings(_Section):
+    """What the study page offers beyond previews, to roles that may see it."""
+
+    full_frames: bool = Field(default=False, description="films at full resolution, still not for diagnosis")
+    heat_map: bool = Field(default=False, description="where the score depended on the film; a triage aid marks the case only")
+
+
 class SessionSettings(_Section):
     """Signed-in browsers."""
 
@@ -218,6 +225,7 @@ class Settings(_Section):
     database_url: str | None = Field(default=None, description="default: SQLite at HOME/triage.db")
     dimse: DimseSettings = DimseSettings()
     web: WebSettings = WebSettings()
+    viewer: ViewerSettings = ViewerSettings()
     reading: ReadingSettings = ReadingSettings()
     sessions: SessionSettings = SessionSettings()
     oidc: OidcSettings = OidcSettings()

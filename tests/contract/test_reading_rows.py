@@ -70,6 +70,31 @@ def test_the_claims_of_a_reader_are_found(database: Database) -> None:
         assert tx.claims_of("nobody") == []
 
 
+def test_the_last_record_about_a_subject(database: Database) -> None:
+    view = replace(ENTRY, action=Action.VIEW, details={})
+    later = replace(view, at=NOW + timedelta(minutes=1))
+    others = (
+        ENTRY,
+        replace(view, actor="other"),
+        replace(view, subject="1.2.4"),
+        replace(view, details={"shown": "heat map"}),
+    )
+    note(database, view, *others)
+    with database.read() as tx:
+        found = tx.latest_audit_about("1.2.3", Action.VIEW, "dr", "{}")
+        assert found is not None
+        assert (found.sequence, found.entry) == (1, view)
+        apart = tx.latest_audit_about("1.2.3", Action.VIEW, "dr", '{"shown": "heat map"}')
+        assert apart is not None
+        assert apart.sequence == 5
+        assert tx.latest_audit_about("9.9", Action.VIEW, "dr", "{}") is None
+    note(database, later)
+    with database.read() as tx:
+        found = tx.latest_audit_about("1.2.3", Action.VIEW, "dr", "{}")
+        assert found is not None
+        assert (found.sequence, found.entry.at) == (6, later.at)
+
+
 def test_finished_readings_come_back_as_they_were(database: Database) -> None:
     silent = replace(DONE, reader="other", verdict=None, note=None, probability=None, model=None, network_level=Level.PENDING)
     with database.write() as tx:

@@ -46,6 +46,19 @@ def latest(connection: Connection, action: Action) -> AuditRecord | None:
     return _record(row) if row else None
 
 
+def latest_about(connection: Connection, subject: str, action: Action, actor: str, details: str) -> AuditRecord | None:
+    """The last record of a subject that was this action, by this actor, with these details."""
+    row = connection.execute(about_query(subject, action, actor, details)).one_or_none()
+    return _record(row) if row else None
+
+
+def about_query(subject: str, action: Action, actor: str, details: str) -> Select[Any]:
+    """See :func:`latest_about`."""
+    acted = _COLUMNS.action.concat("")  # as an expression: SQLite would walk the index of the action, which most records share
+    mine = (_COLUMNS.subject == subject, acted == action.value, _COLUMNS.actor == actor, _COLUMNS.details == details)
+    return _stored().where(*mine).order_by(_COLUMNS.sequence.desc()).limit(1)
+
+
 def head(connection: Connection) -> AuditHead | None:
     """The noted end; ``None``: somebody removed it."""
     row = connection.execute(select(_HEAD.c.sequence, _HEAD.c.digest)).one_or_none()

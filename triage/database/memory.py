@@ -196,6 +196,11 @@ class MemoryTransaction:
     def latest_audit(self, action: Action) -> AuditRecord | None:
         return next((one for one in reversed(self._state.audit) if one.action == action.value), None)
 
+    def latest_audit_about(self, subject: str, action: Action, actor: str, details: str) -> AuditRecord | None:
+        wanted = (subject, action.value, actor, details)
+        found = (one for one in reversed(self._state.audit) if (one.subject, one.action, one.actor, one.details) == wanted)
+        return next(found, None)
+
     def audit_head(self) -> AuditHead:
         if not self._state.audit:
             return AuditHead()

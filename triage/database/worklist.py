@@ -156,6 +156,9 @@ class SqlTransaction:
     def latest_audit(self, action: Action) -> AuditRecord | None:
         return audit.latest(self.connection, action)
 
+    def latest_audit_about(self, subject: str, action: Action, actor: str, details: str) -> AuditRecord | None:
+        return audit.latest_about(self.connection, subject, action, actor, details)
+
     def audit_head(self) -> AuditHead | None:
         return audit.head(self.connection)
 

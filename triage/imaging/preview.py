@@ -1,4 +1,4 @@
-"""A film made small for the study page: its values for a window the reader moves, and a grey picture of it."""
+"""A film for the study page, small or whole: its values for a window the reader moves, and a grey picture of it."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ STEPS = 0xFFFF - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A film at most ``LONGEST_SIDE`` long.
+    """A film at most ``LONGEST_SIDE`` long, or whole (:func:`frame`).
 
     ``values`` (height, width): 0 is padding, every other one stands for ``intercept + slope * value``: the modality value
     (PS3.3 C.11.1), or, where the header has a VOI LUT or a sigmoid, the value after it, so that every window is linear.
@@ -42,6 +42,18 @@ class Preview:
     columns: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Film:
+    """A decoded film: indices into the table of its tones, which of them are picture, the header's window, the area average."""
+
+    index: NDArray[np.integer]
+    tones: grayscale.Tones
+    picture: NDArray[np.bool_]
+    ends: tuple[float, float] | None
+    field: NDArray[np.float64]
+    seen: NDArray[np.bool_]
+
+
 def preview(dataset: Dataset) -> Preview:
     """The preview of a film, in this order: decode, Modality LUT or rescale, VOI where it is not linear, area average.
 
@@ -51,32 +63,26 @@ def preview(dataset: Dataset) -> Preview:
     Raises:
         PixelError: the reason says why there is none.
     """
-    description = describe(dataset)
-    if description.rows * description.columns > MAX_PIXELS:
-        raise PixelError(Reason.CANNOT_DECODE, "more pixels than a preview is made of")
-    index, stored = indexed(decode_frame(dataset))
-    with np.errstate(all="ignore"):  # what overflows is caught below
-        tones, ends = _tones(stored, dataset)
-        height, width = _size(description.rows, description.columns)
-        field, seen = averaged(index, tones, ~grayscale.padding(stored, dataset), height, width)
-        if not seen.any():
-            raise PixelError(Reason.NUMERIC, "the film is all padding")
-        least, most = float(field[seen].min()), float(field[seen].max())
-        slope = (most - least) / STEPS
-        if not 0 < slope < np.inf or most - least <= 1e-9 * max(abs(least), abs(most)):
-            raise PixelError(Reason.NUMERIC, "the film is all one value")
-        values = np.where(seen, np.rint((field - least) / slope) + 1, 0).astype(np.uint16)
-    low, high = _useful(ends, field[seen])
-    return Preview(
-        values=values,
-        slope=slope,
-        intercept=least - slope,
-        low=low,
-        high=high,
-        inverted=grayscale.is_inverted(dataset),
-        rows=description.rows,
-        columns=description.columns,
-    )
+    film = _decoded(dataset)
+    slope, least = _steps(film.field[film.seen])
+    values = np.where(film.seen, np.rint((film.field - least) / slope) + 1, 0).astype(np.uint16)
+    return _finished(film, dataset, values, slope, least)
+
+
+def frame(dataset: Dataset) -> Preview:
+    """The same film whole: every pixel of it, under the window that its preview opens with.
+
+    Raises:
+        PixelError: as :func:`preview`: what has no preview has no frame.
+    """
+    film = _decoded(dataset)
+    used = np.zeros(film.tones.shape, dtype=np.bool_)
+    used[film.index] = True
+    used &= film.picture
+    slope, least = _steps(film.tones[used])
+    table = np.zeros(film.tones.shape, dtype=np.uint16)
+    table[used] = np.rint((film.tones[used] - least) / slope) + 1
+    return _finished(film, dataset, table.take(film.index), slope, least)
 
 
 def shades(film: Preview) -> NDArray[np.uint8]:
@@ -95,6 +101,46 @@ def shades(film: Preview) -> NDArray[np.uint8]:
 def png(film: Preview) -> bytes:
     """The film under its default window as an 8-bit PNG."""
     return bytes(imagecodecs.png_encode(shades(film), level=3))
+
+
+def _decoded(dataset: Dataset) -> _Film:
+    """Decode once; what a preview and a frame are both made from."""
+    description = describe(dataset)
+    if description.rows * description.columns > MAX_PIXELS:
+        raise PixelError(Reason.CANNOT_DECODE, "more pixels than a preview is made of")
+    index, stored = indexed(decode_frame(dataset))
+    with np.errstate(all="ignore"):  # what overflows is caught by the steps
+        tones, ends = _tones(stored, dataset)
+        picture = ~grayscale.padding(stored, dataset)
+        field, seen = averaged(index, tones, picture, *_size(description.rows, description.columns))
+    if not seen.any():
+        raise PixelError(Reason.NUMERIC, "the film is all padding")
+    _steps(field[seen])
+    return _Film(index, tones, picture, ends, field, seen)
+
+
+def _steps(seen: NDArray[np.float64]) -> tuple[float, float]:
+    """The step between two values, and the tone of the least."""
+    least, most = float(seen.min()), float(seen.max())
+    with np.errstate(all="ignore"):
+        slope = (most - least) / STEPS
+    if not 0 < slope < np.inf or most - least <= 1e-9 * max(abs(least), abs(most)):
+        raise PixelError(Reason.NUMERIC, "the film is all one value")
+    return slope, least
+
+
+def _finished(film: _Film, dataset: Dataset, values: NDArray[np.uint16], slope: float, least: float) -> Preview:
+    low, high = _useful(film.ends, film.field[film.seen])
+    return Preview(
+        values=values,
+        slope=slope,
+        intercept=least - slope,
+        low=low,
+        high=high,
+        inverted=grayscale.is_inverted(dataset),
+        rows=film.index.shape[0],
+        columns=film.index.shape[1],
+    )
 
 
 def _tones(stored: grayscale.Tones, dataset: Dataset) -> tuple[grayscale.Tones, tuple[float, float] | None]:

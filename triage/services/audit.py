@@ -10,13 +10,15 @@ another machine. Nobody is kept from adding false entries at the end.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from triage.domain.audit import GENESIS, Action, AuditEntry, AuditHead, Break, canonical, first_break
-from triage.services.ports import AuditAnchor, Clock, Database
+from triage.services.ports import AuditAnchor, Clock, Database, Transaction
 
 SYSTEM = "system"
 """The actor where no person acted."""
+A_LOOK = timedelta(minutes=15)
+"""For how long what a person sees of a study counts as one look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,30 @@ def exported_lines(database: Database) -> Iterator[str]:
 def viewed(database: Database, actor: str, study_instance_uid: str, clock: Clock) -> None:
     """Somebody looked at a study."""
     _append(database, actor, Action.VIEW, study_instance_uid, {}, clock)
+
+
+def shown(database: Database, actor: str, study_instance_uid: str, what: str, clock: Clock) -> None:
+    """An image of a study goes to somebody: a view, unless the same one was noted within the last :data:`A_LOOK`.
+
+    One person's looks at one study, then, leave at least one record in any quarter of an hour in which there were some,
+    however many requests they took; a script that fetches previews only leaves the same. ``what``: something that is a view
+    of its own, noted apart (``full frame``, ``heat map``); empty: a preview, for which the view of the study's page counts.
+    A record from the future (the clock was set back) counts for nothing.
+    """
+    details = {"shown": what} if what else {}
+    with database.read() as tx:
+        if _is_noted(tx, actor, study_instance_uid, details, clock):
+            return
+    with database.write() as tx:
+        if not _is_noted(tx, actor, study_instance_uid, details, clock):  # by a request that came at the same moment
+            tx.append_audit(
+                AuditEntry(at=clock(), actor=actor, action=Action.VIEW, subject=study_instance_uid, details=details)
+            )
+
+
+def _is_noted(tx: Transaction, actor: str, subject: str, details: Mapping[str, str], clock: Clock) -> bool:
+    last = tx.latest_audit_about(subject, Action.VIEW, actor, json.dumps(dict(details), sort_keys=True))
+    return last is not None and timedelta(0) <= clock() - last.entry.at < A_LOOK
 
 
 def exported_verdicts(database: Database, actor: str, studies: int, since: date | None, clock: Clock) -> None:

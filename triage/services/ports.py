@@ -236,6 +236,9 @@ class Transaction(Protocol):
     def latest_audit(self, action: Action) -> AuditRecord | None:
         """The last record of an action, or ``None``."""
 
+    def latest_audit_about(self, subject: str, action: Action, actor: str, details: str) -> AuditRecord | None:
+        """The last record of this subject, action, actor and details (as stored), or ``None``."""
+
     def audit_head(self) -> AuditHead | None:
         """What is noted of the chain's end; ``None``: the note is gone."""
 

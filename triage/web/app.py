@@ -24,6 +24,7 @@ from triage.web import (
     analytics,
     analytics_api,
     api,
+    closer,
     events,
     external_sign_in,
     health,
@@ -41,7 +42,8 @@ from triage.web.external import External
 from triage.web.guard import Guard
 from triage.web.html import pages_of
 from triage.web.identity import AccountAuthenticator, Authenticator, Door, Gate
-from triage.web.previews import Films, Previews
+from triage.web.lightbox import Lightbox, Rules
+from triage.web.previews import FRAMES_WAITING, Films, Previews
 from triage.web.site import Site
 
 STATIC = Path(__file__).parent / "static"
@@ -63,6 +65,8 @@ def create_app(
     heartbeat_limit: timedelta = timedelta(seconds=10),
     films: Films = _no_films,
     viewer_url: str = "",
+    full_frames: bool = False,
+    heat_map: Rules | None = None,
     public_url: str = "",
     metrics_open: bool = False,
     head_starts: HeadStarts | None = None,
@@ -71,7 +75,8 @@ def create_app(
 ) -> FastAPI:
     """The application. Its feed stands in ``app.state.feed``: whoever serves stops it before closing connections.
 
-    ``films`` opens a kept object by its digest, for the previews; ``viewer_url``, ``lease`` and ``who``: see
+    ``films`` opens a kept object by its digest, for the previews; ``full_frames``: whether they are offered whole, too;
+    ``heat_map``: what heat maps are made by, where they are offered; ``viewer_url``, ``lease`` and ``who``: see
     :class:`triage.web.site.Site`. Without ``who`` there are no routes that change a reading.
     ``accounts``: who may sign in; ``authenticator``: tells who asks (default: by ``accounts``). One of the two is needed.
     ``external``: how people sign in by the hospital's identity provider, beside or instead of a password.
@@ -84,11 +89,15 @@ def create_app(
         demo=demo,
         heartbeat_limit=heartbeat_limit,
         viewer_url=viewer_url,
+        full_frames=full_frames,
+        heat_map=heat_map is not None,
         head_starts=head_starts or HeadStarts(),
         lease=lease,
         who=who,
     )
     previews = Previews(films, Darkroom())
+    frames = Previews(films, Darkroom(whole=True), waiting=FRAMES_WAITING) if full_frames else None
+    lightbox = Lightbox(films, heat_map) if heat_map else None
     feed = events.Feed(partial(events.seen, site))
 
     @asynccontextmanager
@@ -97,7 +106,9 @@ def create_app(
         yield
         feed.stop()
         await watch
-        previews.close()
+        for workshop in (previews, frames, lightbox):
+            if workshop is not None:
+                workshop.close()
 
     app = FastAPI(
         title="Chest X-ray triage",
@@ -113,6 +124,8 @@ def create_app(
     )
     app.state.feed = feed
     app.state.previews = previews
+    app.state.frames = frames
+    app.state.lightbox = lightbox
     html = pages_of(demo)
     if authenticator is None:
         assert accounts is not None, "without accounts or an authenticator nobody could come in"
@@ -143,6 +156,7 @@ def create_app(
         analytics.router(site),
         analytics_api.router(site),
         images.router(site, previews),
+        closer.router(site, frames, lightbox),
         health.router(site),
         metrics.router(site),
     ):

@@ -14,10 +14,15 @@ present: ContextVar[Identity | None] = ContextVar("present", default=None)
 """Who asks for the page that is being made; ``None``: nobody is signed in. Set by :mod:`triage.web.identity`."""
 
 
+def may(permission: Permission) -> bool:
+    """Whether the one who asks may do that."""
+    who = present.get()
+    return who is not None and who.may(permission)
+
+
 def sees_numbers() -> bool:
     """Whether the one who asks may see probabilities."""
-    who = present.get()
-    return who is not None and who.may(Permission.PROBABILITY)
+    return may(Permission.PROBABILITY)
 
 
 Html = Callable[..., HTMLResponse]

@@ -25,6 +25,8 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/analytics": {"GET": _P.ANALYTICS},
     "/api/v1/analytics": {"GET": _P.ANALYTICS},
     "/api/v1/analytics/misses": {"GET": _P.ANALYTICS},
+    "/api/v1/instances/{uid}/frame.raw": {"GET": _P.FRAMES},
+    "/api/v1/instances/{uid}/heat_map": {"GET": _P.HEAT_MAP},
     "/api/v1/me": {"GET": _P.ACCOUNT},
     "/api/v1/me/sessions": {"GET": _P.ACCOUNT},
     "/api/v1/me/sessions/end-others": {"POST": _P.ACCOUNT},

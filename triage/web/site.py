@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE
-from triage.services.audit import viewed
+from triage.services.audit import shown, viewed
 from triage.services.ports import Clock, Database
 
 
@@ -18,7 +18,8 @@ class Site:
 
     ``heartbeat_limit``: a role that was silent for longer counts as not running. ``viewer_url``: the template of the link to
     the hospital's viewer (:mod:`triage.web.viewer_link`); empty: no link. ``head_starts``: the policy. ``lease``: of a
-    reader's claim. ``who``: names the person behind a request, for claims and the audit; ``None``: nobody can be told apart.
+    reader's claim. ``full_frames``, ``heat_map``: whether they are offered at all. ``who``: names the person behind a
+    request, for claims and the audit; ``None``: nobody can be told apart.
     """
 
     database: Database
@@ -29,9 +30,16 @@ class Site:
     viewer_url: str = ""
     head_starts: HeadStarts = field(default_factory=HeadStarts)
     lease: timedelta = LEASE
+    full_frames: bool = False
+    heat_map: bool = False
     who: Callable[[Request], str] | None = None
 
     def note_view(self, request: Request, study_instance_uid: str) -> None:
         """Audit that the person behind the request looks at a study; what cannot be audited is not shown."""
         if self.who is not None:
             viewed(self.database, self.who(request), study_instance_uid, self.clock)
+
+    def note_image(self, request: Request, study_instance_uid: str, what: str = "") -> None:
+        """The same for an image, which comes in many requests: by the rule of :func:`triage.services.audit.shown`."""
+        if self.who is not None:
+            shown(self.database, self.who(request), study_instance_uid, what, self.clock)

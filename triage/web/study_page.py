@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydicom.uid import UID
 from starlette.responses import HTMLResponse
 
+from triage.domain.account import Permission
 from triage.domain.assessment import Assessment, Outcome
 from triage.domain.coverage import Coverage, coverage
 from triage.domain.errors import CannotUnderstand, IndexUnavailable
@@ -18,8 +19,9 @@ from triage.domain.study import Study
 from triage.domain.worklist import WorklistItem, head_start_words
 from triage.web.answers import Json
 from triage.web.asked import LAST_PAGE
-from triage.web.html import pages_of, sees_numbers
+from triage.web.html import may, pages_of, sees_numbers
 from triage.web.images import MOST_IMAGES
+from triage.web.lightbox import CAUTION
 from triage.web.rows import Row, row, word
 from triage.web.site import Site
 from triage.web.text import clock_time, full_time, person, plain
@@ -133,6 +135,8 @@ def study_page(site: Site, uid: str) -> dict[str, Any] | None:
         "history": [told(outcome, numbers) for outcome in reversed(outcomes)],
         "others": [other(one, study, vitals.now) for one in others if one.study_instance_uid != uid],
         "most_priors": MOST_PRIORS,
+        "full_frames": site.full_frames and may(Permission.FRAMES),
+        "caution": CAUTION if site.heat_map and may(Permission.HEAT_MAP) else "",
     }
 
 

@@ -12,9 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from tests.unit.database.stores import sql_database
 from tests.unit.domain import make
 from triage.database import engine as module
+from triage.database.audit import about_query
 from triage.database.engine import SqlDatabase, open_engine, sqlite_url
 from triage.database.schema import differences, ensure, migrate, newest, present
 from triage.database.worklist import claims_query, patient_query, worklist_query
+from triage.domain.audit import Action
 from triage.domain.errors import ConfigError, DatabaseOutdated, IndexUnavailable
 from triage.domain.level import Level
 from triage.domain.reason import Reason
@@ -203,3 +205,12 @@ def test_the_claims_of_a_reader_come_from_an_index_of_claims(database: SqlDataba
     with database.engine.connect() as connection:
         plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", bound))
     assert "ix_study_claims (reader=?)" in plan
+
+
+def test_whether_a_view_is_noted_comes_from_the_index_of_its_subject(database: SqlDatabase) -> None:
+    query: Any = about_query("1.2.3", Action.VIEW, "dr", "{}").compile(dialect=database.engine.dialect)
+    bound = tuple(query.params[name] for name in query.positiontup)
+    with database.engine.connect() as connection:
+        plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", bound))
+    assert "ix_audit_subject (subject=?)" in plan
+    assert "TEMP B-TREE" not in plan

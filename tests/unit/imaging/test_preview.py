@@ -15,7 +15,7 @@ from triage.imaging import grayscale
 from triage.imaging import preview as module
 from triage.imaging.codecs import decode_frame
 from triage.imaging.preprocess import indexed
-from triage.imaging.preview import png, preview, shades
+from triage.imaging.preview import frame, png, preview, shades
 
 
 def shown(dataset: Dataset) -> np.ndarray:
@@ -167,3 +167,32 @@ def test_any_numbers_give_a_picture_or_a_reason(
     assert np.isfinite([film.slope, film.intercept, film.low, film.high]).all()
     assert film.low <= film.high
     assert shades(film).shape == (9, 7)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_the_frame_of_a_small_film_is_its_preview(signed: bool, inverted: bool) -> None:
+    pixels = np.random.default_rng(3).integers(-900 if signed else 0, 3000, (40, 30))
+    dataset = make_film(pixels.astype(np.int16 if signed else np.uint16))
+    dataset.PhotometricInterpretation = "MONOCHROME1" if inverted else "MONOCHROME2"
+    small, whole = preview(dataset), frame(dataset)
+    assert (small.values == whole.values).all()
+    assert (small.low, small.high, small.inverted) == (whole.low, whole.high, whole.inverted)
+
+
+def test_a_frame_has_every_pixel_under_the_window_of_the_preview() -> None:
+    pixels = np.random.default_rng(4).integers(0, 4096, (1500, 1100)).astype(np.uint16)
+    dataset = make_film(pixels)
+    dataset.PixelPaddingValue = int(pixels[7, 9])
+    small, whole = preview(dataset), frame(dataset)
+    assert whole.values.shape == pixels.shape
+    seen = whole.values > 0
+    assert (seen == (pixels != pixels[7, 9])).all()
+    assert np.rint(whole.intercept + whole.slope * whole.values.astype(float))[seen].tolist() == pixels[seen].tolist()
+    assert (whole.low, whole.high, whole.rows, whole.columns) == (small.low, small.high, 1500, 1100)
+
+
+def test_a_frame_of_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PIXELS", 99)
+    with pytest.raises(PixelError):
+        frame(make_film(anatomy(10, 10)))

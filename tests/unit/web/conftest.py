@@ -49,4 +49,6 @@ def open_site() -> Iterator[Open]:
 
     yield opened
     for app in apps:
-        app.state.previews.close()  # no server ran that would have done it
+        for made in (app.state.previews, app.state.frames, app.state.lightbox):
+            if made is not None:
+                made.close()  # no server ran that would have done it

@@ -14,7 +14,8 @@ from triage.archive.memory import MemoryArchive
 from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
 from triage.web.darkroom import Darkroom, Facts, Print
-from triage.web.previews import WAITING, Busy, Previews
+from triage.web.previews import WAITING, Previews
+from triage.web.shelf import Busy
 
 FILM = film(rows=40, columns=30, bright=0.5, PhotometricInterpretation="MONOCHROME1")
 
@@ -54,7 +55,7 @@ def test_a_film_without_preview_has_its_reason_and_the_child_goes_on(darkroom: D
 
 def test_a_child_that_was_killed_is_replaced(darkroom: Darkroom) -> None:
     darkroom.develop(FILM)
-    child = darkroom._child
+    child = darkroom._child._child
     assert child is not None
     child.kill()
     child.wait()

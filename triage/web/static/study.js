@@ -1,4 +1,5 @@
 // The study page: which film stands in which pane, keys, priors side by side, and a word when the study has changed.
+import { Closer } from "./closer.js";
 import { Film, Pane, Place } from "./viewer.js";
 
 const SPEAK_AFTER = 600;
@@ -12,6 +13,7 @@ const place = new Place();
 const film = new Pane(document.getElementById("film"), place, changed);
 const prior = new Pane(document.getElementById("prior"), place, changed);
 const panes = [film, prior];
+const closer = new Closer(panes, ask);
 const thumbs = [...document.querySelectorAll(".thumb")];
 const priors = [...document.querySelectorAll("[data-prior]")];
 const known = new Map(); // study UID → promise of its images
@@ -45,12 +47,14 @@ async function open(pane, studyUid, choose, caption, doubtful = false) {
   part(pane, ".caption").textContent = caption;
   part(pane, ".caption").classList.toggle("doubtful", doubtful);
   let shown = null;
+  let uid = "";
   let problem = "";
   try {
     const told = (await imagesOf(studyUid)).images;
     const chosen = choose(told);
     if (chosen?.preview) {
-      const answer = await ask(`/api/v1/instances/${chosen.sop_instance_uid}/preview.raw`);
+      uid = chosen.sop_instance_uid;
+      const answer = await ask(`/api/v1/instances/${uid}/preview.raw`);
       if (!answer.ok) throw new Error((await answer.json()).detail);
       shown = new Film(chosen.preview, new Uint16Array(await answer.arrayBuffer()));
     } else problem = chosen?.problem ?? "There is no image in this study.";
@@ -62,7 +66,7 @@ async function open(pane, studyUid, choose, caption, doubtful = false) {
   const words = part(pane, ".problem");
   words.textContent = problem;
   words.hidden = !problem;
-  pane.show(shown);
+  pane.show(shown, uid);
 }
 
 function showImage(uid) {
@@ -114,7 +118,7 @@ function speak() {
   for (const pane of panes) {
     const caption = part(pane, ".caption").textContent;
     const words = pane.film
-      ? `${caption}: preview, not for diagnostic use; ${pane.film.words.long}, zoom ${percent()}`
+      ? `${caption}: ${pane.film.kind}, not for diagnostic use; ${pane.film.words.long}, zoom ${percent()}`
       : `${caption}: ${part(pane, ".problem").textContent || "no film"}`;
     pane.canvas.setAttribute("aria-label", words);
   }
@@ -130,6 +134,8 @@ const KEYS = {
   "=": () => { place.fit(); changed(active, true); },
   i: turn((shown) => { shown.inverted = !shown.inverted; }),
   w: turn((shown) => shown.auto()),
+  f: () => closer.toggleFrames(),
+  h: () => closer.toggleMap(active),
   0: () => { place.fit(); turn((shown) => shown.reset())(); changed(active, true); },
   ",": () => step(-1),
   ".": () => step(1),

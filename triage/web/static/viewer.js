@@ -5,6 +5,7 @@ const GREY = 0x010101; // times 0..255: one shade in red, green and blue, as a l
 const NARROWEST = 1 / 2000; // of all values
 const MOST_ZOOM = 24;
 const WARNING = "NOT FOR DIAGNOSTIC USE";
+const NO_FINDING = "HEAT MAP: NOT A FINDING";
 
 // The place that panes share: how far beyond fitting, and which point of the film (as shares of it) is in the middle.
 export class Place {
@@ -21,10 +22,11 @@ export class Place {
   }
 }
 
-// facts as /api/v1/studies/{uid}/images gives them; values: a Uint16Array, 0 where there is no picture.
+// facts as /api/v1/studies/{uid}/images gives them; values: a Uint16Array, 0 where there is no picture; kind: a word for people.
 export class Film {
-  constructor(facts, values) {
-    Object.assign(this, { width: facts.width, height: facts.height, slope: facts.slope, intercept: facts.intercept, values });
+  constructor(facts, values, kind = "preview") {
+    const { width, height, slope, intercept } = facts;
+    Object.assign(this, { width, height, slope, intercept, values, kind });
     const step = (value) => (value - facts.intercept) / facts.slope;
     this.given = { low: step(facts.window.low), high: step(facts.window.high), inverted: facts.inverted };
     this.percentiles = spread(values);
@@ -32,6 +34,12 @@ export class Film {
   }
 
   reset() { Object.assign(this, this.given); }
+
+  // the window of another film of the same image
+  like(other) {
+    const step = (value) => (other.intercept + other.slope * value - this.intercept) / this.slope;
+    Object.assign(this, { low: step(other.low), high: step(other.high), inverted: other.inverted });
+  }
 
   auto() { [this.low, this.high] = this.percentiles; }
 
@@ -89,9 +97,12 @@ function table({ low, high, inverted }) {
 // One canvas: shows a film at a place, and turns drags, wheel and fingers into changes of them.
 export class Pane {
   film = null;
+  uid = ""; // of the image
+  overlay = null; // draws over the film: (context, where the film lies, canvas pixels to one of the page)
+  shown = () => {}; // told when another image is shown
   #sheet = document.createElement("canvas");
   #picture = null;
-  #shown = "";
+  #exposed = "";
   #asked = false;
   #pointers = new Map();
 
@@ -109,9 +120,17 @@ export class Pane {
     on("contextmenu", (event) => event.preventDefault());
   }
 
-  show(film) {
+  show(film, uid = "") {
+    this.uid = film ? uid : "";
+    this.overlay = null;
+    this.put(film);
+    this.shown(this);
+  }
+
+  // the same image, finer or coarser
+  put(film) {
     this.film = film;
-    this.#shown = "";
+    this.#exposed = "";
     this.#picture = null;
     if (film) {
       [this.#sheet.width, this.#sheet.height] = [film.width, film.height];
@@ -169,12 +188,12 @@ export class Pane {
     if (!this.film) return;
     const { values, low, high, inverted } = this.film;
     const wanted = `${low} ${high} ${inverted}`;
-    if (wanted === this.#shown) return;
+    if (wanted === this.#exposed) return;
     const shades = table(this.film);
     const words = new Uint32Array(this.#picture.data.buffer);
     for (let i = 0; i < words.length; i++) words[i] = shades[values[i]];
     this.#sheet.getContext("2d").putImageData(this.#picture, 0, 0);
-    this.#shown = wanted;
+    this.#exposed = wanted;
   }
 
   #paint() {
@@ -187,19 +206,22 @@ export class Pane {
     if (!this.film || !width || !height) return;
     const { place, scale, film } = this;
     context.imageSmoothingQuality = "high";
-    context.drawImage(
-      this.#sheet,
+    const lies = [
       width / 2 - place.x * film.width * scale, height / 2 - place.y * film.height * scale,
       film.width * scale, film.height * scale,
-    );
+    ];
+    context.drawImage(this.#sheet, ...lies);
+    this.overlay?.(context, lies, ratio);
     context.font = `600 ${Math.round(12 * ratio)}px system-ui, "DejaVu Sans", sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "top";
     context.lineWidth = 3 * ratio;
     context.strokeStyle = "#000";
     context.fillStyle = "#ffb454";
-    context.strokeText(WARNING, width / 2, 8 * ratio);
-    context.fillText(WARNING, width / 2, 8 * ratio);
+    (this.overlay ? [WARNING, NO_FINDING] : [WARNING]).forEach((words, line) => {
+      context.strokeText(words, width / 2, (8 + 18 * line) * ratio);
+      context.fillText(words, width / 2, (8 + 18 * line) * ratio);
+    });
   }
 
   #down(event) {
