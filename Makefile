@@ -33,8 +33,8 @@ benchmark: .venv/test.stamp
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --no-header --group build pyproject.toml
 lock:
-	$(LOCK) -o requirements.lock
-	$(LOCK) -c requirements.lock --extra training --extra test -o requirements-test.lock
+	$(LOCK) --extra oidc -o requirements.lock
+	$(LOCK) -c requirements.lock --extra oidc --extra training --extra test -o requirements-test.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
