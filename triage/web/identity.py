@@ -27,7 +27,7 @@ CSRF_FIELD = "csrf"
 MAX_BODY = 1 << 20
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PERSON_HEADER = "x-person"
-"""Sent along by a page with what it asks for by itself, when somebody has touched it since: reading is work without requests."""
+"""Goes along with what a page asks for by itself when somebody has touched it since: reading is work without requests."""
 _PATTERNS = [(compile_path(template)[0], template) for template in ROUTES]
 
 
