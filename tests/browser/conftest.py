@@ -29,17 +29,22 @@ ARGUMENTS = [
 DEADLINE_MS = 10_000
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium of the system, or a skip that says what is missing.
-
-    A module's own: while Playwright runs, its event loop keeps every other test from running one.
-    """
+def chromium() -> str:
+    """The program, or a skip that says what is missing."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("no Chromium: install it (Debian: chromium) or name it in CHROMIUM")
+    return program
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium of the system.
+
+    A module's own: while Playwright runs, its event loop keeps every other test from running one.
+    """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -78,7 +83,8 @@ def serve() -> Iterator[Callable[..., Site]]:
     def served(database: Database, free_bytes: Callable[[], int] = lambda: 10**9, **options: Any) -> Site:
         if "accounts" not in options:
             options.setdefault("authenticator", SignedIn())
-        site = Site(lambda: create_app(database, clock=lambda: datetime.now(UTC), free_bytes=free_bytes, **options))
+        options.setdefault("clock", lambda: datetime.now(UTC))
+        site = Site(lambda: create_app(database, free_bytes=free_bytes, **options))
         site.start()
         sites.append(site)
         return site

@@ -84,8 +84,8 @@ function tellChange(now) {
   if (more) words.push(`+${more} ${more === 1 ? "image" : "images"}`);
   if (more && now.network === "pending") words.push("re-analysing");
   else if (now.network !== opened.network) words.push(now.network.replaceAll("_", " "));
-  changed.querySelector("strong").textContent = `This study has changed: ${words.join(", ")}.`;
   changed.hidden = !words.length;
+  if (words.length) changed.querySelector("strong").textContent = `This study has changed: ${words.join(", ")}.`;
 }
 
 async function renew() {
