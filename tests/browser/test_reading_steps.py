@@ -158,7 +158,7 @@ def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room:
     page.keyboard.press("2")
     status(page).to_contain_text("Read by anna at")
     expect(page.locator("#reading-next")).to_be_focused()
-    expect(page.locator("#told")).to_contain_text("Doe, Jane: read, disagree")
+    expect(page.locator("#undo")).to_contain_text("Doe, Jane: read, disagree")
     expect(page.locator("#readings tbody tr")).to_contain_text("12 mm, level 3")
     assert study_of(room.database, "1.2.1").reading.verdict == "disagree"
     assert page.locator("#film canvas").bounding_box() == film_stands
@@ -174,12 +174,17 @@ def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room:
     status(page).to_contain_text("Read by anna at")
     page.keyboard.press("n")
     expect(page).to_have_url(f"{site.url}/study/1.2.3?page=1")
-    expect(page.locator("#told")).to_contain_text("The study before: read, agree")
+    expect(page.locator("#undo")).to_contain_text("The study before: read, agree")
     page.keyboard.press("z")
     expect(page.locator("#told")).to_contain_text("unread again")
     assert study_of(room.database, "1.2.1").reading.verdict is None
+    expect(page.locator("#undo")).to_be_hidden()
     page.keyboard.press("n")
     expect(page).to_have_url(f"{site.url}/study/1.2.2?page=1")
+    for uid in ("1.2.1", "1.2.3"):
+        act(room.database, uid, Action.CLAIM, "okafor")
+    page.keyboard.press("n")
+    expect(page.locator("#told")).to_have_text("No other study is free.")
 
     page.keyboard.press("?")
     for key in "crtmzsn":
@@ -195,6 +200,7 @@ def test_each_verdict_in_one_key_and_only_where_there_is_something_to_judge(
     verdicts = {"1": "agree", "2": "disagree", "3": "not_assessable", "0": None, "Enter": None}
     for key, verdict in verdicts.items():
         page.keyboard.press("m")
+        dialog(page, "verdict").to_be_visible()
         page.keyboard.press(key)
         status(page).to_contain_text("Read by anna")
         assert study_of(room.database, "1.2.1").reading.verdict == verdict, key
@@ -267,11 +273,11 @@ class Meeting(Named):
 
     def __init__(self) -> None:
         super().__init__()
-        self._both = threading.Barrier(2)
+        self._both = [threading.Barrier(2) for _ in range(ROUNDS)]
 
     def identify(self, headers: Headers, *, renew: bool) -> Identity | None:
         if "x-round" in headers:
-            self._both.wait(DEADLINE_MS / 1000)
+            self._both[int(headers["x-round"])].wait(DEADLINE_MS / 1000)
         return super().identify(headers, renew=renew)
 
 
@@ -288,16 +294,13 @@ def test_of_two_browsers_exactly_one_claims(serve: Serve, browse: Callable[..., 
         for page in pages:
             page.evaluate(
                 """(rounds) => {
-                  window.race = (async () => {
-                    const answers = [];
-                    for (let round = 0; round < rounds; round++) {
-                      const headers = { "x-round": String(round) };
-                      const answer = await fetch(`/api/v1/studies/1.2.${round}/claim`, { method: "POST", headers });
-                      const told = await answer.json();
-                      answers.push([answer.status, answer.ok ? told.reading.reader : told.holder]);
-                    }
-                    return answers;
-                  })();
+                  const claim = async (round) => {
+                    const headers = { "x-round": String(round) };
+                    const answer = await fetch(`/api/v1/studies/1.2.${round}/claim`, { method: "POST", headers });
+                    const told = await answer.json();
+                    return [answer.status, answer.ok ? told.reading.reader : told.holder];
+                  };
+                  window.race = Promise.all([...Array(rounds).keys()].map(claim));
                 }""",
                 ROUNDS,
             )

@@ -6,11 +6,15 @@ export function opened(dialog) {
   dialog.returnValue = "";
   dialog.showModal();
   return new Promise((done) => {
-    dialog.addEventListener("close", () => {
+    // not the event "close": it comes later, and a key pressed in between would be lost
+    const watch = new MutationObserver(() => {
+      if (dialog.open) return;
+      watch.disconnect();
       const back = before?.isConnected ? before : document.getElementById(before?.id);
       back?.focus({ preventScroll: true });
       done(dialog.returnValue);
-    }, { once: true });
+    });
+    watch.observe(dialog, { attributeFilter: ["open"] });
   });
 }
 

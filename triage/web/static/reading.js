@@ -13,23 +13,24 @@ export class ReadingDesk {
   #say;
   #changed;
   #keys;
-  #under = new Set(); // studies with a step on its way: a second press sends nothing
+  #under = new Map(); // study UID → the step on its way
   #repeats = false;
   #read = null; // what z would take back
-  #timer = 0;
-  #bar = document.getElementById("told"); // only there for roles that read
-  #verdict = this.#bar && new VerdictDialog();
+  #told = document.getElementById("told"); // these are only there for roles that read
+  #undo = document.getElementById("undo");
+  #verdict = this.#told && new VerdictDialog();
+  #timers = new Map();
 
   // say(words): announced politely. changed(uid, body): after a step. keys(): whether single keys work just now.
   constructor({ say, changed, keys = () => true }) {
     this.#say = say;
     this.#changed = changed;
     this.#keys = keys;
-    if (!this.#bar) return;
+    if (!this.able) return;
     document.addEventListener("keydown", (event) => { this.#repeats = event.repeat; }, true);
     document.addEventListener("keyup", () => { this.#repeats = false; }, true);
     document.addEventListener("keydown", (event) => this.#press(event));
-    document.getElementById("undo").addEventListener("click", () => this.undo());
+    this.#undo.querySelector("button").addEventListener("click", () => this.undo());
     for (const dialog of document.querySelectorAll("dialog.step:not(#verdict)")) {
       dialog.addEventListener("click", (event) => { if (event.target.closest("[data-leave]")) dialog.close(); });
     }
@@ -39,42 +40,52 @@ export class ReadingDesk {
     this.#recall();
   }
 
-  get able() { return Boolean(this.#bar); }
+  get able() { return Boolean(this.#told); }
   get busy() { return document.querySelector("dialog[open]") !== null; }
 
-  claim(row) { return this.#once(row, (study) => this.#claim(study)); }
-  release(row) { return this.#once(row, (study) => this.#release(study)); }
-  takeOver(row) { return this.#once(row, (study) => this.#takeOver(study)); }
-  read(row) { return this.#once(row, (study) => this.#finish(study)); }
-  stat(row) { return this.#once(row, (study) => this.#stat(study)); }
-  unread(row) { return this.#once(row, (study) => this.#unread(study)); }
+  claim(row) { return this.#once(row, "claim", (study) => this.#claim(study)); }
+  release(row) { return this.#once(row, "release", (study) => this.#release(study)); }
+  takeOver(row) { return this.#once(row, "takeOver", (study) => this.#takeOver(study)); }
+  read(row) { return this.#once(row, "read", (study) => this.#finish(study)); }
+  stat(row) { return this.#once(row, "stat", (study) => this.#stat(study)); }
+  unread(row) { return this.#once(row, "unread", (study) => this.#unread(study)); }
 
-  undo() {
+  async undo() {
     const last = this.#read;
-    return last ? this.#once({ dataset: last }, (study) => this.#takeBack(study, MISTAKE)) : Promise.resolve(false);
+    return last ? this.#once({ dataset: last }, "undo", (study) => this.#takeBack(study, MISTAKE)) : false;
   }
 
   // Seen and announced, for a minute or until the next.
-  tell(words, { alarm = false, undo = false } = {}) {
+  tell(words, { alarm = false } = {}) {
     this.#say(words);
-    if (!this.#bar) return;
-    this.#bar.querySelector("p").textContent = words;
-    this.#bar.classList.toggle("alarm", alarm);
-    document.getElementById("undo").hidden = !undo;
-    if (!undo) this.#forget();
-    this.#bar.hidden = false;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => { this.#bar.hidden = true; this.#forget(); }, SHOWN_FOR);
+    if (!this.able) return;
+    this.#told.classList.toggle("alarm", alarm);
+    this.#show(this.#told, this.#told, words, SHOWN_FOR);
   }
 
-  async #once(row, step) {
-    const study = { ...row.dataset };
-    if (!this.able || this.#repeats || this.busy || this.#under.has(study.uid)) return false;
-    this.#under.add(study.uid);
+  #show(part, place, words, time, over = () => {}) {
+    place.textContent = words;
+    part.hidden = false;
+    clearTimeout(this.#timers.get(part));
+    this.#timers.set(part, setTimeout(() => { part.hidden = true; over(); }, time));
+  }
+
+  // A second press of the same step sends nothing; another step waits until the one before has its answer.
+  async #once(row, name, step) {
+    const { uid } = row.dataset;
+    const before = this.#under.get(uid);
+    if (!this.able || this.#repeats || this.busy || before?.name === name) return false;
+    const run = async () => {
+      await before?.over;
+      return this.busy ? false : step({ ...row.dataset });
+    };
+    const running = run();
+    const mine = { name, over: running.catch(() => {}) };
+    this.#under.set(uid, mine);
     try {
-      return await step(study);
+      return await running;
     } finally {
-      this.#under.delete(study.uid);
+      if (this.#under.get(uid) === mine) this.#under.delete(uid);
     }
   }
 
@@ -129,7 +140,10 @@ export class ReadingDesk {
 
   async #takeBack(study, reason) {
     const answer = await this.#take(study, "unread", { reason });
-    return answer.ok ? this.#done(`${study.name}: unread again`, true) : this.#refused(answer);
+    if (!answer.ok) return this.#refused(answer);
+    if (this.#read?.uid === study.uid) this.#forget();
+    this.tell(`${study.name}: unread again`);
+    return true;
   }
 
   async #finish(study) {
@@ -150,23 +164,28 @@ export class ReadingDesk {
 
   #offerUndo(study, verdict) {
     const words = `read, ${VERDICTS[verdict] ?? "without a verdict"}`;
-    this.#read = { uid: study.uid, name: study.name };
-    this.tell(`${study.name}: ${words}`, { undo: true });
     // for the page that the reader goes on to; nothing of the patient is written down
     const kept = { uid: study.uid, words, by: person(), until: Date.now() + SHOWN_FOR };
     sessionStorage.setItem(UNDO_KEY, JSON.stringify(kept));
-    return true;
+    this.#offer(study.uid, study.name, kept);
+    return this.#done(`${study.name}: ${words}`);
   }
 
   #recall() {
     const kept = JSON.parse(sessionStorage.getItem(UNDO_KEY) ?? "null");
     if (!kept || kept.by !== person() || kept.until < Date.now()) return;
-    this.#read = { uid: kept.uid, name: "The study before" };
-    this.tell(`The study before: ${kept.words}`, { undo: true });
+    this.#offer(kept.uid, "The study before", kept);
+  }
+
+  #offer(uid, name, { words, until }) {
+    this.#read = { uid, name };
+    const left = until - Date.now();
+    this.#show(this.#undo, this.#undo.querySelector("p"), `${name}: ${words}`, left, () => this.#forget());
   }
 
   #forget() {
     this.#read = null;
+    this.#undo.hidden = true;
     sessionStorage.removeItem(UNDO_KEY);
   }
 
@@ -176,12 +195,9 @@ export class ReadingDesk {
     this.undo();
   }
 
-  #done(words, seen = false) {
-    if (seen) this.tell(words);
-    else {
-      this.#say(words);
-      if (!this.#read) this.#bar.hidden = true; // what went wrong before is over
-    }
+  #done(words) {
+    this.#say(words);
+    this.#told.hidden = true; // what went wrong before is over
     return true;
   }
 
