@@ -181,6 +181,7 @@ def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room:
     expect(page.locator("#undo")).to_be_hidden()
     page.keyboard.press("n")
     expect(page).to_have_url(f"{site.url}/study/1.2.2?page=1")
+    expect(page.locator("#film .readout")).to_contain_text("100 %")
     for uid in ("1.2.1", "1.2.3"):
         act(room.database, uid, Action.CLAIM, "okafor")
     page.keyboard.press("n")
@@ -255,6 +256,16 @@ def test_a_double_press_and_a_key_held_down_send_once(serve: Serve, browse: Call
     page.evaluate(press, ["#verdict", "1", True])
     page.evaluate(press, ["#verdict", "1", False])
     status(page).to_contain_text("Read by anna")
+    assert sent == ["claim", "read"]
+    through = page.evaluate(
+        """async () => { // on a page that does not look at repeats itself
+          const { ReadingDesk } = await import("/static/reading.js");
+          const desk = new ReadingDesk({ say() {}, changed() {} });
+          document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "x", bubbles: true, repeat: true }));
+          return desk.claim(document.getElementById("reading"));
+        }"""
+    )
+    assert through is False
     assert sent == ["claim", "read"]
 
 
