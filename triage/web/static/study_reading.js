@@ -12,11 +12,16 @@ const said = document.getElementById("reading-said");
 const shortcuts = document.getElementById("shortcuts");
 const bar = () => document.getElementById("reading");
 const opened = { ...bar().dataset };
+const isMine = ({ state, mine }) => state === "claimed" && mine === "true";
+let held = isMine(opened); // whether the reader believes to hold it
 let newest = 0;
 
 export const desk = new ReadingDesk({
   say: (words) => { said.textContent = words; },
-  changed: () => refresh(true),
+  changed: (_, { reading }) => {
+    held = reading.state === "claimed" && reading.reader === document.getElementById("session").dataset.name;
+    refresh();
+  },
   keys: () => shortcuts.checked,
 });
 
@@ -49,14 +54,13 @@ async function next() {
   else desk.tell("No other study is free.");
 }
 
-async function refresh(own = false) {
+async function refresh() {
   const token = ++newest;
   const answer = await fetch(`/fragments/study?uid=${uid}`).catch(() => null);
   if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
   if (!answer?.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (token !== newest) return;
-  const before = { ...bar().dataset };
   const focused = document.activeElement?.closest("#reading button")?.id;
   for (const id of ["reading", "marks", "where", "readings"]) {
     const old = document.getElementById(id);
@@ -66,12 +70,14 @@ async function refresh(own = false) {
   if (focused && !bar().contains(document.activeElement)) {
     (document.getElementById(focused) ?? document.getElementById("reading-next"))?.focus({ preventScroll: true });
   }
-  if (!own) tellLoss(before, bar().dataset);
+  tellLoss(bar().dataset);
   tellChange(bar().dataset);
 }
 
-function tellLoss(before, now) {
-  if (before.state !== "claimed" || before.mine !== "true" || (now.state === "claimed" && now.mine === "true")) return;
+function tellLoss(now) {
+  const lost = held && !isMine(now);
+  held = isMine(now);
+  if (!lost) return;
   if (now.state === "claimed") desk.tell(`${now.reader} has taken this study over from you.`, { alarm: true });
   else if (now.state === "unread") desk.tell("Your claim on this study is over; claim it again: c", { alarm: true });
 }
@@ -89,8 +95,7 @@ function tellChange(now) {
 }
 
 async function renew() {
-  const { mine, state } = bar().dataset;
-  if (mine !== "true" || state !== "claimed") return;
+  if (!isMine(bar().dataset)) return;
   const answer = await send(`/api/v1/studies/${uid}/renew`);
   if (answer.status === 409) refresh();
 }
