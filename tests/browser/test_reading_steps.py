@@ -2,31 +2,27 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 from starlette.datastructures import Headers
 
 from tests.browser.conftest import ARGUMENTS, DEADLINE_MS, Site, chromium
+from tests.browser.readers import Named, act, dialog, opened, posts, status, study_of
 from tests.films import film
 from tests.unit.database.stores import opened as opened_store
 from tests.unit.domain import make
 from tests.unit.web.pictures import Room
 from tests.unit.web.scene import POLICY
 from tests.unit.web.signed_in import SignedIn
-from triage.database.passwords import Argon2
 from triage.domain.account import Identity, Role
 from triage.domain.audit import Action
 from triage.domain.reading import Step
-from triage.domain.study import Study
-from triage.services.accounts import Accounts
 from triage.services.ports import Database
 from triage.services.reading import take
 from triage.web.identity import name_of
@@ -36,72 +32,6 @@ pytestmark = pytest.mark.browser
 Serve = Callable[..., Site]
 MINUTE = timedelta(minutes=1)
 ROUNDS = 500
-SECRET = "four quiet herons wade"
-
-
-class Named(SignedIn):
-    """Everybody is the radiologist that the browser says."""
-
-    def identify(self, headers: Headers, *, renew: bool) -> Identity | None:
-        return Identity(name=headers.get("x-user", "anna"), role=Role.RADIOLOGIST)
-
-
-@pytest.fixture
-def browse(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """``browse("anna")`` gives a page in a profile of Anna's own."""
-    contexts = []
-
-    def page(user: str = "anna") -> Page:
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, extra_http_headers={"x-user": user})
-        context.set_default_timeout(DEADLINE_MS)
-        contexts.append(context)
-        return context.new_page()
-
-    yield page
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture
-def room() -> Room:
-    """1.2.1 flagged, 1.2.2 not flagged, 1.2.3 still analysed; in this order on the list: 1, 3, 2."""
-    room, now = Room(), datetime.now(UTC)
-    for place, probability in ((1, 0.9), (2, 0.1), (3, None)):
-        image = room.store(film(f"1.2.{place}", f"1.2.{place}.1", rows=16, columns=16), now - (30 - place) * MINUTE)
-        if probability is not None:
-            room.decide(image, probability=probability)
-    return room
-
-
-def study_of(database: Database, uid: str) -> Study:
-    with database.read() as tx:
-        study = tx.study(uid)
-    assert study is not None
-    return study
-
-
-def act(database: Database, uid: str, action: Action, actor: str, **more: Any) -> None:
-    take(database, uid, Step(action=action, actor=actor, **more), POLICY, lambda: datetime.now(UTC))
-
-
-def opened(page: Page, site: Site, uid: str) -> Page:
-    page.goto(f"{site.url}/study/{uid}")
-    expect(page.locator("#film .readout")).to_contain_text("100 %")
-    return page
-
-
-def status(page: Page) -> Any:
-    return expect(page.locator("#reading .status"))
-
-
-def dialog(page: Page, name: str) -> Any:
-    return expect(page.locator(f"#{name}"))
-
-
-def posts(page: Page) -> list[str]:
-    sent: list[str] = []
-    page.on("request", lambda one: sent.append(one.url.rsplit("/", 1)[1]) if one.method == "POST" else None)
-    return sent
 
 
 def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
@@ -378,98 +308,3 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert monotonic() < until
         pause.wait(0.02)
-
-
-class House:
-    """Real accounts: Anna and Okafor."""
-
-    def __init__(self, database: Database) -> None:
-        numbers = count(1)
-        self.accounts = Accounts(
-            database=database,
-            passwords=Argon2(time_cost=1, memory_cost=8),
-            clock=lambda: datetime.now(UTC),
-            secret=lambda: f"secret-{next(numbers)}",
-        )
-        for name in ("anna", "okafor"):
-            self.accounts.add(name, Role.RADIOLOGIST, "test", SECRET)
-
-
-def sign_in(page: Page, name: str, password: str = SECRET) -> None:
-    page.locator("input[name=name]:visible").fill(name)
-    page.locator("input[name=password]:visible").fill(password)
-    page.keyboard.press("Enter")
-
-
-def test_a_session_that_ends_covers_the_page_and_the_step_goes_through_after_it(
-    serve: Serve, browse: Callable[..., Page], room: Room
-) -> None:
-    house = House(room.database)
-    site = serve(room.database, accounts=house.accounts, who=name_of, films=room.films)
-    page = browse()
-    page.goto(f"{site.url}/study/1.2.1")
-    sign_in(page, "anna")
-    expect(page.locator("#film .readout")).to_contain_text("100 %")
-    page.evaluate("window.mark = 'the same page'")
-    page.keyboard.press("i")
-
-    house.accounts.end_sessions("anna", "test")
-    page.keyboard.press("c")
-    dialog(page, "session").to_be_visible()
-    for hidden in (".facts .name", "#film canvas", "#reading"):
-        expect(page.locator(hidden)).to_be_hidden()
-    for _ in range(3):
-        page.keyboard.press("Escape")
-    dialog(page, "session").to_be_visible()
-    sign_in(page, "anna", "not the password")
-    expect(page.locator("#session-error")).to_have_text("Name or password is wrong.")
-    expect(page.locator("#session-password")).to_be_focused()
-    assert study_of(room.database, "1.2.1").reading.reader is None
-    sign_in(page, "anna")
-    status(page).to_contain_text("Yours")
-    dialog(page, "session").to_be_hidden()
-    expect(page.locator("#film .readout")).to_contain_text("inverted")
-    assert page.evaluate("window.mark") == "the same page"
-
-    house.accounts.end_sessions("anna", "test")
-    page.keyboard.press("m")
-    page.keyboard.press("t")
-    page.keyboard.type("kept")
-    page.keyboard.press("Tab")
-    page.keyboard.press("1")
-    dialog(page, "session").to_be_visible()
-    expect(page.locator("#verdict")).to_be_hidden()
-    sign_in(page, "anna")
-    status(page).to_contain_text("Read by anna")
-    with room.database.read() as tx:
-        assert [one.note for one in tx.readings("1.2.1")] == ["kept"]
-    act(room.database, "1.2.1", Action.UNREAD, "okafor", reason="the feed lives again")
-    status(page).to_have_text("Unread")
-
-    house.accounts.end_sessions("anna", "test")
-    page.keyboard.press("s")
-    dialog(page, "session").to_be_visible()
-    sign_in(page, "okafor")
-    expect(page.locator(".who a")).to_have_text("okafor")
-    assert page.evaluate("window.mark") is None
-    assert not study_of(room.database, "1.2.1").stat, "what one began another does not finish"
-
-
-def test_signed_out_in_one_window_is_signed_out_in_the_other(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
-    house = House(room.database)
-    site = serve(room.database, accounts=house.accounts, who=name_of, films=room.films)
-    page = browse()
-    page.goto(f"{site.url}/study/1.2.1")
-    sign_in(page, "anna")
-    expect(page.locator("#film .readout")).to_contain_text("100 %")
-    other = page.context.new_page()
-    other.goto(site.url)
-    other.get_by_role("button", name="Sign out").click()
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as when one comes back to this window
-    dialog(page, "session").to_be_visible()
-    sign_in(other, "anna")
-    expect(other.locator(".who a")).to_have_text("anna")
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    dialog(page, "session").to_be_hidden()
-    page.keyboard.press("c")
-    status(page).to_contain_text("Yours")
