@@ -5,13 +5,15 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.films import film
+from tests.unit.web.pictures import Room
 from tests.unit.web.signed_in import SignedIn
 from triage.services.ports import Database
 from triage.web.app import create_app
@@ -27,19 +29,25 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 DEADLINE_MS = 10_000
+MINUTE = timedelta(minutes=1)
+
+
+def chromium() -> str:
+    """The program, or a skip that says what is missing."""
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("no Chromium: install it (Debian: chromium) or name it in CHROMIUM")
+    return program
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium of the system, or a skip that says what is missing.
+    """Chromium of the system.
 
     A module's own: while Playwright runs, its event loop keeps every other test from running one.
     """
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("no Chromium: install it (Debian: chromium) or name it in CHROMIUM")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -78,7 +86,8 @@ def serve() -> Iterator[Callable[..., Site]]:
     def served(database: Database, free_bytes: Callable[[], int] = lambda: 10**9, **options: Any) -> Site:
         if "accounts" not in options:
             options.setdefault("authenticator", SignedIn())
-        site = Site(lambda: create_app(database, clock=lambda: datetime.now(UTC), free_bytes=free_bytes, **options))
+        options.setdefault("clock", lambda: datetime.now(UTC))
+        site = Site(lambda: create_app(database, free_bytes=free_bytes, **options))
         site.start()
         sites.append(site)
         return site
@@ -116,3 +125,30 @@ def watched(browser: Browser) -> Iterator[Watched]:
     page.on("dialog", refuse)
     yield watched
     context.close()
+
+
+@pytest.fixture
+def browse(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """``browse("anna")`` gives a page in a profile of Anna's own."""
+    contexts = []
+
+    def page(user: str = "anna") -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, extra_http_headers={"x-user": user})
+        context.set_default_timeout(DEADLINE_MS)
+        contexts.append(context)
+        return context.new_page()
+
+    yield page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def room() -> Room:
+    """1.2.1 flagged, 1.2.2 not flagged, 1.2.3 still analysed; in this order on the list: 1, 3, 2."""
+    room, now = Room(), datetime.now(UTC)
+    for place, probability in ((1, 0.9), (2, 0.1), (3, None)):
+        image = room.store(film(f"1.2.{place}", f"1.2.{place}.1", rows=16, columns=16), now - (30 - place) * MINUTE)
+        if probability is not None:
+            room.decide(image, probability=probability)
+    return room

@@ -256,7 +256,7 @@ def test_a_late_image_is_announced_and_nothing_moves(serve: Serve, watched: Watc
     page = opened(serve(room.database, films=room.films), watched)
     place = page.locator("#film canvas").bounding_box()
     room.store(film(sop_uid="1.2.3.1.2"), datetime.now(UTC))
-    expect(page.locator("#changed strong")).to_have_text("This study has changed: 2 images, pending.")
+    expect(page.locator("#changed strong")).to_have_text("This study has changed: +1 image, re-analysing.")
     assert page.locator("#film canvas").bounding_box() == place
     page.keyboard.press("u")
     expect(page.locator(".thumb")).to_have_count(2)

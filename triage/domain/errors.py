@@ -94,10 +94,14 @@ class UnknownStudy(TriageError):
 
 
 class ReadingRefused(TriageError):
-    """A step of reading that the study's present state does not allow; says who holds it since when, where somebody does."""
+    """A step of reading that the study's present state does not allow; says who holds it since when, where somebody does.
 
-    def __init__(self, sentence: str, holder: str | None = None, since: datetime | None = None) -> None:
+    ``refusal``: which rule it was, for programs.
+    """
+
+    def __init__(self, sentence: str, refusal: str, holder: str | None = None, since: datetime | None = None) -> None:
         super().__init__(sentence)
+        self.refusal = refusal
         self.holder = holder
         self.since = since
 

@@ -32,6 +32,7 @@ class Refusal(Enum):
     READ_ALREADY = "{holder} read it already, at {since}; mark it unread first to read it again"
     NOT_HELD = "nobody holds a claim on it, or its lease is over; claim it again"
     NOT_READ = "it is not read; only a read study can be marked unread"
+    NETWORK_CHANGED = "the network says something else now than when the verdict was given; look again, then mark it read"
 
 
 class Stays(Enum):
@@ -96,6 +97,9 @@ STEPS: Mapping[Action, Mapping[Standing, Next]] = {
 class Step:
     """What somebody wants done. ``verdict`` and ``note`` go with READ, ``reason`` with UNREAD, which needs one.
 
+    ``network_level``: what the network had said when the verdict was given. *Agree* with *flagged* and *agree* with *not
+    flagged* are opposite labels, so a result that changed under the reader's fingers must not turn the verdict round.
+
     Raises:
         ReadingInvalid: no such step, a name, note or reason that cannot be used, or one that does not go with the action.
     """
@@ -105,14 +109,15 @@ class Step:
     verdict: Verdict | None = None
     note: str | None = None
     reason: str | None = None
+    network_level: Level | None = None
 
     def __post_init__(self) -> None:
         if self.action not in STEPS:
             raise ReadingInvalid(f"{self.action.value} is no step of reading; there are: {', '.join(STEPS)}")
         if not (self.actor.strip() and self.actor.isprintable() and len(self.actor) <= NAME_MAX):
             raise ReadingInvalid(f"a reader's name has 1 to {NAME_MAX} printable characters")
-        if self.action is not Action.READ and (self.verdict or self.note):
-            raise ReadingInvalid("a verdict and a note go only with marking a study read")
+        if self.action is not Action.READ and (self.verdict or self.note or self.network_level):
+            raise ReadingInvalid("a verdict, a note and the network's level go only with marking a study read")
         if self.action is Action.UNREAD and not (self.reason or "").strip():
             raise ReadingInvalid("marking a study unread needs a reason")
         for text in (self.note, self.reason):
@@ -154,11 +159,13 @@ def taken(study: Study, step: Step, now: datetime, lease: timedelta, policy: Hea
     """The study after the step. Only STAT and un-STAT move it on the list.
 
     Raises:
-        ReadingRefused: :data:`STEPS` does not allow it.
+        ReadingRefused: :data:`STEPS` does not allow it, or the verdict is about a result that stands no longer.
     """
     following = STEPS[step.action][standing(study.reading, step.actor, now)]
     if isinstance(following, Refusal):
         raise _refused(following, as_of(study.reading, now))
+    if step.network_level not in (None, study.network_level):
+        raise _refused(Refusal.NETWORK_CHANGED, Reading())
     if isinstance(following, Stays):
         stat = step.action is Action.STAT
         return study if study.stat is stat else placed(replace(study, stat=stat), policy)
@@ -197,4 +204,4 @@ def _reading(before: Reading, following: ReadingState, step: Step, now: datetime
 def _refused(refusal: Refusal, reading: Reading) -> ReadingRefused:
     since = reading.since.isoformat(timespec="minutes") if reading.since else "an unknown time"
     sentence = refusal.value.format(holder=reading.reader or "somebody", since=since)
-    return ReadingRefused(sentence, reading.reader, reading.since)
+    return ReadingRefused(sentence, refusal.name.lower(), reading.reader, reading.since)

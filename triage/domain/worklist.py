@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from triage.domain.level import Level
-from triage.domain.reading import as_of
+from triage.domain.reading import Standing, as_of, standing
 from triage.domain.study import Study
 
 LEVEL_WORDS: dict[Level, str] = {
@@ -35,6 +35,17 @@ def order(study: Study) -> tuple[datetime, datetime, str]:
 def ranked(studies: Iterable[Study]) -> list[WorklistItem]:
     """The list: studies by :func:`order`, whatever order they came in."""
     return [WorklistItem(rank=rank, study=study) for rank, study in enumerate(sorted(studies, key=order), start=1)]
+
+
+def next_free(studies: Iterable[Study], reader: str, now: datetime, after: Study | None = None) -> Study | None:
+    """The study to read next: the first in ``studies`` (in reading order) that nobody else holds.
+
+    Whoever passes ``after`` over, unread, goes on behind it, else two studies passed over would hide all others.
+    """
+    free = (one for one in studies if standing(one.reading, reader, now) in (Standing.FREE, Standing.MINE))
+    if after is None or standing(after.reading, reader, now) is Standing.READ:
+        return next(free, None)
+    return next((one for one in free if order(one) > order(after)), None)
 
 
 def span(duration: timedelta) -> str:

@@ -7,7 +7,11 @@ from triage.domain.errors import UnknownStudy
 from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE, Standing, Step, finished, standing, taken
 from triage.domain.study import Study
+from triage.domain.worklist import next_free
 from triage.services.ports import Clock, Database, Transaction
+
+FIRST_LOOK = 100
+"""Rows that are read at first; nearly always one of them is free."""
 
 
 def take(
@@ -52,6 +56,25 @@ def release_all(tx: Transaction, reader: str, now: datetime, *, actor: str, beca
             tx.append_audit(entry)
             released += 1
     return released
+
+
+def next_to_read(database: Database, reader: str, now: datetime, after: str | None = None) -> str | None:
+    """The UID of the next study for ``reader``, see :func:`triage.domain.worklist.next_free`; behind the end, from the top.
+
+    ``None``: no other study is free.
+    """
+    with database.read() as tx:
+        here = tx.study(after) if after else None
+        limit, studies = FIRST_LOOK, tx.worklist(limit=FIRST_LOOK)
+        while True:
+            others = [one for one in studies if one.study_instance_uid != after]
+            found = next_free(others, reader, now, here)
+            if found is None and len(studies) == limit:  # the list may go on
+                limit *= 10
+                studies = tx.worklist(limit=limit)
+                continue
+            found = found or next_free(others, reader, now)
+            return found.study_instance_uid if found else None
 
 
 def _details(before: Study, after: Study, step: Step) -> dict[str, str]:

@@ -10,6 +10,7 @@ from triage.domain.errors import CannotUnderstand
 from triage.domain.identifiers import check_uid
 from triage.domain.selection import Status
 from triage.domain.worklist import WorklistItem, as_json
+from triage.services.reading import next_to_read
 from triage.services.records import study_record
 from triage.web.answers import Json
 from triage.web.asked import Asked, Search, filters
@@ -48,6 +49,14 @@ def router(site: Site) -> APIRouter:
         if record:
             site.note_view(request, uid)
         return Json(record) if record else Json({"detail": "no study has this UID"}, status_code=404)
+
+    @routes.get("/next", summary="The next study to read: the first that nobody else holds")
+    def next_study(
+        after: str | None = Query(None, max_length=64, description="The study in hand: unread, the search goes on behind it"),
+    ) -> Json:
+        who = present.get()
+        assert who is not None  # behind the gate
+        return Json({"study_instance_uid": next_to_read(site.database, who.name, site.clock(), after)})
 
     @routes.get("/me", summary="Who asks, and what the role grants", tags=["account"])
     def me() -> Json:

@@ -26,7 +26,9 @@ CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 MAX_BODY = 1 << 20
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_PATTERNS = [(compile_path(path)[0], methods) for path, methods in ROUTES.items()]
+PERSON_HEADER = "x-person"
+"""Goes along with what a page asks for by itself when somebody has touched it since: reading is work without requests."""
+_PATTERNS = [(compile_path(template)[0], template) for template in ROUTES]
 
 
 class Authenticator(Protocol):
@@ -114,7 +116,8 @@ class Gate:
             return None, None if method in SAFE_METHODS or self._own_origin(headers, absent=True) else _meddled()
         if path == METRICS and door.metrics_open and request.client and is_loopback(request.client.host):
             return None, None
-        who = door.authenticator.identify(headers, renew=path not in BY_ITSELF)
+        template = template_of(path)
+        who = door.authenticator.identify(headers, renew=template not in BY_ITSELF or PERSON_HEADER in headers)
         if who is None:
             return None, _sign_in_first(request)
         methods = needed(path)
@@ -160,7 +163,12 @@ def name_of(_: Request) -> str:
 
 def needed(path: str) -> dict[str, Permission] | None:
     """The permissions of a path by method; ``None``: no such route."""
-    return next((methods for pattern, methods in _PATTERNS if pattern.match(path)), None)
+    return ROUTES.get(template_of(path))
+
+
+def template_of(path: str) -> str:
+    """The route that a path belongs to, as :data:`triage.web.permissions.ROUTES` names it; none: empty."""
+    return next((template for pattern, template in _PATTERNS if pattern.match(path)), "")
 
 
 async def while_signed_in(request: Request, pieces: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -17,6 +17,7 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/study/{uid}": {"GET": _P.VIEW},
     "/api/v1/worklist": {"GET": _P.VIEW},
     "/api/v1/worklist/search": {"POST": _P.VIEW},
+    "/api/v1/next": {"GET": _P.VIEW},
     "/api/v1/studies/{uid}": {"GET": _P.VIEW},
     **{f"/api/v1/studies/{{uid}}/{step}": {"POST": _P.READ} for step in _STEPS},
     "/api/v1/studies/{uid}/images": {"GET": _P.VIEW},
@@ -41,5 +42,5 @@ ROUTES: dict[str, dict[str, Permission]] = {
 
 WITH_OLD_PASSWORD = frozenset({"/password", "/sign-out", "/api/v1/me"})
 """All that is open to somebody who has to change the password first."""
-BY_ITSELF = frozenset({"/events", "/fragments/worklist", "/fragments/study", "/api/v1/me"})
+BY_ITSELF = frozenset({"/events", "/fragments/worklist", "/fragments/study", "/api/v1/me", "/api/v1/studies/{uid}/renew"})
 """What an open page asks for by itself: no sign of a person, so it does not lengthen a session."""

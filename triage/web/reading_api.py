@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from triage.domain.audit import Action
 from triage.domain.errors import CannotUnderstand, ReadingInvalid, ReadingRefused, UnknownStudy
 from triage.domain.identifiers import check_uid
+from triage.domain.level import Level
 from triage.domain.reading import STEPS, TEXT_MAX, Step
 from triage.domain.verdict import Verdict
 from triage.domain.worklist import WorklistItem, as_json
@@ -29,19 +30,23 @@ SUMMARIES = {
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "Not known"},
-    409: {"description": "Not in this state; `holder` and `since` say who has it"},
+    409: {"description": "Not in this state; `refusal` names the rule, `holder` and `since` say who has it"},
     422: {"description": "What was sent cannot be used"},
 }
 
 
 class Details(BaseModel):
-    """What goes with a step. ``verdict`` and ``note``: with *read*; ``reason``: with *unread*, which needs one."""
+    """What goes with a step. ``verdict`` and ``note``: with *read*; ``reason``: with *unread*, which needs one.
+
+    ``network_level``, with *read*: what the network had said when the verdict was given; 409 when it says something else now.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     verdict: Verdict | None = None
     note: str | None = Field(default=None, max_length=TEXT_MAX)
     reason: str | None = Field(default=None, max_length=TEXT_MAX)
+    network_level: Level | None = None
 
 
 def router(site: Site, who: Callable[[Request], str]) -> APIRouter:
@@ -65,7 +70,7 @@ def _endpoint(site: Site, who: Callable[[Request], str], action: Action) -> Call
         given = details or Details()
         try:
             check_uid(uid, "StudyInstanceUID")
-            step = Step(action=action, actor=who(request), verdict=given.verdict, note=given.note, reason=given.reason)
+            step = Step(action=action, actor=who(request), **dict(given))
             study = take(site.database, uid, step, site.head_starts, site.clock, site.lease)
         except (CannotUnderstand, UnknownStudy):
             return Json({"detail": "no study has this UID"}, status_code=404)
@@ -73,7 +78,8 @@ def _endpoint(site: Site, who: Callable[[Request], str], action: Action) -> Call
             return Json({"detail": str(error)}, status_code=422)
         except ReadingRefused as refusal:
             since = refusal.since.isoformat() if refusal.since else None
-            return Json({"detail": str(refusal), "holder": refusal.holder, "since": since}, status_code=409)
+            told = {"detail": str(refusal), "refusal": refusal.refusal, "holder": refusal.holder, "since": since}
+            return Json(told, status_code=409)
         row = as_json(WorklistItem(rank=0, study=study), site.clock(), numbers=sees_numbers())
         names = ("study_instance_uid", "level", "key", "why", "reading")
         return Json({name: row[name] for name in names})

@@ -48,6 +48,7 @@ class Row:
     late: str
     state: str
     reader: str
+    since: str
     status: str
     lease: str
     why: str
@@ -80,6 +81,7 @@ def row(item: WorklistItem, now: datetime, *, numbers: bool, beside: RowFacts = 
         late=late(study, beside),
         state=reading.state.value,
         reader=plain(reading.reader),
+        since=reading.since.isoformat() if reading.since else "",
         status=status(reading, now),
         lease=f"until {clock_time(reading.lease_until, now)}" if reading.lease_until else "",
         why=why(study, now, numbers=numbers),

@@ -15,15 +15,16 @@ from triage.domain.coverage import Coverage, coverage
 from triage.domain.errors import CannotUnderstand, IndexUnavailable
 from triage.domain.identifiers import check_uid
 from triage.domain.level import Level
+from triage.domain.reading import FinishedReading
 from triage.domain.study import Study
 from triage.domain.worklist import WorklistItem, head_start_words
-from triage.web.answers import Json
 from triage.web.asked import LAST_PAGE
-from triage.web.html import may, pages_of, sees_numbers
+from triage.web.html import may, pages_of, present, sees_numbers
 from triage.web.images import MOST_IMAGES
 from triage.web.lightbox import CAUTION
 from triage.web.rows import Row, row, word
 from triage.web.site import Site
+from triage.web.study_reading import finished, standing_of
 from triage.web.text import clock_time, full_time, person, plain
 from triage.web.viewer_link import viewer_link
 from triage.web.vitals import look
@@ -89,13 +90,13 @@ def router(site: Site) -> APIRouter:
         return html("study.html", {**back, **values})
 
     @routes.get("/fragments/study")
-    def state(uid: str) -> Json:
-        """What an open page asks for by itself after a change of the list: enough to say that the study has changed."""
+    def state(uid: str) -> HTMLResponse:
+        """What an open page asks for by itself after a change of the list: who reads the study, and whether it has changed."""
         with site.database.read() as tx:
-            study = tx.study(uid)
+            study, readings = tx.study(uid), tx.readings(uid)
         if study is None:
-            return Json({"detail": "no study has this UID"}, status_code=404)
-        return Json({"level": study.level.value, "images": study.images})
+            return HTMLResponse("no study has this UID", 404)
+        return html("fragments/study.html", {"uid": uid, **_state(site, study, readings, site.clock())})
 
     return routes
 
@@ -111,7 +112,7 @@ def study_page(site: Site, uid: str) -> dict[str, Any] | None:
         study = tx.study(uid)
         if study is None:
             return None
-        outcomes = tx.outcomes(uid)
+        outcomes, readings = tx.outcomes(uid), tx.readings(uid)
         found = coverage(study, tx.instances(uid), outcomes)
         facts = study.facts
         others = (
@@ -121,13 +122,10 @@ def study_page(site: Site, uid: str) -> dict[str, Any] | None:
     return {
         "uid": uid,
         "model": vitals.model,
-        "row": row(WorklistItem(rank=0, study=study), vitals.now, numbers=numbers),
+        **_state(site, study, readings, vitals.now),
         "issuer": plain(facts.issuer_of_patient_id),
         "birth_date": _date(plain(facts.patient_birth_date, 16)),
-        "probability": None if study.probability is None or not numbers else f"{study.probability:.2f}",
         "assessed_by": plain(study.model, 128),
-        "listed_as": clock_time(study.key, vitals.now),
-        "listed_as_full": f"{full_time(study.arrived_at)} less {head_start_words(study.head_start)}: {full_time(study.key)}",
         "viewer": viewer_link(site.viewer_url, study),
         "images": [image(number, one, numbers) for number, one in enumerate(found, 1)],
         "most_images": MOST_IMAGES,
@@ -137,6 +135,19 @@ def study_page(site: Site, uid: str) -> dict[str, Any] | None:
         "most_priors": MOST_PRIORS,
         "full_frames": site.full_frames and may(Permission.FRAMES),
         "caution": CAUTION if site.heat_map and may(Permission.HEAT_MAP) else "",
+    }
+
+
+def _state(site: Site, study: Study, readings: list[FinishedReading], now: datetime) -> dict[str, Any]:
+    """What can change while the page is open."""
+    who, numbers = present.get(), sees_numbers()
+    return {
+        "row": row(WorklistItem(rank=0, study=study), now, numbers=numbers),
+        "probability": None if study.probability is None or not numbers else f"{study.probability:.2f}",
+        "listed_as": clock_time(study.key, now),
+        "listed_as_full": f"{full_time(study.arrived_at)} less {head_start_words(study.head_start)}: {full_time(study.key)}",
+        "reading": standing_of(study, readings, who.name if who else "", now, site.lease, numbers=numbers),
+        "readings": [finished(one) for one in reversed(readings)],
     }
 
 

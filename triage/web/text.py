@@ -20,6 +20,11 @@ def plain(value: str | None, limit: int = 64) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def lines(value: str | None, limit: int) -> str:
+    """``value`` with its own lines, each as :func:`plain` writes it; empty lines are left out."""
+    return "\n".join(filter(None, (plain(line, limit) for line in (value or "")[:limit].splitlines())))
+
+
 def person(name: str | None) -> str:
     """A PN (PS3.5 6.2.1) as *Family, Given Middle*, the ideographic group in brackets."""
     groups = [_group(group) for group in (name or "").split("=")[:2]]

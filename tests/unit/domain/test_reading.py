@@ -39,7 +39,20 @@ def test_the_table_says_something_for_every_action_and_standing() -> None:
 
 
 def test_every_refusal_is_used_and_says_what_to_do() -> None:
-    assert {cell for row in STEPS.values() for cell in row.values() if isinstance(cell, Refusal)} == set(Refusal)
+    in_table = {cell for row in STEPS.values() for cell in row.values() if isinstance(cell, Refusal)}
+    assert in_table | {Refusal.NETWORK_CHANGED} == set(Refusal)
+
+
+@pytest.mark.parametrize("had_said", Level)
+@pytest.mark.parametrize("verdict", [*Verdict, None])
+def test_a_verdict_about_another_result_is_refused(had_said: Level, verdict: Verdict | None) -> None:
+    study = make.study()  # the network is still analysing
+    if had_said is study.network_level:
+        assert do(study, Action.READ, verdict=verdict, network_level=had_said).reading.state is ReadingState.READ
+        return
+    with pytest.raises(ReadingRefused, match="says something else now") as refused:
+        do(study, Action.READ, verdict=verdict, network_level=had_said)
+    assert (refused.value.refusal, refused.value.holder, refused.value.since) == ("network_changed", None, None)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +145,7 @@ def test_stat_and_back_by_policy() -> None:
         {"actor": "a" * 200},
         {"note": "x"},
         {"verdict": Verdict.AGREE},
+        {"network_level": Level.FLAGGED},
         {"action": Action.UNREAD},
         {"action": Action.UNREAD, "reason": " "},
         {"action": Action.READ, "note": "x" * (TEXT_MAX + 1)},

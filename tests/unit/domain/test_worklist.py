@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.domain import make
 from tests.unit.domain.make import NOW, POLICY
 from triage.domain.reason import Reason
 from triage.domain.study import Reading, ReadingState, Study, placed, with_image, with_outcome
-from triage.domain.worklist import WorklistItem, as_json, head_start_words, ranked, span, why
+from triage.domain.worklist import WorklistItem, as_json, head_start_words, next_free, order, ranked, span, why
 
 LATER = NOW + timedelta(minutes=14)
 SHAPE = {
@@ -146,3 +147,34 @@ def test_a_duration_for_people(minutes: float, words: str) -> None:
 @pytest.mark.parametrize(("hours", "words"), [(0, "0 h"), (1.5, "1.5 h"), (48, "48 h"), (72, "3 d"), (720, "30 d")])
 def test_a_head_start_for_people(hours: float, words: str) -> None:
     assert head_start_words(timedelta(hours=hours)) == words
+
+
+HELD_BY = (
+    st.just(Reading())
+    | st.builds(
+        Reading,
+        state=st.just(ReadingState.CLAIMED),
+        reader=st.sampled_from(["dr", "other"]),
+        since=st.just(NOW),
+        lease_until=st.sampled_from([NOW, NOW + timedelta(minutes=1)]),
+    )
+    | st.just(Reading(state=ReadingState.READ, reader="other", since=NOW))
+)
+
+
+@given(st.lists(HELD_BY, min_size=1, max_size=8), st.data())
+def test_the_next_study_is_the_first_that_nobody_else_holds(readings: list[Reading], data: st.DataObject) -> None:
+    listed = [
+        replace(make.study(f"1.2.{place}", NOW + timedelta(minutes=place)), reading=reading)
+        for place, reading in enumerate(readings)
+    ]
+    free = [
+        one
+        for one in listed
+        if one.reading.state is ReadingState.UNREAD
+        or (one.reading.state is ReadingState.CLAIMED and (one.reading.reader == "dr" or one.reading.lease_until == NOW))
+    ]
+    assert next_free(listed, "dr", NOW) == next(iter(free), None)
+    here = data.draw(st.sampled_from(listed))
+    behind = [one for one in free if here.reading.state is ReadingState.READ or order(one) > order(here)]
+    assert next_free([one for one in listed if one != here], "dr", NOW, here) == next(iter(behind), None)

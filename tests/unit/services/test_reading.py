@@ -17,7 +17,7 @@ from triage.domain.reading import Step
 from triage.domain.study import ReadingState, with_image, with_outcome
 from triage.domain.verdict import Label, NoLabel, Verdict, label_of
 from triage.services.ports import Database
-from triage.services.reading import take
+from triage.services.reading import FIRST_LOOK, next_to_read, take
 
 UID = "1.2.3"
 
@@ -148,3 +148,19 @@ def test_of_two_hundred_readers_exactly_one_wins(database: Database, action: Act
         study = tx.study(UID)
     assert study
     assert study.reading.reader == f"dr {won[0]}"
+
+
+def test_the_next_study_goes_round_and_looks_behind_a_long_claimed_head(database: Database) -> None:
+    far = FIRST_LOOK + 5
+    with database.write() as tx:
+        for place in range(far + 1):
+            tx.put_study(make.study(f"1.3.{place}", NOW + timedelta(minutes=1 + place)))
+    assert next_to_read(database, "dr", NOW) == UID
+    assert next_to_read(database, "dr", NOW, UID) == "1.3.0"
+    assert next_to_read(database, "dr", NOW, "1.3.0") == "1.3.1", "two studies that are passed over must not hide the rest"
+    assert next_to_read(database, "dr", NOW, f"1.3.{far}") == UID
+    for uid in (UID, *(f"1.3.{place}" for place in range(far))):
+        take(database, uid, Step(action=Action.CLAIM, actor="other"), POLICY, Clock())
+    assert next_to_read(database, "dr", NOW, UID) == f"1.3.{far}"
+    assert next_to_read(database, "dr", NOW, f"1.3.{far}") is None
+    assert next_to_read(database, "other", NOW, "9.9") == UID

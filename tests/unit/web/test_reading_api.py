@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -96,6 +97,27 @@ def test_a_conflict_names_holder_and_since(reader: Reader) -> None:
     assert reader.post("takeover", "other").json()["reading"]["reader"] == "other"
     assert reader.post("release", "other").json()["reading"]["state"] == "unread"
     assert reader.audited() == [("dr", "claim", UID), ("other", "takeover", UID), ("other", "release", UID)]
+
+
+def test_a_verdict_names_the_result_that_it_answers(reader: Reader) -> None:
+    late = reader.post("read", json={"verdict": "agree", "network_level": "not_flagged"})
+    assert (late.status_code, late.json()["refusal"], late.json()["holder"]) == (409, "network_changed", None)
+    assert reader.post("read", json={"verdict": "not_assessable", "network_level": "pending"}).status_code == 200
+    assert reader.post("claim").json()["refusal"] == "read_already"
+
+
+def test_the_next_study_for_a_reader(reader: Reader) -> None:
+    with reader.database.write() as tx:
+        tx.put_study(make.study("1.2.4", make.NOW + timedelta(minutes=1)))
+
+    def found(user: str, query: str = "") -> str | None:
+        answer: str | None = reader.ask("GET", f"/api/v1/next{query}", user).json()["study_instance_uid"]
+        return answer
+
+    assert (found("dr"), found("dr", f"?after={UID}"), found("dr", "?after=1.2.4")) == (UID, "1.2.4", UID)
+    reader.post("claim")
+    assert (found("dr"), found("other"), found("other", "?after=1.2.4")) == (UID, "1.2.4", None)
+    assert "/api/v1/next" in reader.ask("GET", "/api/openapi.json").json()["paths"]
 
 
 def test_stat_moves_and_unstat_moves_back(reader: Reader) -> None:

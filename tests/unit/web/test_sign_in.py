@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -25,6 +25,7 @@ from triage.web.sign_in import COOKIE, SECURE_COOKIE, own_path
 SECRET = "four quiet herons wade"
 HERE = "http://127.0.0.1:8080"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND")
+MINUTE = timedelta(minutes=1)
 FILLED = {path: re.sub(r"{\w+}", "1.2.1", path) for path in ROUTES}
 
 
@@ -139,6 +140,34 @@ def test_what_is_not_in_the_table_is_denied_to_everybody(house: House) -> None:
     house.app.add_api_route("/later", lambda: "a route somebody forgot")
     assert needed("/later") is None
     assert house.ask("GET", "/later", headers=of(house.enter(Role.PACS_ADMIN))).status_code == 404
+
+
+def test_what_a_page_asks_by_itself_lengthens_no_session_unless_somebody_is_there(house: House) -> None:
+    secret = house.enter()
+    headers = of(secret)
+    posts = headers | {"origin": HERE, "x-csrf-token": csrf_of(secret)}
+    assert house.ask("POST", "/api/v1/studies/1.2.1/claim", headers=posts).status_code == 200
+    for minute in range(1, 15):
+        house.now = NOW + minute * MINUTE
+        assert house.ask("POST", "/api/v1/studies/1.2.1/renew", headers=posts).status_code == 200
+        assert house.ask("GET", "/api/v1/me", headers=headers).status_code == 200
+        assert house.ask("GET", "/fragments/study?uid=1.2.1", headers=headers).status_code == 200
+    house.now = NOW + 14.5 * MINUTE
+    assert house.ask("GET", "/api/v1/me", headers=headers | {"x-person": "1"}).status_code == 200
+    house.now = NOW + 28 * MINUTE
+    assert house.ask("POST", "/api/v1/studies/1.2.1/renew", headers=posts).status_code == 200
+    house.now = NOW + 29.5 * MINUTE
+    assert house.ask("POST", "/api/v1/studies/1.2.1/renew", headers=posts).status_code == 401
+    assert house.ask("GET", "/api/v1/me", headers=headers | {"x-person": "1"}).status_code == 401, "too late"
+
+
+def test_the_sign_in_waits_behind_every_page_of_somebody_signed_in(house: House) -> None:
+    headers = of(house.enter())
+    for path in ("/", "/study/1.2.1", "/password", "/api/docs"):
+        page = house.ask("GET", path, headers=headers).text
+        assert page.count('id="session"') == page.count("/static/session.js") == 1, path
+        assert 'data-name="radiologist" data-role="radiologist"' in page
+    assert 'id="session"' not in house.ask("GET", "/sign-in", headers=headers).text
 
 
 def test_the_whole_way_in_and_out(house: House) -> None:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,20 @@ from tests.hostile import PAYLOADS
 from tests.unit.web import scene
 from tests.unit.web.conftest import NOW, Open
 from tests.unit.web.pictures import Room
+from tests.unit.web.signed_in import SignedIn
 from tests.unit.web.silent import SilentDatabase
 from tests.unit.web.test_pages import shape
 from triage.config import load
 from triage.database.memory import MemoryDatabase
+from triage.domain.account import GRANTS, Permission, Role
+from triage.domain.audit import Action
 from triage.domain.errors import ConfigError
 from triage.domain.instance import Facts
+from triage.domain.reading import Step
+from triage.domain.verdict import Verdict
+from triage.services.reading import take
 from triage.web.study_page import MOST_PRIORS
+from triage.web.text import clock_time
 from triage.web.viewer_link import check_template, viewer_link
 
 MINUTE = timedelta(minutes=1)
@@ -37,11 +45,69 @@ def test_the_facts_of_a_flagged_study(open_site: Open) -> None:
         assert words.lower() in page.lower(), words
 
 
-def test_an_open_page_can_ask_whether_the_study_has_changed(open_site: Open) -> None:
+RADIOLOGIST = SignedIn(role=Role.RADIOLOGIST)
+PARTS = ("reading", "marks", "where", "readings")
+
+
+def test_an_open_page_is_kept_up_to_date_by_the_same_parts(open_site: Open) -> None:
     database, now = scene.afternoon(NOW)
-    client = open_site(database, now)
-    assert client.get("/fragments/study?uid=1.2.1").json() == {"level": "flagged", "images": 1}
+    client = open_site(database, now, authenticator=RADIOLOGIST)
+    page, parts = client.get("/study/1.2.1").text, client.get("/fragments/study?uid=1.2.1").text
+    assert [len(re.findall(rf'id="{part}"', text)) for text in (page, parts) for part in PARTS] == [1] * 8
+    bar = re.findall(r'<section class="hold".*?</section>', page + parts, re.S)
+    assert bar[0].split() == bar[1].split()
+    assert 'data-network="flagged"' in bar[0]
+    assert 'data-renew="300.0"' in bar[0]
     assert client.get("/fragments/study?uid=1.2.99").status_code == 404
+
+
+def test_the_bar_offers_what_can_be_done(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    client = open_site(database, now, authenticator=RADIOLOGIST)
+
+    def offered() -> tuple[str, list[str]]:
+        bar = client.get("/fragments/study?uid=1.2.1").text.split("</section>")[0]
+        return " ".join(re.sub(r"<[^>]*>", " ", bar.split("</p>")[0]).split()), re.findall(r'data-step="(\w+)"', bar)
+
+    def step(action: Action, actor: str, **more: Any) -> None:
+        take(database, "1.2.1", Step(action=action, actor=actor, **more), scene.POLICY, lambda: NOW)
+
+    at = clock_time(NOW, NOW)
+    assert offered() == ("Unread", ["claim", "read", "stat", "next"])
+    step(Action.CLAIM, "okafor")
+    assert offered() == (f"Reading – okafor ({at})", ["takeOver", "stat", "next"])
+    step(Action.TAKEOVER, "tester")
+    assert offered() == (f"Yours since {at}", ["release", "read", "stat", "next"])
+    step(Action.READ, "tester", verdict=Verdict.DISAGREE)
+    assert offered() == (f"Read by tester at {at}", ["unread", "next"])
+    assert "Disagree: nothing abnormal seen" in client.get("/study/1.2.1").text
+
+
+@pytest.mark.parametrize("role", Role)
+def test_only_readers_get_the_steps_and_their_questions(open_site: Open, role: Role) -> None:
+    database, now = scene.afternoon(NOW)
+    page = open_site(database, now, authenticator=SignedIn(role=role)).get("/study/1.2.1").text
+    reads = Permission.READ in GRANTS[role]
+    for piece in ("data-step", 'id="verdict"', 'id="sure"', "claim the study"):
+        assert (piece in page) is reads, (role, piece)
+    assert ("Unread" in page) is (Permission.VIEW in GRANTS[role])
+
+
+def test_every_reading_is_kept_with_its_note_and_what_the_network_said_then(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    for action, more in (
+        (Action.READ, {"verdict": Verdict.AGREE, "note": "first <b>line</b>\n\nsecond\u202e line"}),
+        (Action.UNREAD, {"reason": "x"}),
+        (Action.READ, {}),
+    ):
+        take(database, "1.2.2", Step(action=action, actor="okafor", **more), scene.POLICY, lambda: NOW)  # type: ignore[arg-type]
+    table = open_site(database, now).get("/study/1.2.2").text.split('id="readings"')[1].split("</section>")[0]
+    assert re.findall(r"<td>(Without a verdict|Agree: nothing abnormal seen)</td>", table) == [
+        "Without a verdict",
+        "Agree: nothing abnormal seen",
+    ]
+    assert "first &lt;b&gt;line&lt;/b&gt;\nsecond\N{REPLACEMENT CHARACTER} line" in table
+    assert table.count("Not flagged") == 2
 
 
 def test_every_level_has_a_page_and_none_says_normal(open_site: Open) -> None:

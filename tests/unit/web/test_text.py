@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from triage.domain.instance import Facts
-from triage.web.text import age_and_sex, clock_time, person, plain
+from triage.web.text import age_and_sex, clock_time, lines, person, plain
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,12 @@ def test_plain_is_short_visible_and_on_one_line() -> None:
     assert plain("a\u202eb\x00c") == "a\ufffdb\ufffdc"
     assert plain("x" * 65) == "x" * 63 + "…"
     assert plain(None) == ""
+
+
+def test_a_note_keeps_its_lines() -> None:
+    assert lines(" one\r\n\n  two\u2028three ", 100) == "one\ntwo\nthree"
+    assert lines("xxxx\nyyyy", 7) == "xxxx\nyy"
+    assert lines(None, 9) == ""
 
 
 def test_clock_time_has_a_date_unless_it_is_today() -> None:

@@ -31,7 +31,7 @@ export class Live {
   constructor(request, take) {
     this.request = request;
     this.take = take;
-    this.open = this.failing = this.signedOut = false;
+    this.open = this.failing = false;
     this.contact = this.asked = Date.now();
     this.announced = 0;
     this.skew = 0; // the server's clock counts, not this workstation's
@@ -39,7 +39,7 @@ export class Live {
     this.synchronise(root);
     this.again = follow((message) => this.hear(message));
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.tick(); });
-    document.addEventListener("signed-in", () => { this.signedOut = false; this.again(); this.ask(); });
+    document.addEventListener("signed-in", () => { this.again(); this.ask(); });
     setInterval(() => this.tick(), 1000);
   }
 
@@ -83,10 +83,7 @@ export class Live {
         this.heard();
         return;
       }
-      if (answer.status === 401 && !this.signedOut) {
-        this.signedOut = true;
-        document.dispatchEvent(new CustomEvent("signed-out"));
-      }
+      if (answer.status === 401) document.dispatchEvent(new CustomEvent("signed-out")); // session.js covers the page
     } catch { /* no answer: said below */ }
     this.failing = true;
     this.show();
@@ -104,18 +101,9 @@ export class Live {
     const since = time(this.contact + this.skew);
     live.dataset.state = this.lost ? "stale" : "live";
     put(liveWords, this.lost ? `Disconnected – may be stale since ${since}` : `Live, ${since}`);
-    if (this.signedOut) this.sayHowToSignIn();
-    else if (this.lost) put(stale, `Disconnected – the list may be stale since ${since}. Trying to reconnect.`);
-    stale.hidden = !this.lost && !this.signedOut;
+    if (this.lost) put(stale, `Disconnected – the list may be stale since ${since}. Trying to reconnect.`);
+    stale.hidden = !this.lost;
     document.body.classList.toggle("stale", this.lost);
-  }
-
-  sayHowToSignIn() {
-    if (stale.querySelector("a")) return;
-    const link = document.createElement("a");
-    link.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
-    link.textContent = "Sign in";
-    stale.replaceChildren("You were signed out; the list is no longer kept up to date. ", link);
   }
 
   tick() {

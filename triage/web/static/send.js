@@ -16,11 +16,17 @@ export async function send(path, body) {
   }
 }
 
-// After signing in again over a page that stayed: the new session has a token of its own.
-export async function renewToken() {
-  const answer = await fetch("/api/v1/me", { headers: { accept: "application/json" } });
-  if (!answer.ok) return null;
-  const me = await answer.json();
-  meta().content = me.csrf ?? "";
-  return me;
+// Who is signed in now; the page takes up the token of that session, which may be a new one. `touched`: somebody was at the
+// page. null: nobody is signed in; undefined: no answer.
+export async function renewToken(touched = false) {
+  const headers = { accept: "application/json", ...(touched && { "x-person": "1" }) };
+  try {
+    const answer = await fetch("/api/v1/me", { headers });
+    if (!answer.ok) return answer.status === 401 ? null : undefined;
+    const me = await answer.json();
+    meta().content = me.csrf ?? "";
+    return me;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,6 @@
-// The study page: which film stands in which pane, keys, priors side by side, and a word when the study has changed.
+// The study page: which film stands in which pane, keys, priors side by side.
 import { Closer } from "./closer.js";
+import { desk, KEYS as READING, STEPS } from "./study_reading.js";
 import { Film, Pane, Place } from "./viewer.js";
 
 const SPEAK_AFTER = 600;
@@ -129,6 +130,7 @@ function speak() {
 const turn = (act) => () => { if (active.film) { act(active.film); changed(active, false); } };
 
 const KEYS = {
+  ...READING,
   "+": () => active.zoom(1.25),
   "-": () => active.zoom(0.8),
   "=": () => { place.fit(); changed(active, true); },
@@ -159,21 +161,22 @@ const SHIFTED = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || keys.open || event.target.closest("input, select, textarea")) return;
+  if (event.altKey || event.ctrlKey || event.metaKey || desk.busy || event.target.closest("input, select, textarea")) return;
   const onFilm = event.target.matches(".pane canvas");
   const arrow = event.key.startsWith("Arrow");
   // arrows belong to whatever else has the focus; single keys can be kept to the film (WCAG 2.1.4)
   if (!onFilm && ((arrow && event.target !== document.body) || (!shortcuts.checked && event.key !== "Escape"))) return;
   const act = (event.shiftKey && SHIFTED[event.key]) || KEYS[event.key];
-  if (!act) return;
+  if (!act || (event.repeat && event.key in READING)) return;
   event.preventDefault();
   act();
 });
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-key], [data-image], [data-prior]");
+  const button = event.target.closest("[data-key], [data-step], [data-image], [data-prior]");
   if (!button) return;
-  if (button.dataset.key) KEYS[button.dataset.key]();
+  if (button.dataset.step) STEPS[button.dataset.step]();
+  else if (button.dataset.key) KEYS[button.dataset.key]();
   else if (button.dataset.image) showImage(button.dataset.image);
   else {
     showPrior(button);
@@ -196,19 +199,8 @@ async function fillThumbs() {
 shortcuts.checked = localStorage.getItem("shortcuts") !== "film";
 shortcuts.addEventListener("change", () => localStorage.setItem("shortcuts", shortcuts.checked ? "page" : "film"));
 
-// Nothing moves by itself: a study that changes says so and waits.
-const feed = new EventSource("/events");
-feed.addEventListener("worklist", async () => {
-  const told = await fetch(`/fragments/study?uid=${study.dataset.uid}`).then((answer) => (answer.ok ? answer.json() : null)).catch(() => null);
-  if (!told || (told.level === study.dataset.level && told.images === Number(study.dataset.images))) return;
-  const bar = document.getElementById("changed");
-  const count = `${told.images} ${told.images === 1 ? "image" : "images"}`;
-  bar.querySelector("strong").textContent = `This study has changed: ${count}, ${told.level.replaceAll("_", " ")}.`;
-  bar.hidden = false;
-});
-addEventListener("pagehide", () => feed.close());
-
 if (image) showImage(image);
 else open(film, study.dataset.uid, () => null, "This study");
+if (location.hash === "#prior") stepPrior(1);
 fillThumbs().catch(() => {}); // the pane says what is wrong
 if (!shortcuts.checked) film.canvas.focus({ preventScroll: true });

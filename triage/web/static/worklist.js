@@ -10,7 +10,6 @@ const filters = document.getElementById("filters");
 const keys = document.getElementById("keys");
 const why = document.getElementById("why");
 const shortcuts = document.getElementById("shortcuts");
-const mayRead = root.dataset.mayRead === "true";
 
 // The list that is wanted now. What is searched for may name a patient: it goes into a body, never into an address.
 function request() {
@@ -33,9 +32,10 @@ const live = new Live(request, (next) => {
 const desk = new ReadingDesk({
   say: (words) => live.say(words),
   changed: (uid, body) => {
-    if (body.reading?.state === "read") list.drop(uid);
+    if (body.reading.state === "read") list.drop(uid);
     live.ask();
   },
+  keys: () => shortcuts.checked || Boolean(list.focused),
 });
 
 function show() {
@@ -115,6 +115,7 @@ const onRow = (act) => () => { if (list.focused) act(list.focused); else list.st
 const READING = {
   c: onRow((row) => (row.dataset.state === "claimed" && row.dataset.mine !== "true" ? desk.takeOver(row) : desk.claim(row))),
   r: onRow((row) => desk.release(row)),
+  t: onRow((row) => desk.takeOver(row)),
   m: onRow((row) => desk.read(row)),
   s: onRow((row) => desk.stat(row)),
 };
@@ -129,12 +130,12 @@ const KEYS = {
   "/": () => { search.focus(); search.select(); },
   f: () => document.querySelector("#counts a").focus(),
   "?": () => keys.showModal(),
-  ...(mayRead ? READING : {}),
+  ...(desk.able ? READING : {}),
 };
 const MOVES = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.ctrlKey || event.metaKey || desk.busy || document.querySelector("dialog[open]")) return;
+  if (event.altKey || event.ctrlKey || event.metaKey || desk.busy) return;
   const typing = event.target.closest("input, select, textarea");
   if (event.key === "Escape") { escape(typing); return; }
   if (typing) {

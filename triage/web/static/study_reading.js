@@ -1,0 +1,106 @@
+// Who reads this study: the steps and their keys, all of it kept up to date in place, and the lease of a claim, which
+// lasts while the page is open.
+import { follow } from "./feed.js";
+import { ReadingDesk } from "./reading.js";
+import { send } from "./send.js";
+
+const FRESHEN_EVERY = 60_000; // a claim can end without a word
+
+const study = document.getElementById("study");
+const { uid } = study.dataset;
+const said = document.getElementById("reading-said");
+const shortcuts = document.getElementById("shortcuts");
+const bar = () => document.getElementById("reading");
+const opened = { ...bar().dataset };
+const isMine = ({ state, mine }) => state === "claimed" && mine === "true";
+let held = isMine(opened); // whether the reader believes to hold it
+let newest = 0;
+
+export const desk = new ReadingDesk({
+  say: (words) => { said.textContent = words; },
+  changed: (_, { reading }) => {
+    held = reading.state === "claimed" && reading.reader === document.getElementById("session").dataset.name;
+    refresh();
+  },
+  keys: () => shortcuts.checked,
+});
+
+export const STEPS = desk.able
+  ? {
+      claim: () => desk.claim(bar()),
+      release: () => desk.release(bar()),
+      takeOver: () => desk.takeOver(bar()),
+      unread: () => desk.unread(bar()),
+      stat: () => desk.stat(bar()),
+      read,
+      next,
+    }
+  : {};
+export const KEYS = desk.able
+  ? { c: STEPS.claim, r: STEPS.release, t: STEPS.takeOver, m: STEPS.read, s: STEPS.stat, n: STEPS.next }
+  : {};
+
+function read() {
+  if (bar().dataset.images === opened.images) return desk.read(bar());
+  desk.tell("An image arrived after this page was opened; load it first: u", { alarm: true });
+}
+
+async function next() {
+  const answer = await fetch(`/api/v1/next?after=${uid}`).catch(() => null);
+  if (answer?.status === 401) return document.dispatchEvent(new CustomEvent("signed-out"));
+  if (!answer?.ok) return desk.tell("The service does not answer. Try again in a moment.", { alarm: true });
+  const { study_instance_uid: found } = await answer.json();
+  if (found) location.assign(`/study/${found}?page=${study.dataset.backPage}`);
+  else desk.tell("No other study is free.");
+}
+
+async function refresh() {
+  const token = ++newest;
+  const answer = await fetch(`/fragments/study?uid=${uid}`).catch(() => null);
+  if (answer?.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (token !== newest) return;
+  const focused = document.activeElement?.closest("#reading button")?.id;
+  for (const id of ["reading", "marks", "where", "readings"]) {
+    const old = document.getElementById(id);
+    const now = fresh.getElementById(id);
+    if (!old.isEqualNode(now)) old.replaceWith(now);
+  }
+  if (focused && !bar().contains(document.activeElement)) {
+    (document.getElementById(focused) ?? document.getElementById("reading-next"))?.focus({ preventScroll: true });
+  }
+  tellLoss(bar().dataset);
+  tellChange(bar().dataset);
+}
+
+function tellLoss(now) {
+  const lost = held && !isMine(now);
+  held = isMine(now);
+  if (!lost) return;
+  if (now.state === "claimed") desk.tell(`${now.reader} has taken this study over from you.`, { alarm: true });
+  else if (now.state === "unread") desk.tell("Your claim on this study is over; claim it again: c", { alarm: true });
+}
+
+// The film and the tables below wait for a key: nothing of them moves by itself.
+function tellChange(now) {
+  const more = Number(now.images) - Number(opened.images);
+  const changed = document.getElementById("changed");
+  const words = [];
+  if (more) words.push(`+${more} ${more === 1 ? "image" : "images"}`);
+  if (more && now.network === "pending") words.push("re-analysing");
+  else if (now.network !== opened.network) words.push(now.network.replaceAll("_", " "));
+  changed.hidden = !words.length;
+  if (words.length) changed.querySelector("strong").textContent = `This study has changed: ${words.join(", ")}.`;
+}
+
+async function renew() {
+  if (!isMine(bar().dataset)) return;
+  const answer = await send(`/api/v1/studies/${uid}/renew`);
+  if (answer.status === 409) refresh();
+}
+
+const again = follow(({ kind }) => { if (kind === "changed") refresh(); });
+document.addEventListener("signed-in", () => { again(); refresh(); });
+setInterval(refresh, FRESHEN_EVERY);
+if (desk.able) setInterval(renew, Number(opened.renew) * 1000);
