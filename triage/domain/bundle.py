@@ -165,10 +165,9 @@ class Figure:
         return f"{self.value:.3f} ({self.low:.3f}–{self.high:.3f}, n={self.n})"
 
 
-def figures(found: Any, columns: Sequence[str]) -> list[tuple[str, list[Figure | None]]]:
-    """``{column: {row: figure}}`` turned into rows, each with a figure for every column, rows as they first occur."""
-    tables = [found.get(column) if isinstance(found, Mapping) else None for column in columns]
-    tables = [table if isinstance(table, Mapping) else {} for table in tables]
+def figures(columns: Sequence[Any]) -> list[tuple[str, list[Figure | None]]]:
+    """Columns, each ``{row: figure}``, turned into rows with a figure for every column; rows as they first occur."""
+    tables: list[Mapping[Any, Any]] = [table if isinstance(table, Mapping) else {} for table in columns]
     names = list(dict.fromkeys(name for table in tables for name in table))
     return [(str(name), [Figure.of(table.get(name)) for table in tables]) for name in names]
 

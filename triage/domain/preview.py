@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from triage.domain.duration import duration_text
 from triage.domain.level import HeadStarts
 from triage.domain.study import Study, placed
-from triage.domain.worklist import head_start_words, order
+from triage.domain.worklist import order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,6 @@ def bound_words(policy: HeadStarts) -> str:
     if not bound(policy):
         return "A flagged study overtakes no study that is not flagged: the two are read first come, first served."
     return (
-        f"A flagged study may overtake studies not flagged that arrived at most {head_start_words(bound(policy))} before it, "
+        f"A flagged study may overtake studies not flagged that arrived at most {duration_text(bound(policy))} before it, "
         "and no others."
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from triage.domain.bundle import Card, Entry, Proof
 from triage.domain.errors import BundleError
-from triage.inference.registry import PACKAGED, Registry
+from triage.inference.registry import PACKAGED, Registry, Signature
 
 DEADLINE_SECONDS = 120.0
 
@@ -28,10 +28,14 @@ class BundlesApart:
         self._registry = Registry(models, packaged)
         self._deadline = deadline_seconds
         self._changing = threading.Lock()
+        self._listed: tuple[Signature, list[Entry]] | None = None
 
     def entries(self) -> list[Entry]:
-        """See :class:`triage.services.models.Bundles`."""
-        return self._registry.entries()
+        """See :class:`triage.services.models.Bundles`. Read anew when something changed: checking a bundle takes a while."""
+        now, known = self._registry.signature(), self._listed
+        if known is None or known[0] != now:
+            known = self._listed = (now, self._registry.entries())
+        return list(known[1])
 
     def fault(self) -> str | None:
         """See :class:`triage.services.models.Bundles`."""

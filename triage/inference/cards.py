@@ -5,6 +5,7 @@ any other: whoever may write to the models directory may write a record, too.
 """
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -66,4 +67,8 @@ def card_of(bundle: Path, entry: Entry) -> Card:
 
 
 def _json(path: Path) -> Any:
-    return json.loads(path.read_bytes())
+    return json.loads(path.read_bytes(), parse_constant=lambda _: None, parse_float=_finite)
+
+
+def _finite(text: str) -> float | None:
+    return number if math.isfinite(number := float(text)) else None  # what is no number cannot be written as JSON again

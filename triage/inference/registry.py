@@ -25,6 +25,7 @@ PACKAGED = Path(__file__).resolve().parent.parent / "models"
 """Bundles that come with the project, each in a directory of its own name."""
 DEFAULT = "recommended"
 
+Signature = tuple[tuple[int, int], ...]
 Prove = Callable[[Path, Path], Proof]
 
 
@@ -109,6 +110,17 @@ class Registry:
             return self.find(choice.active)
         default = self._packaged / DEFAULT
         return default if (default / "manifest.json").is_file() else None
+
+    def signature(self) -> Signature:
+        """What a change of bundle changes: inode and time of the choice and of the directory."""
+        stamps = []
+        for path in (self._models, self._models / "active.json"):
+            try:
+                stat = os.stat(path)
+                stamps.append((stat.st_ino, stat.st_mtime_ns))
+            except OSError:
+                stamps.append((0, 0))
+        return tuple(stamps)
 
     def install(self, source: Path) -> Proof:
         """Verify a bundle wholly, golden and reference films included, and copy it in. Installed already: fine.

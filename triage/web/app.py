@@ -20,7 +20,8 @@ from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE
 from triage.services.accounts import Accounts
 from triage.services.ports import Clock, Database
-from triage.web import api, events, health, images, metrics, pages, reading_api, sign_in, study_page
+from triage.web import admin, api, events, health, images, metrics, pages, reading_api, sign_in, study_page
+from triage.web.admin.installation import Installation
 from triage.web.answers import Json
 from triage.web.darkroom import Darkroom
 from triage.web.guard import Guard
@@ -52,13 +53,14 @@ def create_app(
     head_starts: HeadStarts | None = None,
     lease: timedelta = LEASE,
     who: Callable[[Request], str] | None = None,
+    installation: Installation | None = None,
 ) -> FastAPI:
     """The application. Its feed stands in ``app.state.feed``: whoever serves stops it before closing connections.
 
     ``films`` opens a kept object by its digest, for the previews; ``viewer_url``, ``lease`` and ``who``: see
     :class:`triage.web.site.Site`. Without ``who`` there are no routes that change a reading.
     ``accounts``: who may sign in; ``authenticator``: tells who asks (default: by ``accounts``). One of the two is needed.
-    ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`.
+    ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`. ``installation``: for the administrator's pages.
     """
     site = Site(
         database=database,
@@ -121,6 +123,7 @@ def create_app(
         images.router(site, previews),
         health.router(site),
         metrics.router(site),
+        *admin.routers(site, html, installation or Installation(), accounts),
     ):
         app.include_router(router)
     if who is not None:

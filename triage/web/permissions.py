@@ -9,6 +9,7 @@ METRICS = "/metrics"
 
 _P = Permission
 _STEPS = ("claim", "release", "takeover", "renew", "read", "unread", "stat", "unstat")
+_USER_STEPS = ("role", "disable", "enable", "password", "sessions", "token", "revoke")
 ROUTES: dict[str, dict[str, Permission]] = {
     "/": {"GET": _P.VIEW},
     "/fragments/worklist": {"GET": _P.VIEW},
@@ -25,6 +26,33 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/api/docs": {"GET": _P.ACCOUNT},
     "/api/openapi.json": {"GET": _P.ACCOUNT, "HEAD": _P.ACCOUNT},
     METRICS: {"GET": _P.METRICS},
+    "/about": {"GET": _P.ACCOUNT},
+    "/api/v1/about": {"GET": _P.ACCOUNT},
+    "/admin/system": {"GET": _P.SYSTEM},
+    "/api/v1/system": {"GET": _P.SYSTEM},
+    "/admin/senders": {"GET": _P.SYSTEM},
+    "/api/v1/senders": {"GET": _P.SYSTEM},
+    "/admin/policy": {"GET": _P.SYSTEM},
+    "/api/v1/policy": {"GET": _P.SYSTEM},
+    "/api/v1/policy/preview": {"GET": _P.SYSTEM},
+    "/admin/users": {"GET": _P.USERS, "POST": _P.USERS},
+    "/admin/users/{name}": {"GET": _P.USERS},
+    **{f"/admin/users/{{name}}/{step}": {"POST": _P.USERS} for step in _USER_STEPS},
+    "/api/v1/users": {"GET": _P.USERS, "POST": _P.USERS},
+    **{f"/api/v1/users/{{name}}/{step}": {"POST": _P.USERS} for step in _USER_STEPS},
+    "/admin/models": {"GET": _P.MODELS},
+    "/admin/models/rollback": {"GET": _P.MODELS, "POST": _P.MODELS},
+    "/admin/models/{bundle_id}": {"GET": _P.MODELS},
+    "/admin/models/{bundle_id}/activate": {"GET": _P.MODELS, "POST": _P.MODELS},
+    "/api/v1/models": {"GET": _P.MODELS},
+    "/api/v1/models/rollback": {"POST": _P.MODELS},
+    "/api/v1/models/{bundle_id}": {"GET": _P.MODELS},
+    "/api/v1/models/{bundle_id}/activate": {"POST": _P.MODELS},
+    "/admin/audit": {"GET": _P.AUDIT},
+    "/admin/audit/verify": {"POST": _P.AUDIT},
+    "/api/v1/audit": {"GET": _P.AUDIT},
+    "/api/v1/audit/verify": {"GET": _P.AUDIT},
+    "/api/v1/audit/export": {"GET": _P.AUDIT},
     "/password": {"GET": _P.ACCOUNT, "POST": _P.ACCOUNT},
     "/sign-out": {"POST": _P.ACCOUNT},
 }
