@@ -99,3 +99,15 @@ def test_a_transaction_that_fails_leaves_no_session(database: Database) -> None:
     with database.read() as tx:
         assert tx.accounts.sessions() == []
         assert tx.accounts.guesses("k") == Guesses()
+
+
+def test_tokens_are_listed_the_oldest_first(database: Database) -> None:
+    tokens = [Token(digest=name, account=account, issued_at=NOW + at * MINUTE) for name, account, at in TOKENS]
+    with database.write() as tx:
+        for token in tokens:
+            tx.accounts.put_token(token)
+    with database.read() as tx:
+        assert [one.digest for one in tx.accounts.tokens()] == ["a", "b", "c"]
+
+
+TOKENS = (("c", "anna", 3), ("b", "ben", 2), ("a", "anna", 1))

@@ -20,6 +20,12 @@ def plain(value: str | None, limit: int = 64) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def plain_lines(text: str) -> str:
+    """A text of several lines, its line ends kept, every other invisible character replaced."""
+    shown = (one if one == "\n" or unicodedata.category(one) not in _INVISIBLE else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return "".join(shown)
+
+
 def person(name: str | None) -> str:
     """A PN (PS3.5 6.2.1) as *Family, Given Middle*, the ideographic group in brackets."""
     groups = [_group(group) for group in (name or "").split("=")[:2]]

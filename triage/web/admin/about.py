@@ -19,7 +19,7 @@ from triage.web.admin.figures import facts_of
 from triage.web.admin.installation import Installation
 from triage.web.answers import Json
 from triage.web.html import Html
-from triage.web.text import plain
+from triage.web.text import plain, plain_lines
 
 PATH = "/about"
 PROJECT = "chest-triage"
@@ -76,7 +76,7 @@ def pages(html: Html, installation: Installation) -> APIRouter:
             "here": PATH,
             "version": triage.__version__,
             "levels": [(level.value, LEVEL_WORDS[level], meaning) for level, meaning in LEVELS.items()],
-            "card": card.text if card else "",
+            "card": plain_lines(card.text) if card else "",
             "bundle": f"{plain(card.entry.name)} {plain(card.entry.version)}" if card else "",
             "facts": facts_of(card) if card else [],
             "components": components(),

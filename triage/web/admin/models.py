@@ -20,7 +20,7 @@ from triage.web.admin.installation import Installation
 from triage.web.answers import Json
 from triage.web.html import Html
 from triage.web.site import Site
-from triage.web.text import full_time, plain
+from triage.web.text import full_time, plain, plain_lines
 
 PATH = "/admin/models"
 VERDICT_TONES = {PASS: "good", NOT_ENOUGH: "poor", FAIL: "bad"}
@@ -239,12 +239,12 @@ def _card(card: Card) -> dict[str, Any]:
     training = json.dumps(card.documents.get("training_data"), indent=1, ensure_ascii=False, default=str)
     return {
         "bundle": _row(card.entry),
-        "text": card.text,
+        "text": plain_lines(card.text),
         "facts": facts_of(card),
         "tables": tables_of(card),
         "golden": card.golden,
         "labelled": card.labelled,
-        "training": training,
+        "training": plain_lines(training),
     }
 
 

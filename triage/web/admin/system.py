@@ -72,7 +72,7 @@ def shown(site: Site, installation: Installation) -> dict[str, Any]:
     aside, since = _set_aside(site, vitals), vitals.depth.oldest_waiting_since
     return {
         "as_of": full_time(vitals.now),
-        "reasons": reasons(vitals),
+        "reasons": [{**one, "reason": plain(one["reason"], 400)} for one in reasons(vitals)],
         "answers": vitals.database_answers,
         "roles": [_role(name, vitals) for name in dict.fromkeys((*EXPECTED_ROLES, *(one.role for one in vitals.roles)))],
         "depth": vitals.depth,
