@@ -133,7 +133,6 @@ class Card:
     text: str
     documents: Mapping[str, Any]
     golden: int = 0
-    labelled: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from triage.domain.bundle import Card, Entry, Proof
 from triage.domain.errors import BundleError
+from triage.inference.cards import card_of
 from triage.inference.registry import PACKAGED, Registry, Signature
 
 DEADLINE_SECONDS = 120.0
@@ -47,7 +48,9 @@ class BundlesApart:
 
     def card(self, bundle_id: str) -> Card:
         """See :class:`triage.services.models.Bundles`."""
-        return self._registry.card(bundle_id)
+        path = self._registry.find(bundle_id)
+        known = next((one for one in self.entries() if one.bundle_id.startswith(bundle_id)), None)
+        return card_of(path, known) if known else self._registry.card(bundle_id)  # which says what is damaged
 
     def activate(self, bundle_id: str, now: datetime, who: str) -> Proof:
         """See :class:`triage.services.models.Bundles`."""

@@ -54,13 +54,11 @@ def card_of(bundle: Path, entry: Entry) -> Card:
         BundleError: it cannot be read.
     """
     try:
-        labels = _json(bundle / "golden" / "labels.json") if (bundle / "golden" / "labels.json").is_file() else {}
         return Card(
             entry=entry,
             text=(bundle / "MODEL_CARD.md").read_text(encoding="utf-8", errors="replace"),
             documents={name: _json(bundle / f"{name}.json") for name in DOCUMENTS},
             golden=len(_json(bundle / "golden" / "expected.json")),
-            labelled=len(labels),
         )
     except (OSError, ValueError) as error:
         raise BundleError(f"{bundle.name[:12]}: cannot be read ({type(error).__name__})") from None

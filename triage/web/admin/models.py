@@ -243,7 +243,6 @@ def _card(card: Card) -> dict[str, Any]:
         "facts": facts_of(card),
         "tables": tables_of(card),
         "golden": card.golden,
-        "labelled": card.labelled,
         "training": plain_lines(training),
     }
 
