@@ -125,6 +125,7 @@ def take(accounts: Accounts, step: str, name: str, by: str, given: Given) -> str
         NotMeant: it is one's own account, and that was not confirmed by its name.
         AccountInvalid: what was given cannot be used, or nobody would be left who may look after accounts.
     """
+    name = name.strip().lower()  # as accounts are named, or another spelling would go unconfirmed
     if STEPS[step].own and name == by and given.get("confirm", "").strip().lower() != by:
         raise NotMeant(f"this is your own account, and you will be signed out; type your name ({by}) to confirm")
     return STEPS[step].change(accounts, name, by, given)
