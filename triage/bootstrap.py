@@ -254,6 +254,9 @@ def _run_worker(site: Site, launch: Launch) -> None:
 
 
 def _run_web(site: Site, launch: Launch) -> None:
+    from triage.database.schema import newest
+    from triage.inference.apart import BundlesApart
+    from triage.web.admin.installation import Installation
     from triage.web.app import create_app
     from triage.web.identity import name_of
     from triage.web.lightbox import Rules
@@ -281,6 +284,14 @@ def _run_web(site: Site, launch: Launch) -> None:
         who=name_of,
         head_starts=site.settings.policy.head_starts,
         lease=site.settings.reading.lease,
+        installation=Installation(
+            bundles=BundlesApart(site.models),
+            anchor=site.anchor,
+            ae_title=site.settings.dimse.ae_title,
+            allowed_peers=tuple(site.settings.dimse.allowed_peers),
+            min_age_years=site.settings.policy.min_age_years,
+            database_revision=newest,  # no other is opened
+        ),
     )
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts):
         serve(

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from triage.domain.account import Role, SessionLimits
+from triage.domain.duration import parse_duration
 from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
 from triage.domain.level import HeadStarts
@@ -31,16 +32,12 @@ from triage.web.viewer_link import check_template
 PREFIX = "TRIAGE_"
 FILE_NAME = "triage.toml"
 DEFAULT_HOME = "triage-home"
-_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
 def _duration(value: Any) -> Any:
     """Seconds, or a number with a unit: ``24 h``, ``30 d``, ``15 min``."""
-    if isinstance(value, str):
-        number = value.rstrip("abcdefghijklmnopqrstuvwxyz ")
-        unit = value[len(number) :].strip() or "s"
-        if unit in _UNITS and number.strip().replace(".", "", 1).isdigit():
-            return timedelta(seconds=min(float(number) * _UNITS[unit], timedelta.max.total_seconds() / 2))
+    if isinstance(value, str) and (found := parse_duration(value)) is not None:
+        return found
     if isinstance(value, bool):
         raise ValueError("give seconds, or a number with a unit: 24 h")
     if isinstance(value, int | float):

@@ -127,3 +127,15 @@ def test_an_attempt_is_taken_once_and_swept_when_old(database: Database) -> None
         assert tx.accounts.take_attempt("n") == new
     with database.write() as tx:
         assert tx.accounts.take_attempt("n") is None
+
+
+def test_tokens_are_listed_the_oldest_first(database: Database) -> None:
+    tokens = [Token(digest=name, account=account, issued_at=NOW + at * MINUTE) for name, account, at in TOKENS]
+    with database.write() as tx:
+        for token in tokens:
+            tx.accounts.put_token(token)
+    with database.read() as tx:
+        assert [one.digest for one in tx.accounts.tokens()] == ["a", "b", "c"]
+
+
+TOKENS = (("c", "anna", 3), ("b", "ben", 2), ("a", "anna", 1))

@@ -14,7 +14,7 @@ from tests.unit.database.stores import KINDS, opened
 from tests.unit.domain import make
 from tests.unit.domain.make import FACTS, MODEL, NOW, OTHER_MODEL, POLICY
 from triage.domain.assessment import Outcome
-from triage.domain.instance import QuarantinedObject
+from triage.domain.instance import QuarantinedObject, Sender
 from triage.domain.level import Level
 from triage.domain.role import RoleStatus
 from triage.domain.study import Reading, ReadingState, Study, begin, placed, with_outcome
@@ -246,3 +246,16 @@ def test_what_is_put_comes_back_field_by_field(kind: str, data: st.DataObject) -
             assert tx.study(study.study_instance_uid) == study
             assert tx.worklist(include_read=True) == [study]
             assert tx.outcomes(study.study_instance_uid) == kept
+
+
+def test_senders_are_told_with_count_first_and_last_time(database: Database) -> None:
+    with database.write() as tx:
+        assert tx.senders() == []
+        tx.put_study(make.study("1.2"))
+        for number, (title, minutes) in enumerate([("B", 5), ("A", 1), ("B", 2), ("B", 9)]):
+            tx.add_instance(replace(make.instance("1.2", number, NOW + minutes * MINUTE), calling_ae_title=title))
+    with database.read() as tx:
+        assert tx.senders() == [
+            Sender(calling_ae_title="A", objects=1, first_at=NOW + MINUTE, last_at=NOW + MINUTE),
+            Sender(calling_ae_title="B", objects=3, first_at=NOW + 2 * MINUTE, last_at=NOW + 9 * MINUTE),
+        ]

@@ -30,7 +30,8 @@ def list_models(as_json: AsJson = False, home: Home = None, config: Config = Non
     """Every bundle, the active one marked, with the time since when."""
     from triage.bootstrap import registry
 
-    entries = registry(settings(home, config)).entries()
+    bundles = registry(settings(home, config))
+    entries = bundles.entries()
     if as_json:
         rows = [
             {
@@ -44,6 +45,7 @@ def list_models(as_json: AsJson = False, home: Home = None, config: Config = Non
             for one in entries
         ]
         print_json(rows)
+        bundles.active_path()  # a damaged choice is said behind what there is to choose from
         return
     for one in entries:
         origin = "packaged" if one.packaged else "installed"
@@ -51,6 +53,7 @@ def list_models(as_json: AsJson = False, home: Home = None, config: Config = Non
         typer.echo(f"{'*' if one.active else ' '} {one.bundle_id[:12]}  {one.name}@{one.version}  {origin}{since}")
     if not entries:
         typer.echo("No bundle. Train one (python -m training --help), then: triage models install DIR")
+    bundles.active_path()
 
 
 def show(bundle_id: BundleId, home: Home = None, config: Config = None) -> None:
@@ -68,7 +71,7 @@ def install(
 ) -> None:
     """Verify a bundle wholly, golden and reference films included, and copy it in. Says what was proved."""
     from triage.bootstrap import registry
-    from triage.inference.proof import SLOW_MS
+    from triage.domain.bundle import SLOW_MS
 
     proof = registry(settings(home, config)).install(directory)
     short = proof.bundle_id[:12]

@@ -40,6 +40,11 @@ class SqlAccounts:
         row = self._one(tables.account_token, digest)
         return Token(**row) if row else None
 
+    def tokens(self) -> list[Token]:
+        table = tables.account_token
+        rows = self._connection.execute(select(table).order_by(table.c.issued_at, table.c.digest)).mappings()
+        return [Token(**row) for row in rows]
+
     def put_token(self, token: Token) -> None:
         self._put(tables.account_token, _fields(token))
 
@@ -140,6 +145,9 @@ class MemoryAccounts:
 
     def token(self, digest: str) -> Token | None:
         return self._tokens.get(digest)
+
+    def tokens(self) -> list[Token]:
+        return sorted(self._tokens.values(), key=lambda one: (one.issued_at, one.digest))
 
     def put_token(self, token: Token) -> None:
         self._tokens[token.digest] = self._owned(token)

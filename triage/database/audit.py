@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Connection, Row, Select, insert, select, type
 from sqlalchemy.exc import IntegrityError
 
 from triage.database import tables
-from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord, chained
+from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
 from triage.domain.errors import AuditBroken
 
 _COLUMNS = tables.audit.c
@@ -39,6 +39,24 @@ def records(connection: Connection, after: int = 0, limit: int | None = None) ->
         yield _record(row)
 
 
+def newest_query(asked: AuditFilter, before: int | None, limit: int | None) -> Select[Any]:
+    """The newest records first; an index gives them in that order, whatever is asked for."""
+    exact = ((_COLUMNS.action, asked.action), (_COLUMNS.actor, asked.actor), (_COLUMNS.subject, asked.subject))
+    query = _stored().where(*(column == value for column, value in exact if value is not None))
+    if asked.since is not None:
+        query = query.where(_COLUMNS.at >= asked.since)
+    if asked.until is not None:
+        query = query.where(_COLUMNS.at < asked.until)
+    if before is not None:
+        query = query.where(_COLUMNS.sequence < before)
+    return query.order_by(_COLUMNS.sequence.desc()).limit(limit)
+
+
+def newest(connection: Connection, asked: AuditFilter, before: int | None, limit: int | None) -> list[AuditRecord]:
+    """See :meth:`triage.services.ports.Transaction.audit_newest`."""
+    return [_record(row) for row in connection.execute(newest_query(asked, before, limit))]
+
+
 def latest(connection: Connection, action: Action) -> AuditRecord | None:
     """The last record of an action."""
     query = _stored().where(_COLUMNS.action == action.value).order_by(_COLUMNS.sequence.desc()).limit(1)
@@ -54,8 +72,9 @@ def latest_about(connection: Connection, subject: str, action: Action, actor: st
 
 def about_query(subject: str, action: Action, actor: str, details: str) -> Select[Any]:
     """See :func:`latest_about`."""
-    acted = _COLUMNS.action.concat("")  # as an expression: SQLite would walk the index of the action, which most records share
-    mine = (_COLUMNS.subject == subject, acted == action.value, _COLUMNS.actor == actor, _COLUMNS.details == details)
+    # as expressions: SQLite would walk the index of the action or of the actor, which many records share
+    acted, by = _COLUMNS.action.concat(""), _COLUMNS.actor.concat("")
+    mine = (_COLUMNS.subject == subject, acted == action.value, by == actor, _COLUMNS.details == details)
     return _stored().where(*mine).order_by(_COLUMNS.sequence.desc()).limit(1)
 
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
 from triage.domain.assessment import Outcome
-from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord, chained
-from triage.domain.instance import Instance, QuarantinedObject
+from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
+from triage.domain.instance import Instance, QuarantinedObject, Sender
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
 from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
@@ -91,6 +91,15 @@ class MemoryTransaction:
 
     def all_instances(self) -> Iterator[Instance]:
         return iter(list(self._state.instances.values()))
+
+    def senders(self) -> list[Sender]:
+        times: dict[str, list[datetime]] = {}
+        for one in self._state.instances.values():
+            times.setdefault(one.calling_ae_title, []).append(one.received_at)
+        return [
+            Sender(calling_ae_title=title, objects=len(found), first_at=min(found), last_at=max(found))
+            for title, found in sorted(times.items())
+        ]
 
     def study(self, study_instance_uid: str) -> Study | None:
         return self._state.studies.get(study_instance_uid)
@@ -192,6 +201,10 @@ class MemoryTransaction:
 
     def audit(self, after: int = 0, limit: int | None = None) -> Iterator[AuditRecord]:
         return iter(self._state.audit[after:][:limit])
+
+    def audit_newest(self, asked: AuditFilter, before: int | None = None, limit: int | None = None) -> list[AuditRecord]:
+        older = (one for one in reversed(self._state.audit) if before is None or one.sequence < before)
+        return [one for one in older if asked.fits(one)][:limit]
 
     def latest_audit(self, action: Action) -> AuditRecord | None:
         return next((one for one in reversed(self._state.audit) if one.action == action.value), None)

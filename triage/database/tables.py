@@ -156,6 +156,7 @@ instance = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("calling_ae_title", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
+    Index("ix_instance_sender", "calling_ae_title", "received_at"),
 )
 
 outcome = Table(
@@ -248,6 +249,7 @@ audit = Table(
     Column("digest", Text, nullable=False, comment="SHA-256 of the canonical record and the digest before it"),
     Index("ix_audit_subject", "subject", "sequence"),
     Index("ix_audit_action", "action", "sequence"),
+    Index("ix_audit_actor", "actor", "sequence"),
 )
 
 audit_head = Table(

@@ -14,8 +14,8 @@ from triage.database.documents import decided_at, dump_outcome, image_set, load_
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.queue import SqlQueue
 from triage.domain.assessment import Outcome
-from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord
-from triage.domain.instance import Facts, Instance, QuarantinedObject
+from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
+from triage.domain.instance import Facts, Instance, QuarantinedObject, Sender
 from triage.domain.jobs import RetryPolicy
 from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
@@ -53,6 +53,9 @@ class SqlTransaction:
     def all_instances(self) -> Iterator[Instance]:
         for row in self.connection.execute(select(tables.instance)).yield_per(1000):
             yield Instance(**row._mapping)
+
+    def senders(self) -> list[Sender]:
+        return [Sender(**row._mapping) for row in self.connection.execute(senders_query())]
 
     def study(self, study_instance_uid: str) -> Study | None:
         query = select(tables.study).where(tables.study.c.study_instance_uid == study_instance_uid)
@@ -153,6 +156,9 @@ class SqlTransaction:
     def audit(self, after: int = 0, limit: int | None = None) -> Iterator[AuditRecord]:
         return audit.records(self.connection, after, limit)
 
+    def audit_newest(self, asked: AuditFilter, before: int | None = None, limit: int | None = None) -> list[AuditRecord]:
+        return audit.newest(self.connection, asked, before, limit)
+
     def latest_audit(self, action: Action) -> AuditRecord | None:
         return audit.latest(self.connection, action)
 
@@ -191,6 +197,13 @@ def claims_query(reader: str) -> Select[Any]:
     """What a reader holds; the index ``ix_study_claims`` has nothing but claims."""
     study = tables.study.c
     return select(tables.study).where(tables.CLAIMED, study.reader == reader).order_by(study.study_instance_uid)
+
+
+def senders_query() -> Select[Any]:
+    """Objects by calling AE title; the index ``ix_instance_sender`` holds all that is asked, in the order of the groups."""
+    title, received = tables.instance.c.calling_ae_title, tables.instance.c.received_at
+    count, first, last = func.count().label("objects"), func.min(received), func.max(received)
+    return select(title, count, first.label("first_at"), last.label("last_at")).group_by(title).order_by(title)
 
 
 def _row(study: Study) -> dict[str, Any]:

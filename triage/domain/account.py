@@ -66,6 +66,10 @@ class AccountInvalid(TriageError):
     """What was given for an account cannot be used; the message says what to give."""
 
 
+class LastAdministrator(AccountInvalid):
+    """The change would leave nobody who may look after accounts."""
+
+
 class UnknownAccount(TriageError):
     """No account has that name."""
 

@@ -32,6 +32,7 @@ class Action(StrEnum):
     SIGN_OUT = "sign_out"
     REFUSED = "refused"
     USER = "user"
+    VERIFY = "verify"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,26 @@ class AuditRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which records an auditor asks for; what is ``None`` does not matter. ``since`` inclusive, ``until`` exclusive."""
+
+    action: str | None = None
+    actor: str | None = None
+    subject: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def fits(self, record: AuditRecord) -> bool:
+        """Whether it is one of them."""
+        exact = ((self.action, record.action), (self.actor, record.actor), (self.subject, record.subject))
+        return (
+            all(asked is None or asked == found for asked, found in exact)
+            and (self.since is None or record.at >= microseconds(self.since))
+            and (self.until is None or record.at < microseconds(self.until))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditHead:
     """The last record's number and digest: what a truncated chain cannot show. Number 0: nothing was recorded yet."""
 
@@ -102,6 +123,11 @@ def canonical(record: AuditRecord, previous: str) -> str:
     return json.dumps(covered, sort_keys=True, separators=(",", ":"), default=repr)  # repr: a value of a type we never write
 
 
+def microseconds(moment: datetime) -> int:
+    """An aware time as a record holds it."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 def digest_after(previous: str, record: AuditRecord) -> str:
     """The digest a record must have: SHA-256 of :func:`canonical`, 64 lower-case hexadecimal digits."""
     return sha256(canonical(record, previous).encode("ascii")).hexdigest()
@@ -111,7 +137,7 @@ def chained(head: AuditHead, entry: AuditEntry) -> AuditRecord:
     """The entry as the record after ``head``."""
     bare = AuditRecord(
         sequence=head.sequence + 1,
-        at=(entry.at - _EPOCH) // _MICROSECOND,
+        at=microseconds(entry.at),
         actor=_storable(entry.actor),
         action=entry.action.value,
         subject=_storable(entry.subject),

@@ -49,6 +49,16 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """What came in under one calling AE title."""
+
+    calling_ae_title: str
+    objects: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedObject:
     """An object that was set aside instead of indexed, and why."""
 

@@ -1,24 +1,20 @@
 """The classifier that serves now: loaded once, loaded anew when another bundle is activated."""
 
-import os
 import time
 from pathlib import Path
 
 from triage.domain.errors import BundleError
 from triage.inference.classifier import LiteRtClassifier
 from triage.inference.load import load_classifier
-from triage.inference.registry import Registry
+from triage.inference.registry import Registry, Signature
 
 RETRY_SECONDS = 30.0
-
-Signature = tuple[tuple[int, int], ...]
 
 
 class ActiveClassifier:
     """Call it before each study: the same object while nothing changed, so a film in flight keeps its network."""
 
     def __init__(self, models: Path, threads: int) -> None:
-        self._models = models
         self._registry = Registry(models)
         self._threads = threads
         self._seen: Signature | None = None
@@ -32,7 +28,7 @@ class ActiveClassifier:
             BundleError: there is none, or it is refused; the same error until something changes in the models
                 directory, or half a minute has passed (it may have been memory, or a busy disk).
         """
-        now, moment = self._signature(), time.monotonic()
+        now, moment = self._registry.signature(), time.monotonic()
         stale = isinstance(self._found, BundleError) and moment - self._looked > RETRY_SECONDS
         if now != self._seen or stale:
             self._seen, self._found, self._looked = now, self._load(), moment
@@ -50,14 +46,3 @@ class ActiveClassifier:
             return error
         except OSError as error:
             return BundleError(f"the models directory cannot be read ({error.strerror})")
-
-    def _signature(self) -> Signature:
-        """What a change of bundle changes: inode and time of the choice and of the directory."""
-        stamps = []
-        for path in (self._models, self._models / "active.json"):
-            try:
-                stat = os.stat(path)
-                stamps.append((stat.st_ino, stat.st_mtime_ns))
-            except OSError:
-                stamps.append((0, 0))
-        return tuple(stamps)

@@ -2,41 +2,15 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from triage.domain.bundle import Proof
 from triage.domain.errors import BundleError
 from triage.inference.classifier import LiteRtClassifier
 from triage.inference.load import load_classifier
 from triage.inference.reference import check_not_constant, check_order, drawn_films, logits_of, reference_films
 from triage.inference.selftest import tensor_of
-
-SLOW_MS = 40.0
-"""Milliseconds a film, on one thread, above which an administrator is warned."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What was proved of a bundle.
-
-    ``files``: with the digest that the manifest names · ``golden``: films that gave their probability again ·
-    ``references``: labelled films of the packaged bundle in the right order; 0: ``left_out`` says why none was asked ·
-    ``median_ms``, ``slowest_ms``: the network on one golden film, one thread.
-    """
-
-    bundle_id: str
-    files: int
-    golden: int
-    references: int
-    left_out: str | None
-    median_ms: float
-    slowest_ms: float
-
-    @property
-    def slow(self) -> bool:
-        """Whether the median film takes longer than :data:`SLOW_MS`."""
-        return self.median_ms > SLOW_MS
 
 
 def prove(path: Path, packaged: Path, clock: Callable[[], float] = time.perf_counter) -> Proof:

@@ -1,39 +1,38 @@
 """Which bundles there are and which one is active: a directory and one small file, changed by rename only.
 
-``<models>/<bundle id>/`` an installed bundle, never changed · ``<models>/active.json`` {active, previous, activated_at} ·
-``<models>/activations.jsonl`` who changed the choice, when, from which bundle to which: one line each, only appended to.
+``<models>/<bundle id>/`` an installed bundle, never changed · ``<models>/<bundle id>.promotion.json`` the gate's record of it ·
+``<models>/active.json`` {active, previous, activated_at} · ``<models>/activations.jsonl`` who changed the choice, when, from
+which bundle to which: one line each, only appended to.
 Bundles packaged with the project need no installing. Without ``active.json`` the packaged ``recommended`` one serves.
 """
 
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
 
+from triage.domain.bundle import Card, Entry, Proof
 from triage.domain.errors import BundleError
 from triage.domain.identifiers import digest_of, is_digest
 from triage.inference.bundle import open_bundle
-from triage.inference.proof import Proof, prove
+from triage.inference.cards import card_of, promotion_of, take_record_along
 
 PACKAGED = Path(__file__).resolve().parent.parent / "models"
 """Bundles that come with the project, each in a directory of its own name."""
 DEFAULT = "recommended"
 
+Signature = tuple[tuple[int, int], ...]
+Prove = Callable[[Path, Path], Proof]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A bundle as a list shows it. ``active_since``: ISO 8601; ``None`` unless somebody chose it and it is active."""
 
-    bundle_id: str
-    name: str
-    version: str
-    path: Path
-    packaged: bool
-    active: bool
-    active_since: str | None
+def _prove(path: Path, packaged: Path) -> Proof:
+    from triage.inference.proof import prove  # LiteRT: loaded where a bundle is proved, not where bundles are listed
+
+    return prove(path, packaged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,33 +45,31 @@ class Active:
 
 
 class Registry:
-    """The bundles of one home. Every change is atomic and durable; readers need no lock."""
+    """The bundles of one home. Every change is atomic and durable; readers need no lock. ``prove``: how a bundle is tried."""
 
-    def __init__(self, models: Path, packaged: Path = PACKAGED) -> None:
+    def __init__(self, models: Path, packaged: Path = PACKAGED, prove: Prove = _prove) -> None:
         self._models = models
         self._packaged = packaged
+        self._tried = prove
 
     def entries(self) -> list[Entry]:
         """Every bundle, packaged ones first; a damaged one is left out (loading it says why)."""
-        active, choice = self.active_path(), self.active()
         found = []
         for path in self._paths():
             try:
-                model = open_bundle(path).model
+                found.append(self._entry(path))
             except BundleError:
                 continue
-            found.append(
-                Entry(
-                    bundle_id=model.bundle_id,
-                    name=model.name,
-                    version=model.version,
-                    path=path,
-                    packaged=path.parent == self._packaged,
-                    active=path == active,
-                    active_since=choice.activated_at if choice and path == active else None,
-                )
-            )
         return found
+
+    def card(self, bundle_id: str) -> Card:
+        """A bundle with what it says of itself, by its id or at least eight leading digits of it.
+
+        Raises:
+            BundleError: none, several, or it is damaged.
+        """
+        path = self.find(bundle_id)
+        return card_of(path, self._entry(path))
 
     def find(self, bundle_id: str) -> Path:
         """The directory of a bundle, by its id or at least eight leading digits of it.
@@ -114,6 +111,17 @@ class Registry:
         default = self._packaged / DEFAULT
         return default if (default / "manifest.json").is_file() else None
 
+    def signature(self) -> Signature:
+        """What a change of bundle changes: inode and time of the choice and of the directory."""
+        stamps = []
+        for path in (self._models, self._models / "active.json"):
+            try:
+                stat = os.stat(path)
+                stamps.append((stat.st_ino, stat.st_mtime_ns))
+            except OSError:
+                stamps.append((0, 0))
+        return tuple(stamps)
+
     def install(self, source: Path) -> Proof:
         """Verify a bundle wholly, golden and reference films included, and copy it in. Installed already: fine.
 
@@ -126,6 +134,7 @@ class Registry:
         self._models.mkdir(parents=True, exist_ok=True)
         if target.exists():
             open_bundle(target)
+            take_record_along(source, target, bundle_id)
             return proof
         part = Path(mkdtemp(prefix=".installing-", dir=self._models))
         try:
@@ -135,6 +144,7 @@ class Registry:
                 raise BundleError("the bundle changed while it was copied; install it again")
             for path in [*copy.rglob("*"), copy]:
                 _sync(path)
+            take_record_along(source, target, bundle_id)
             copy.rename(target)
             _sync(self._models)
         finally:
@@ -168,14 +178,39 @@ class Registry:
             raise BundleError("no bundle was active before; see: triage models list")
         return self.activate(choice.previous, now, who)
 
-    def _prove(self, path: Path) -> Proof:
-        return prove(path, self._packaged / DEFAULT)
+    def _entry(self, path: Path) -> Entry:
+        model, choice, bundle_id = open_bundle(path).model, self._choice(), _id(path)
+        serves = path == self._serving_path()
+        promotion, fault = promotion_of(path, bundle_id)
+        return Entry(
+            bundle_id=bundle_id,
+            name=model.name,
+            version=model.version,
+            packaged=path.parent == self._packaged,
+            active=serves,
+            active_since=choice.activated_at if choice and serves else None,
+            previous=choice is not None and choice.previous == bundle_id,
+            promotion=promotion,
+            promotion_fault=fault,
+        )
 
-    def _serving(self) -> str | None:
+    def _prove(self, path: Path) -> Proof:
+        return self._tried(path, self._packaged / DEFAULT)
+
+    def _choice(self) -> Active | None:
         try:
-            path = self.active_path()
+            return self.active()
+        except BundleError:
+            return None
+
+    def _serving_path(self) -> Path | None:
+        try:
+            return self.active_path()
         except BundleError:  # a damaged choice must not keep anybody from choosing again
             return None
+
+    def _serving(self) -> str | None:
+        path = self._serving_path()
         return _id(path) if path else None
 
     def _note(self, change: dict[str, str | None]) -> None:

@@ -24,6 +24,9 @@ class AccountStore(Protocol):
     def token(self, digest: str) -> Token | None:
         """The token, or ``None``."""
 
+    def tokens(self) -> list[Token]:
+        """Every token, the oldest first."""
+
     def put_token(self, token: Token) -> None:
         """Insert or replace."""
 

@@ -8,12 +8,15 @@ from hashlib import sha256
 from typing import Protocol
 
 from triage.domain.account import (
+    GRANTS,
     GUESSES_FORGOTTEN_AFTER,
     PER_ACCOUNT,
     PER_ADDRESS,
     Account,
     AccountInvalid,
     Identity,
+    LastAdministrator,
+    Permission,
     Role,
     Session,
     SessionLimits,
@@ -223,6 +226,18 @@ class Accounts:
             note(tx, now, by, Action.USER, account.name, {"what": "token issued"})
         return secret
 
+    def revoke_tokens(self, name: str, by: str) -> int:
+        """Make every token of an account worthless; returns how many there were.
+
+        Raises:
+            UnknownAccount: no such account.
+        """
+        with self.database.write() as tx:
+            account = _existing(tx, name)
+            revoked = tx.accounts.drop_tokens(account.name)
+            note(tx, self.clock(), by, Action.USER, account.name, {"what": "tokens revoked"})
+        return revoked
+
     def change_password(self, name: str, present: str, new: str) -> None:
         """A person's own change, with the present password as proof; guesses at it are throttled as at the sign-in.
 
@@ -278,6 +293,7 @@ class Accounts:
 
         Raises:
             UnknownAccount: no such account.
+            LastAdministrator: nobody would be left who may look after accounts.
         """
         what = "disabled" if disabled else "enabled"
         self._change(name, by, what, lambda one: replace(one, disabled=disabled), revoke_tokens=disabled)
@@ -287,6 +303,7 @@ class Accounts:
 
         Raises:
             UnknownAccount: no such account.
+            LastAdministrator: nobody would be left who may look after accounts.
         """
         self._change(name, by, f"role {role.value}", lambda one: replace(one, role=role))
 
@@ -308,7 +325,13 @@ class Accounts:
     ) -> None:
         with self.database.write() as tx:
             account = _existing(tx, name)
-            tx.accounts.put_account(change(account))
+            changed = change(account)
+            others = (one for one in tx.accounts.accounts() if one.name != account.name)
+            if _looks_after(account) and not _looks_after(changed) and not any(map(_looks_after, others)):
+                raise LastAdministrator(
+                    f"{account.name} is the last who may look after accounts; give another one that role first"
+                )
+            tx.accounts.put_account(changed)
             tx.accounts.drop_sessions(account.name)
             if revoke_tokens:
                 tx.accounts.drop_tokens(account.name)
@@ -329,6 +352,10 @@ def digest_of(secret: str) -> str:
 def csrf_of(secret: str) -> str:
     """What a change in that session must bring along; tells nothing about the session's secret."""
     return sha256(b"csrf:" + secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _looks_after(account: Account) -> bool:
+    return not account.disabled and Permission.USERS in GRANTS[account.role]
 
 
 def _existing(tx: Transaction, name: str) -> Account:

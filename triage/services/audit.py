@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from triage.domain.audit import GENESIS, Action, AuditEntry, AuditHead, Break, canonical, first_break
+from triage.domain.errors import AuditBroken
 from triage.services.ports import AuditAnchor, Clock, Database, Transaction
 
 SYSTEM = "system"
 """The actor where no person acted."""
 A_LOOK = timedelta(minutes=15)
 """For how long what a person sees of a study counts as one look."""
+EXPORT_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +56,20 @@ def verify_audit(database: Database, anchor: AuditAnchor, clock: Clock, elsewher
     return Verification(head=head, broken=broken)
 
 
-def exported_lines(database: Database) -> Iterator[str]:
-    """Every record as a JSON line: what its digest covers (:func:`triage.domain.audit.canonical`), and the digest."""
-    with database.read() as tx:
-        previous = GENESIS
-        for record in tx.audit():
+def exported_lines(database: Database, page: int = EXPORT_PAGE) -> Iterator[str]:
+    """Every record as a JSON line: what its digest covers (:func:`triage.domain.audit.canonical`), and the digest.
+
+    Read in pages, each in a transaction of its own: whoever fetches slowly must not hold a snapshot of the database open.
+    """
+    last, previous = 0, GENESIS
+    while True:
+        with database.read() as tx:
+            records = list(tx.audit(after=last, limit=page))
+        for record in records:
             yield json.dumps({**json.loads(canonical(record, previous)), "digest": record.digest}, sort_keys=True)
-            previous = record.digest
+            last, previous = record.sequence, record.digest
+        if len(records) < page:
+            return
 
 
 def viewed(database: Database, actor: str, study_instance_uid: str, clock: Clock) -> None:
@@ -103,9 +112,21 @@ def exported_audit(database: Database, actor: str, records: int, clock: Clock) -
     _append(database, actor, Action.EXPORT, "audit", {"records": str(records)}, clock)
 
 
-def model_changed(database: Database, actor: str, bundle_id: str, clock: Clock) -> None:
+def model_changed(
+    database: Database, actor: str, bundle_id: str, clock: Clock, details: Mapping[str, str] | None = None
+) -> None:
     """Another bundle serves."""
-    _append(database, actor, Action.MODEL, bundle_id, {}, clock)
+    _append(database, actor, Action.MODEL, bundle_id, details or {}, clock)
+
+
+def verified(database: Database, actor: str, found: Verification, clock: Clock) -> None:
+    """Somebody had the chain walked; a chain so broken that it takes no further record is reported all the same."""
+    outcome = f"broken at record {found.broken.sequence}" if found.broken else "holds"
+    try:
+        _append(database, actor, Action.VERIFY, "audit", {"outcome": outcome, "records": str(found.head.sequence)}, clock)
+    except AuditBroken:
+        if found.broken is None:
+            raise
 
 
 def note_policy(database: Database, policy: Mapping[str, str], clock: Clock) -> bool:

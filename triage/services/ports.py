@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from triage.domain.assessment import Model, Outcome
-from triage.domain.audit import Action, AuditEntry, AuditHead, AuditRecord
-from triage.domain.instance import Instance, QuarantinedObject
+from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
+from triage.domain.instance import Instance, QuarantinedObject, Sender
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
@@ -157,6 +157,9 @@ class Transaction(Protocol):
     def all_instances(self) -> Iterator[Instance]:
         """Every indexed instance."""
 
+    def senders(self) -> list[Sender]:
+        """What came in by calling AE title, in the order of the titles."""
+
     def study(self, study_instance_uid: str) -> Study | None:
         """The study, or ``None``."""
 
@@ -232,6 +235,9 @@ class Transaction(Protocol):
 
     def audit(self, after: int = 0, limit: int | None = None) -> Iterator[AuditRecord]:
         """The audit's records behind number ``after``, in their order."""
+
+    def audit_newest(self, asked: AuditFilter, before: int | None = None, limit: int | None = None) -> list[AuditRecord]:
+        """The records that were asked for, newest first; ``before``: only those of a lower number."""
 
     def latest_audit(self, action: Action) -> AuditRecord | None:
         """The last record of an action, or ``None``."""

@@ -21,6 +21,7 @@ from triage.domain.reading import LEASE
 from triage.services.accounts import Accounts
 from triage.services.ports import Clock, Database
 from triage.web import (
+    admin,
     analytics,
     analytics_api,
     api,
@@ -36,6 +37,7 @@ from triage.web import (
     sign_in,
     study_page,
 )
+from triage.web.admin.installation import Installation
 from triage.web.answers import EVERYWHERE, Json
 from triage.web.darkroom import Darkroom
 from triage.web.external import External
@@ -72,6 +74,7 @@ def create_app(
     head_starts: HeadStarts | None = None,
     lease: timedelta = LEASE,
     who: Callable[[Request], str] | None = None,
+    installation: Installation | None = None,
 ) -> FastAPI:
     """The application. Its feed stands in ``app.state.feed``: whoever serves stops it before closing connections.
 
@@ -80,7 +83,7 @@ def create_app(
     :class:`triage.web.site.Site`. Without ``who`` there are no routes that change a reading.
     ``accounts``: who may sign in; ``authenticator``: tells who asks (default: by ``accounts``). One of the two is needed.
     ``external``: how people sign in by the hospital's identity provider, beside or instead of a password.
-    ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`.
+    ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`. ``installation``: for the administrator's pages.
     """
     site = Site(
         database=database,
@@ -159,6 +162,7 @@ def create_app(
         closer.router(site, frames, lightbox),
         health.router(site),
         metrics.router(site),
+        *admin.routers(site, html, installation or Installation(), accounts),
     ):
         app.include_router(router)
     if who is not None:

@@ -61,6 +61,7 @@ CHECKS: tuple[Callable[[Vitals], Iterator[str]], ...] = (
     room_left,
     queue_moves,
 )
+"""Every check; :data:`triage.web.admin.system.REMEDIES` says what to do about each."""
 
 
 def reasons(vitals: Vitals) -> list[str]:
@@ -80,13 +81,14 @@ def router(site: Site) -> APIRouter:
     def readyz() -> Json:
         vitals = look(site)
         found = reasons(vitals)
-        roles = [_role(status, vitals) for status in vitals.roles]
+        roles = [role_facts(status, vitals) for status in vitals.roles]
         return Json({"ready": not found, "reasons": found, "roles": roles}, status_code=503 if found else 200)
 
     return routes
 
 
-def _role(status: RoleStatus, vitals: Vitals) -> dict[str, Any]:
+def role_facts(status: RoleStatus, vitals: Vitals) -> dict[str, Any]:
+    """A role's last sign of life, for JSON."""
     return {
         "role": status.role,
         "alive": vitals.alive(status.role),

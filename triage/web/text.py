@@ -25,6 +25,12 @@ def lines(value: str | None, limit: int) -> str:
     return "\n".join(filter(None, (plain(line, limit) for line in (value or "")[:limit].splitlines())))
 
 
+def plain_lines(text: str) -> str:
+    """A text of several lines, its line ends kept, every other invisible character replaced."""
+    shown = (one if one == "\n" or unicodedata.category(one) not in _INVISIBLE else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return "".join(shown)
+
+
 def person(name: str | None) -> str:
     """A PN (PS3.5 6.2.1) as *Family, Given Middle*, the ideographic group in brackets."""
     groups = [_group(group) for group in (name or "").split("=")[:2]]

@@ -12,11 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from tests.unit.database.stores import sql_database
 from tests.unit.domain import make
 from triage.database import engine as module
-from triage.database.audit import about_query
+from triage.database.audit import about_query, newest_query
 from triage.database.engine import SqlDatabase, open_engine, sqlite_url
 from triage.database.schema import differences, ensure, migrate, newest, present
-from triage.database.worklist import claims_query, patient_query, worklist_query
-from triage.domain.audit import Action
+from triage.database.worklist import claims_query, patient_query, senders_query, worklist_query
+from triage.domain.audit import Action, AuditFilter
 from triage.domain.errors import ConfigError, DatabaseOutdated, IndexUnavailable
 from triage.domain.level import Level
 from triage.domain.reason import Reason
@@ -214,3 +214,32 @@ def test_whether_a_view_is_noted_comes_from_the_index_of_its_subject(database: S
         plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", bound))
     assert "ix_audit_subject (subject=?)" in plan
     assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        (AuditFilter(), "sqlite_autoindex_audit_1"),
+        (AuditFilter(action="view"), "ix_audit_action (action=?"),
+        (AuditFilter(actor="anna"), "ix_audit_actor (actor=?"),
+        (AuditFilter(subject="1.2"), "ix_audit_subject (subject=?"),
+        (AuditFilter(since=make.NOW, until=make.NOW), "sqlite_autoindex_audit_1"),
+    ],
+)
+def test_the_audits_newest_records_come_from_an_index_without_a_sort(
+    database: SqlDatabase, asked: AuditFilter, index: str
+) -> None:
+    for before in (None, 50):
+        query: Any = newest_query(asked, before, 100).compile(dialect=database.engine.dialect)
+        with database.engine.connect() as connection:
+            bound = tuple(0 for _ in query.positiontup)  # a plan does not depend on the values
+            plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", bound))
+        assert index in plan
+        assert "TEMP B-TREE" not in plan
+
+
+def test_senders_come_from_an_index_alone(database: SqlDatabase) -> None:
+    query = senders_query().compile(dialect=database.engine.dialect)
+    with database.engine.connect() as connection:
+        plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
+    assert plan == "SCAN instance USING COVERING INDEX ix_instance_sender"

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.inference.conftest import change, reseal
+from triage.domain.bundle import SLOW_MS
 from triage.domain.errors import BundleError
-from triage.inference.proof import SLOW_MS, prove
+from triage.inference.proof import prove
 
 
 def test_what_was_proved_is_counted(bundle: Path, labelled: Path) -> None:

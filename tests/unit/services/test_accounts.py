@@ -17,6 +17,7 @@ from triage.database.passwords import Argon2
 from triage.domain.account import (
     PER_ACCOUNT,
     AccountInvalid,
+    LastAdministrator,
     Role,
     SessionLimits,
     SignInRefused,
@@ -260,3 +261,37 @@ def test_a_malformed_name_is_refused(name: str) -> None:
 
 def test_limits_are_the_ones_given() -> None:
     assert SessionLimits() == SessionLimits(idle=timedelta(minutes=15), absolute=timedelta(hours=12))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_administrators_who_shut_each_other_out_at_once_leave_one(kind: str, tmp_path: Path) -> None:
+    with opened(kind, tmp_path) as database:
+        accounts = World(database).accounts
+        for name in ("carol", "dave"):
+            accounts.add(name, Role.PACS_ADMIN, "test", SECRET)
+        barrier, outcomes = Barrier(2), []
+
+        def shut(name: str, by: str) -> None:
+            barrier.wait(10)
+            try:
+                accounts.set_disabled(name, True, by)
+                outcomes.append("shut")
+            except LastAdministrator:
+                outcomes.append("stays")
+
+        threads = [Thread(target=shut, args=pair) for pair in (("carol", "dave"), ("dave", "carol"))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert sorted(outcomes) == ["shut", "stays"]
+
+
+def test_whoever_may_not_look_after_accounts_can_be_shut_though_nobody_else_may(tmp_path: Path) -> None:
+    accounts = World(MemoryDatabase()).accounts
+    accounts.set_disabled("anna", True, "test")
+    accounts.set_role("anna", Role.VIEWER, "test")
+    accounts.add("carol", Role.PACS_ADMIN, "test", SECRET)
+    with pytest.raises(LastAdministrator, match="give another one that role first"):
+        accounts.set_role("carol", Role.ML_ADMIN, "carol")
+    accounts.set_role("carol", Role.PACS_ADMIN, "carol")
