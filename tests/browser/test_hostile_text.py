@@ -58,7 +58,7 @@ def test_nothing_executes_and_nothing_is_asked_elsewhere(serve: Serve, watched: 
     page = watched.page
     tame: dict[str, set[tuple[str, ...]]] = {}
     for words in (lambda field, number: f"{field} {number}", lambda *_: ""):
-        for shown in every_page(serve, House(datetime.now(UTC), words)):
+        for shown in every_page(serve, House(datetime.now(UTC), words, len(PAYLOADS))):
             come_to_rest(page, shown.url)
             tame.setdefault(shown.route, set()).update(shape(page))
     for lines in (watched.console, watched.requests):
