@@ -12,8 +12,12 @@ from rich.progress import Progress
 
 from training import estimate
 from training.interrupt import Stop
-from training.material import Material
+from training.material import Floats, Material
+from training.recipe import Augment
 from training.run import Run
+
+PRETRAIN, TRAIN = "pretrain", "train"
+"""Names of the first and the last phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,10 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One pass of the schedule over one material, for each network; ``val``: how many films judge each epoch."""
+    """One pass of the schedule over one material, for each network; ``val``: how many films judge each epoch.
+
+    ``augment``: in place of the recipe's. ``asked``: films of which the network is asked for its opinion when it is over.
+    """
 
     name: str
     material: Material
@@ -38,6 +45,8 @@ class Phase:
     learning_rate: float
     steps: int
     val: int
+    augment: Augment | None = None
+    asked: Floats | None = None
 
     @property
     def length(self) -> float:

@@ -7,8 +7,8 @@ from training.errors import TrainingError
 
 WARM = 5
 """Steps that are timed, after one that TensorFlow spends on compiling."""
-CHECKPOINT_COPIES = 5
-"""Weights, their average, the best ones, and two moments of the optimiser."""
+CHECKPOINT_COPIES = 6
+"""Weights, where they began, their average, the best ones, and two moments of the optimiser."""
 
 
 def disk(network_bytes: int, networks: int) -> int:

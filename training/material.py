@@ -1,7 +1,7 @@
 """What one training sees, and in which batches it sees it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from training import weights
 from training.augment import augmented, mixed
 from training.errors import TrainingError
-from training.manifest import DataSet
+from training.manifest import DataSet, Film
 from training.recipe import Labels, Recipe
 from training.tensors import tensors
 
@@ -62,7 +62,11 @@ class Val:
 
 def of_train(data: DataSet, recipe: Recipe) -> Material:
     """The train films, labelled and weighed as the recipe says."""
-    films = data.split("train")
+    return of_films(data, data.split("train"), recipe)
+
+
+def of_films(data: DataSet, films: Sequence[Film], recipe: Recipe) -> Material:
+    """Some of the train films; nothing is known of the others."""
     return Material(
         tensors(data, films, recipe.input.spec()), weights.labels(films, recipe.labels), weights.weights(films, recipe.labels)
     )

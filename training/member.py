@@ -10,9 +10,9 @@ from sklearn.metrics import roc_auc_score
 
 from training import keras_network
 from training.checkpoint import Checkpoint
-from training.course import Phase
+from training.course import PRETRAIN, Phase
 from training.errors import TrainingError
-from training.material import Material, Val, ahead
+from training.material import Floats, Material, Val, ahead
 from training.recipe import Schedule
 from training.run import Run, Weights
 
@@ -26,7 +26,9 @@ class Member:
         self._network = keras_network.build(run.architecture, members=1)
         self._fresh = keras_network.weights_of(self._network)
         self._trainee: Any = None
+        self._shown = run.recipe
         self._rng = np.random.default_rng(seed)
+        self._start: Weights = {}
         self._average: Weights = {}
         self._best: Weights = {}
         self.facts: dict[str, Any] = {
@@ -39,10 +41,15 @@ class Member:
         }
 
     def enter(self, phase: Phase) -> None:
-        """Begin a phase with a fresh optimiser; after another phase: from its averaged weights, with a fresh head."""
-        if self._average:
+        """Begin a phase with a fresh optimiser; after a pretraining: from its averaged weights, with a fresh head.
+
+        What follows a pretraining, or nothing, all begins there, not where the phase before it ended.
+        """
+        if phase.name != PRETRAIN:
             fresh = {path: value for path, value in self._fresh.items() if keras_network.is_head(path)}
-            keras_network.put_weights(self._network, {**self._average, **fresh})
+            self._start = self._start or ({**self._average, **fresh} if self._average else self._fresh)
+            keras_network.put_weights(self._network, self._start)
+        self._shown = self._recipe.model_copy(update={"augment": phase.augment or self._recipe.augment})
         schedule = self._recipe.schedule
         self._trainee = keras.Model(self._network.input, self._network.output["logit"])
         optimizer = _optimizer(schedule, phase)
@@ -59,6 +66,7 @@ class Member:
         facts = {**self.facts, "generator": self._rng.bit_generator.state}
         arrays = {
             "weights": keras_network.weights_of(self._network),
+            "start": self._start,
             "average": self._average,
             "best": self._best,
             "optimizer": keras_network.values(self._trainee.optimizer.variables),
@@ -75,6 +83,7 @@ class Member:
         keras_network.put_weights(self._network, saved.arrays["weights"])
         keras_network.assign(self._trainee.optimizer.variables, saved.arrays["optimizer"])
         keras_network.put_random_states(self._network, saved.arrays.get("dropout", {}))
+        self._start = saved.arrays.get("start", {})
         self._average, self._best = saved.arrays["average"], saved.arrays.get("best", {})
         self._rng.bit_generator.state = saved.facts["generator"]
         self.facts = {name: saved.facts[name] for name in self.facts}
@@ -86,7 +95,7 @@ class Member:
             TrainingError: the loss is no number.
         """
         losses = []
-        for films, labels, weights in ahead(material.epoch(self._recipe, self._rng)):
+        for films, labels, weights in ahead(material.epoch(self._shown, self._rng)):
             losses.append(float(self._trainee.train_on_batch(films, labels[:, np.newaxis], weights)))
             if not np.isfinite(losses[-1]):
                 raise self._no_number("loss")
@@ -95,18 +104,27 @@ class Member:
         self.facts["epoch"] += 1
         return float(np.mean(losses))
 
-    def judge(self, val: Val) -> tuple[float, float]:
-        """AUC and loss of the averaged weights on val; keeps them where the AUC is the best so far.
+    def answers(self, films: Floats) -> NDArray[np.float64]:
+        """What the averaged weights say of films, as logits.
 
         Raises:
             TrainingError: the network gives no numbers.
         """
         live = keras_network.weights_of(self._network)
         keras_network.put_weights(self._network, self._average)
-        logits = keras_network.logits(self._network, val.films)
+        logits = keras_network.logits(self._network, films)
         keras_network.put_weights(self._network, live)
         if not np.isfinite(logits).all():
-            raise self._no_number("network's answer on val")
+            raise self._no_number("network's answer")
+        return logits
+
+    def judge(self, val: Val) -> tuple[float, float]:
+        """AUC and loss of the averaged weights on val; keeps them where the AUC is the best so far.
+
+        Raises:
+            TrainingError: the network gives no numbers.
+        """
+        logits = self.answers(val.films)
         auc = float(roc_auc_score(val.abnormal, logits))
         if auc > self.facts["best_val_auc"]:
             self.facts |= {"best_val_auc": auc, "best_epoch": self.facts["epoch"]}

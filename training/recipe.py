@@ -100,7 +100,8 @@ class Schedule(_Strict):
 
 class Pretrain(_Strict):
     """First train a network on another data set (``--pretrain-data``: its train and val films, text labels, both classes
-    of equal weight), then replace its head and go on. Optimiser and augmentation are those of the recipe.
+    of equal weight), then replace its head and go on. The optimiser is that of the recipe, and so is the augmentation, unless
+    the table brings its own.
 
     ``seeds``: which networks; none named: all. ``then_epochs`` and ``then_learning_rate`` stand in for the schedule's where
     a network was pretrained: it needs less of both than one that starts from nothing.
@@ -111,6 +112,21 @@ class Pretrain(_Strict):
     seeds: tuple[int, ...] = ()
     then_epochs: int | None = Field(default=None, ge=1)
     then_learning_rate: float | None = Field(default=None, gt=0)
+    augment: Augment | None = None
+
+
+class Opinion(_Strict):
+    """A second opinion on train films that no radiologist has labelled, before anything is learned for good.
+
+    The first network learns all but one of ``folds`` parts of train (parts by patient) and says what it sees in the films of
+    that part; so for each part, from the same beginning. ``labels.soften`` then takes its answers as evidence, beside text
+    label, view and peer. ``augment``: in place of the recipe's.
+    """
+
+    folds: int = Field(default=3, ge=2)
+    epochs: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    augment: Augment | None = None
 
 
 class Recipe(_Strict):
@@ -123,6 +139,7 @@ class Recipe(_Strict):
     labels: Labels = Labels()
     augment: Augment = Augment()
     pretrain: Pretrain | None = None
+    opinion: Opinion | None = None
     schedule: Schedule = Schedule()
 
     @model_validator(mode="after")
@@ -130,6 +147,12 @@ class Recipe(_Strict):
         strange = set(self.pretrain.seeds) - set(self.schedule.seeds) if self.pretrain else set()
         if strange:
             raise ValueError(f"pretrain.seeds: {min(strange)} is none of schedule.seeds")
+        return self
+
+    @model_validator(mode="after")
+    def _opinions_are_heeded(self) -> "Recipe":
+        if self.opinion and not (self.labels.soften and self.labels.prefer_radiologist):
+            raise ValueError("opinion: needs labels.soften and labels.prefer_radiologist, else nobody asks for it")
         return self
 
 

@@ -1,9 +1,10 @@
 """A run: the directory in which one recipe becomes a network. Files, in the order in which the commands write them.
 
 ``begun.json`` data and options · ``recipe.toml`` as given · ``events.jsonl`` what happened when · ``history.jsonl`` one line
-an epoch · ``checkpoints/<seed>.npz`` a network in training · ``members/<seed>.npz`` and ``.json`` each network as kept, and how
-its training ended · ``weights.npz`` the network as it will be bundled · ``run.json`` pedigree; once it is there, the training
-is over · ``calibration.json`` · ``operating_point.json`` · ``metrics.json``
+an epoch · ``checkpoints/<seed>.npz`` a network in training · ``opinions/<phase>.npy`` second opinions, where the recipe asks
+for them · ``members/<seed>.npz`` and ``.json`` each network as kept, and how its training ended · ``weights.npz`` the network
+as it will be bundled · ``run.json`` pedigree; once it is there, the training is over · ``calibration.json`` ·
+``operating_point.json`` · ``metrics.json``
 """
 
 import errno

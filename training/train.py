@@ -7,8 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from training import checkpoint, course, estimate, keras_network, material, progress
-from training.course import Course, Outside, Phase
+from training import checkpoint, course, estimate, keras_network, material, opinion, progress
+from training.course import PRETRAIN, TRAIN, Course, Outside, Phase
 from training.errors import TrainingError
 from training.interrupt import Interrupted
 from training.manifest import DataSet, patients_digest
@@ -80,7 +80,7 @@ def _train_members(plan: Plan, outside: Outside) -> None:
         for number, seed in enumerate(seeds):
             if not _member(run, seed).exists():
                 share = (ends - outside.clock()) / (len(seeds) - number)
-                _train_member(run, number, phases[number], val, outside.clock() + share, under_way)
+                _train_member(plan, number, phases[number], val, outside.clock() + share, under_way)
 
 
 def _check_disk(plan: Plan, outside: Outside) -> None:
@@ -98,19 +98,23 @@ def _phases(plan: Plan, val: Val) -> list[list[Phase]]:
     recipe, schedule = plan.run.recipe, plan.run.recipe.schedule
     films = material.of_train(plan.data, recipe)
     steps = films.steps(schedule.batch)
-    train = Phase("train", films, schedule.epochs, schedule.learning_rate, steps, len(val.films))
+    train = Phase(TRAIN, films, schedule.epochs, schedule.learning_rate, steps, len(val.films))
+    asked = opinion.phases(plan.data, recipe)
     if not (recipe.pretrain and plan.pretraining):
-        return [[train] for _ in schedule.seeds]
+        return [[*asked, train], *([train] for _ in schedule.seeds[1:])]
     own, others = recipe.pretrain, material.of_pretraining(plan.pretraining, recipe)
     judged = [*plan.data.split("val"), *plan.data.split("test")]
     material.check_pictures(tensors(plan.data, judged, recipe.input.spec()), others.films, plan.pretraining.path)
-    first = Phase("pretrain", others, own.epochs, own.learning_rate, others.steps(schedule.batch), 0)
+    first = Phase(PRETRAIN, others, own.epochs, own.learning_rate, others.steps(schedule.batch), 0, own.augment)
     then = replace(train, epochs=own.then_epochs or train.epochs, learning_rate=own.then_learning_rate or train.learning_rate)
-    return [[first, then] if seed in (own.seeds or schedule.seeds) else [train] for seed in schedule.seeds]
+    networks = [[first, then] if seed in (own.seeds or schedule.seeds) else [train] for seed in schedule.seeds]
+    networks[0][-1:-1] = asked
+    return networks
 
 
-def _train_member(run: Run, number: int, phases: list[Phase], val: Val, until: float, under_way: Course) -> None:
+def _train_member(plan: Plan, number: int, phases: list[Phase], val: Val, until: float, under_way: Course) -> None:
     """All phases of one network, from its checkpoint on; ``until``: when its share of the time budget is spent."""
+    run = plan.run
     seed, patience = run.recipe.schedule.seeds[number], run.recipe.schedule.patience
     kept = run.path / "checkpoints" / f"{seed}.npz"
     saved, member = checkpoint.load(kept), Member(run, seed)
@@ -120,6 +124,8 @@ def _train_member(run: Run, number: int, phases: list[Phase], val: Val, until: f
         if saved and phase is phases[first]:
             member.restore(saved)
         judged = phase is phases[-1]
+        if judged and (wanted := run.recipe.opinion):
+            under_way.log("second opinion", seed=seed, labels_moved=opinion.heed(run, plan.data, wanted, phase.material))
         _forget(run, seed, member.facts["epoch"] if judged else 0)
         took = 0.0
         while not (ended := _ended(member.facts, phase, patience if judged else 0, under_way.clock() + took > until)):
@@ -138,6 +144,8 @@ def _train_member(run: Run, number: int, phases: list[Phase], val: Val, until: f
         if ended != COMPLETE:
             under_way.log(ended, seed=seed, phase=phase.name, epoch=member.facts["epoch"])
         member.facts["out_of_time"] |= ended == BUDGET
+        if phase.asked is not None:
+            opinion.keep(run, phase, member.answers(phase.asked))
     facts = {name: member.facts[name] for name in ("epoch", "best_epoch", "best_val_auc", "seconds")}
     facts["ended"] = BUDGET if member.facts["out_of_time"] else ended
     run.write_json(f"members/{seed}.json", facts)

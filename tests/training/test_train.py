@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from tests.training.conftest import write_nih_folder
 from tests.training.films import grey, save_picture
 from training import manifest
 from training.errors import TrainingError
@@ -46,6 +47,7 @@ mixup = 0.2
 seeds = [1, 2]
 """
 PRETRAIN = "[pretrain]\nepochs = 6\nlearning_rate = 1e-2\n"
+OPINION = "[labels]\nsoften = true\n[opinion]\nfolds = 2\nepochs = 4\nlearning_rate = 1e-2\naugment = { noise = 0.02 }\n"
 
 
 def make_data(folder: Path, first: int, count: int) -> Path:
@@ -230,6 +232,34 @@ def test_only_the_networks_named_are_pretrained_and_then_learn_less(place: Path,
     assert epochs == [(1, "train", 1), (1, "train", 2), (2, "pretrain", 1), (2, "train", 1)]
     assert "1 network × 2 epochs" in said
     assert "1 network × (1 epoch ×" in said
+
+
+def test_the_second_opinion_comes_from_films_not_learned_and_survives_a_cut(tmp_path: Path) -> None:
+    text = RECIPE.replace("batch = 4", "batch = 2") + OPINION
+    (tmp_path / "opinion.toml").write_text(text)
+    data = tmp_path / "data"
+    invoke("import", "nih", write_nih_folder(tmp_path / "source"), "--out", data)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    options = (tmp_path / "opinion.toml", "--data", data, "--deterministic", "--out")
+    uncut = Process("train", *options, whole)
+    code, _, _ = Process("train", *options, cut).until("epoch   4").until("epoch   1").end(signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert Process("resume", cut).end()[0] == 0
+    assert uncut.end()[0] == 0
+
+    events = [json.loads(line) for line in (whole / "events.jsonl").read_text().splitlines()]
+    epochs = [(event["seed"], event["phase"]) for event in events if event["event"] == "checkpoint"]
+    assert epochs == [(1, "opinion 1")] * 4 + [(1, "opinion 2")] * 4 + [(1, "train")] * 10 + [(2, "train")] * 10
+    heeded = [event for event in events if event["event"] == "second opinion"]
+    assert [event["seed"] for event in heeded] == [1, 2]
+    assert 0 < heeded[0]["labels_moved"] == heeded[1]["labels_moved"] < 1
+    for name in ("opinion-1.npy", "opinion-2.npy"):
+        said = np.load(whole / "opinions" / name)
+        assert said.shape == (4,)  # half of the eight train films
+        np.testing.assert_allclose(said, np.load(cut / "opinions" / name), atol=1e-6)
+    with np.load(whole / "weights.npz") as one, np.load(cut / "weights.npz") as other:
+        for name in one:
+            np.testing.assert_allclose(one[name], other[name], rtol=0, atol=1e-6, err_msg=name)
 
 
 def test_what_the_history_says_beyond_the_checkpoint_is_forgotten(place: Path) -> None:

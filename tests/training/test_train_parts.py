@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import material, recipe
+from training import material, opinion, recipe, weights
 from training.augment import augmented, mixed
 from training.checkpoint import Checkpoint, load, save
 from training.errors import TrainingError
 from training.estimate import Pace, check_disk, expected
 from training.interrupt import Interrupted, on_signal
+from training.manifest import Film
 from training.material import Material, ahead
-from training.recipe import Augment
+from training.recipe import Augment, Labels
 from training.run import Run, begin
 
 STRENGTHS = st.builds(
@@ -227,6 +228,50 @@ def test_seeds_to_pretrain_are_seeds_of_the_schedule() -> None:
     text = 'name = "x"\n[network]\nbuilder = "x"\n[pretrain]\nepochs = 5\nlearning_rate = 1e-3\nseeds = [1, 7]\n'
     with pytest.raises(TrainingError, match=r"pretrain.seeds: 7 is none of schedule.seeds"):
         recipe.parse(text, "x.toml")
+
+
+def test_an_opinion_needs_softened_labels() -> None:
+    text = 'name = "x"\n[network]\nbuilder = "x"\n[opinion]\nepochs = 5\nlearning_rate = 1e-3\n'
+    with pytest.raises(TrainingError, match=r"opinion: needs labels.soften"):
+        recipe.parse(text, "x.toml")
+
+
+def reported(number: int, radiologist: str = "") -> Film:
+    """A film with an abnormal report; each two are of one patient."""
+    return Film(
+        digest=str(number),
+        source_name="",
+        patient=str(number // 2),
+        view="PA",
+        sex="F",
+        age=50,
+        text_label="abnormal",
+        radiologist_label=radiologist,
+        radiologist_source="",
+        findings="",
+        pool="",
+        split="train",
+    )
+
+
+def test_opinions_move_the_labels_of_films_that_no_radiologist_saw_and_of_no_others() -> None:
+    seen = [reported(number, "abnormal" if number % 2 else "normal") for number in range(20)]
+    films = [*seen, reported(20), reported(21)]
+    said = np.array([*(2.0 if number % 2 else -2.0 for number in range(20)), -2.0, 2.0])
+    before, after = (weights.labels(films, Labels(soften=True), opinions) for opinions in (None, said))
+    np.testing.assert_array_equal(before[:20], after[:20])
+    assert before[20] == before[21]
+    assert after[20] < 0.2 < 0.8 < after[21]
+
+
+def test_a_patient_is_in_one_part_only_and_each_film_is_asked_about_once() -> None:
+    films = [reported(number) for number in range(30)]
+    parts = opinion._parts(films, 3)
+    assert (np.sum([*parts.values()], axis=0) == 1).all()
+    for held_out in parts.values():
+        asked = {film.patient for film, out in zip(films, held_out, strict=True) if out}
+        assert asked
+        assert not asked & {film.patient for film, out in zip(films, held_out, strict=True) if not out}
 
 
 def test_the_same_picture_under_another_name_is_no_film_to_pretrain_on(tmp_path: Path) -> None:
