@@ -83,7 +83,7 @@ def test_the_page_says_that_it_is_not_the_list_as_it_is(open_site: Open) -> None
     whole, levels, by_name = (client.get(path).text for path in ("/", "/?level=flagged", "/?sort=-patient&page=1"))
     assert re.search(r'<p id="view" class="view" hidden>', whole)
     assert 'aria-sort="ascending"><abbr' in whole
-    assert "Showing <strong>1</strong> of them" in levels
+    assert "Showing <strong>1</strong> study" in levels
     assert 'href="/">Show the whole list</a>' in levels
     assert 'id="level-flagged" aria-current="true"' in levels
     assert 'href="/?level=stat&amp;level=flagged"' in levels
