@@ -83,4 +83,7 @@ def _items(opened: "Site", limit: int | None, include_read: bool) -> "list[Workl
 
     with opened.database.read() as transaction:
         studies = transaction.worklist(limit, include_read)
-    return [WorklistItem(rank=rank, study=study) for rank, study in enumerate(studies, start=1)]
+        places = transaction.places(studies) if include_read else {}
+    if not include_read:
+        return [WorklistItem(rank=rank, study=study) for rank, study in enumerate(studies, start=1)]
+    return [WorklistItem(rank=places.get(study.study_instance_uid, 0), study=study) for study in studies]

@@ -54,7 +54,7 @@ def worklist(items: list[WorklistItem], now: datetime) -> Table:
         shape, style = SHAPES[study.level]
         exam = " · ".join(clean(part) for part in (facts.study_description, facts.view, facts.modality) if part)
         table.add_row(
-            str(item.rank),
+            str(item.rank or "–"),
             Text(f"{shape} {level_words(study)}", style=style),
             span(now - study.arrived_at),
             Text(person(facts.patient_name)),  # Text: a header's [brackets] are no markup

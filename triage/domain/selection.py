@@ -60,8 +60,8 @@ class Selection:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What is searched for, folded as :func:`search_text` folds."""
-        return tuple(word[:LONGEST_WORD] for word in folded(self.text).split()[:MOST_WORDS])
+        """What is searched for, folded as :func:`search_text` folds; a comma ends a word: rows show *Family, Given*."""
+        return tuple(word[:LONGEST_WORD] for word in folded(self.text.replace(",", " ")).split()[:MOST_WORDS])
 
     @property
     def is_whole(self) -> bool:

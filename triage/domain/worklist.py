@@ -21,7 +21,7 @@ LEVEL_WORDS: dict[Level, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorklistItem:
-    """A study with its rank, 1 first."""
+    """A study with its rank in the whole list of unread ones, 1 first; 0: read, it has no place any more."""
 
     rank: int
     study: Study
@@ -89,7 +89,7 @@ def as_json(item: WorklistItem, now: datetime, *, numbers: bool = True) -> dict[
     """A row as the API and ``triage worklist --json`` give it; ``numbers``: probabilities too, which not every role may see."""
     study, facts, reading = item.study, item.study.facts, as_of(item.study.reading, now)
     return {
-        "rank": item.rank,
+        "rank": item.rank or None,
         "study_instance_uid": study.study_instance_uid,
         "patient_id": facts.patient_id,
         "patient_name": facts.patient_name,

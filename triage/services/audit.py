@@ -85,20 +85,27 @@ def shown(database: Database, actor: str, study_instance_uid: str, what: str, cl
     of its own, noted apart (``full frame``, ``heat map``); empty: a preview, for which the view of the study's page counts.
     A record from the future (the clock was set back) counts for nothing.
     """
-    details = {"shown": what} if what else {}
+    _note_once(database, actor, Action.VIEW, study_instance_uid, {"shown": what} if what else {}, clock)
+
+
+def listed(database: Database, actor: str, clock: Clock) -> None:
+    """The list of patients goes to a program: an export, noted as :func:`shown` notes a view."""
+    _note_once(database, actor, Action.EXPORT, "worklist", {}, clock)
+
+
+def _note_once(database: Database, actor: str, action: Action, subject: str, details: Mapping[str, str], clock: Clock) -> None:
+    written = json.dumps(dict(details), sort_keys=True)
+
+    def is_noted(tx: Transaction) -> bool:
+        last = tx.latest_audit_about(subject, action, actor, written)
+        return last is not None and timedelta(0) <= clock() - last.entry.at < A_LOOK
+
     with database.read() as tx:
-        if _is_noted(tx, actor, study_instance_uid, details, clock):
+        if is_noted(tx):
             return
     with database.write() as tx:
-        if not _is_noted(tx, actor, study_instance_uid, details, clock):  # by a request that came at the same moment
-            tx.append_audit(
-                AuditEntry(at=clock(), actor=actor, action=Action.VIEW, subject=study_instance_uid, details=details)
-            )
-
-
-def _is_noted(tx: Transaction, actor: str, subject: str, details: Mapping[str, str], clock: Clock) -> bool:
-    last = tx.latest_audit_about(subject, Action.VIEW, actor, json.dumps(dict(details), sort_keys=True))
-    return last is not None and timedelta(0) <= clock() - last.entry.at < A_LOOK
+        if not is_noted(tx):  # by a request that came at the same moment
+            tx.append_audit(AuditEntry(at=clock(), actor=actor, action=action, subject=subject, details=details))
 
 
 def exported_verdicts(database: Database, actor: str, studies: int, since: date | None, clock: Clock) -> None:

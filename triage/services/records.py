@@ -21,7 +21,6 @@ def study_record(tx: Transaction, study_instance_uid: str, now: datetime, *, num
     rank = tx.places([study]).get(study_instance_uid)
     return {
         **as_json(WorklistItem(rank=rank or 0, study=study), now, numbers=numbers),
-        "rank": rank,
         "instances": [_instance(instance) for instance in tx.instances(study_instance_uid)],
         "outcomes": [_outcome(outcome, numbers) for outcome in tx.outcomes(study_instance_uid)],
         "readings": [_reading(reading, numbers) for reading in tx.readings(study_instance_uid)],

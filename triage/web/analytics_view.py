@@ -191,7 +191,7 @@ def _miss(miss: Miss) -> MissRow:
 def _arrivals(found: Analytics) -> dict[str, Any]:
     counts = Counter({(one.hour, one.level): one.n for one in found.hours})
     levels = [level for level in Level if any(one.level is level for one in found.hours)]
-    length = max(1.0, (found.period.until - found.period.since) / timedelta(days=1))
+    length = max(1.0, (min(found.period.until, found.now) - found.period.since) / timedelta(days=1))
     return {
         "arrived": sum(one.n for one in found.hours),
         "zone": f"{found.period.until.astimezone():%Z}",

@@ -1,6 +1,7 @@
 """The API for scripts: the worklist and one study, as JSON."""
 
 from dataclasses import replace
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Request
@@ -18,6 +19,8 @@ from triage.web.html import present, sees_numbers
 from triage.web.site import Site
 
 MOST_ROWS = 1_000_000
+MANY_ROWS, LARGE_AT_A_TIME = 5_000, 2
+"""What counts as a long list, and how many of those are written at the same time."""
 Limit = Annotated[int | None, Query(ge=1, le=MOST_ROWS, description="At most so many rows, from the top")]
 
 
@@ -25,17 +28,37 @@ def router(site: Site) -> APIRouter:
     """The routes under ``/api/v1``."""
     routes = APIRouter(prefix="/api/v1", tags=["worklist"])
 
+    large = BoundedSemaphore(LARGE_AT_A_TIME)
+
+    def answer(wanted: Asked, text: str, limit: int | None) -> Json:
+        """The rows; a list of patients that leaves the service is an export, noted once in a quarter of an hour a person."""
+        site.note_list()
+        if limit is not None and limit <= MANY_ROWS:
+            return Json(_rows(site, wanted, text, limit))
+        who = present.get()
+        with site.database.read() as tx:
+            many = tx.count_listed(wanted.selection(text), who.name if who else None, site.clock()) > MANY_ROWS
+        if not many:
+            return Json(_rows(site, wanted, text, limit))
+        if not large.acquire(blocking=False):  # each holds a thread and some hundred bytes a row
+            busy = {"detail": "other long lists are being written; try again, or give a limit"}
+            return Json(busy, status_code=503, headers={"Retry-After": "5"})
+        try:
+            return Json(_rows(site, wanted, text, limit))
+        finally:
+            large.release()
+
     @routes.get("/worklist", summary="The list in reading order, or filtered and sorted for the moment")
     def worklist(
         wanted: Annotated[Asked, Depends(filters)],
         limit: Limit = None,
         include_read: Annotated[bool, Query(alias="all", description="Studies already read, too")] = False,
     ) -> Json:
-        return Json(_rows(site, replace(wanted, status=Status.ALL) if include_read else wanted, "", limit))
+        return answer(replace(wanted, status=Status.ALL) if include_read else wanted, "", limit)
 
     @routes.post("/worklist/search", summary="The same, searched; the words go into the body: they may name a patient")
     def search(wanted: Annotated[Asked, Depends(filters)], words: Annotated[Search, Body()], limit: Limit = None) -> Json:
-        return Json(_rows(site, wanted, words.q, limit))
+        return answer(wanted, words.q, limit)
 
     @routes.get("/studies/{uid}", summary="One study: row, images, history", responses={404: {"description": "Not known"}})
     def study(request: Request, uid: str) -> Json:
@@ -69,15 +92,14 @@ def router(site: Site) -> APIRouter:
 
 
 def _rows(site: Site, wanted: Asked, text: str, limit: int | None) -> list[dict[str, Any]]:
-    """Rows as JSON; ``rank`` counts the whole list, or all of it with ``all``; of a filtered one it is ``null`` once read."""
+    """Rows as JSON; ``rank`` is the place in the whole list, ``null`` once read."""
     now, numbers, who = site.clock(), sees_numbers(), present.get()
     selection = wanted.selection(text)
-    from_the_top = replace(selection, status=Status.WAITING).is_whole and selection.status in (Status.WAITING, Status.ALL)
     with site.database.read() as tx:
         studies = tx.listed(selection, who.name if who else None, now, limit or MOST_ROWS)
-        if from_the_top and selection.is_reading_order:
+        if selection.is_whole and selection.is_reading_order:
             ranks = {study.study_instance_uid: rank for rank, study in enumerate(studies, 1)}
         else:
             ranks = tx.places(studies)
     items = [WorklistItem(rank=ranks.get(study.study_instance_uid, 0), study=study) for study in studies]
-    return [{**as_json(item, now, numbers=numbers), "rank": item.rank or None} for item in items]
+    return [as_json(item, now, numbers=numbers) for item in items]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
@@ -105,11 +105,11 @@ class Asked:
 def filters(
     level: Annotated[list[Level], Query(description="Only these levels")] = [],  # noqa: B006 - FastAPI copies it
     status: Annotated[Status, Query(description="Which states of reading")] = Status.WAITING,
-    within: Annotated[Within | None, Query(description="Arrived so long ago at most")] = None,
+    within: Annotated[Within | Literal[""] | None, Query(description="Arrived so long ago at most")] = None,
     sort: Annotated[str | None, Query(pattern=_SORTS, description="A column; with - before it: descending")] = None,
 ) -> Asked:
     """A dependency: the filters of a request."""
-    chosen = Asked(levels=frozenset(level), status=status, within=within).as_usual()
+    chosen = Asked(levels=frozenset(level), status=status, within=within or None).as_usual()  # a form sends what is empty, too
     return replace(chosen, sort=Sort(sort.lstrip("-")), descending=sort.startswith("-")) if sort else chosen
 
 

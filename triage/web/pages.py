@@ -112,6 +112,7 @@ def worklist(site: Site, wanted: Asked, text: str = "") -> dict[str, Any]:
         "asked": wanted.at(page.number),
         "searched": bool(selection.words),
         "filtered": not whole,
+        "in_reading_order": selection.is_reading_order and selection.status is not Status.READ,
         "sorted_by": "" if wanted == replace(wanted.as_usual(), page=wanted.page) else SORT_WORDS[selection.sort],
         "page": page,
         "rows": [row(item, vitals.now, numbers=numbers, beside=beside[item.study.study_instance_uid]) for item in items],
@@ -160,7 +161,7 @@ def router(site: Site, openapi: Callable[[], dict[str, Any]], told: Callable[[],
 
     @routes.post("/fragments/worklist")
     def found(wanted: Annotated[Asked, Depends(asked)], search: Annotated[Search, Body()]) -> HTMLResponse:
-        return html("fragments/worklist.html", worklist(site, wanted, search.q))
+        return html("fragments/worklist.html", worklist(site, wanted.at(1), search.q))
 
     @routes.get("/api/docs")
     def api_docs() -> HTMLResponse:

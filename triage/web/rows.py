@@ -46,6 +46,7 @@ class Row:
     images: int
     images_covered: int
     late: str
+    assessed: str
     state: str
     reader: str
     since: str
@@ -79,6 +80,7 @@ def row(item: WorklistItem, now: datetime, *, numbers: bool, beside: RowFacts = 
         images=study.images,
         images_covered=study.images_covered,
         late=late(study, beside),
+        assessed=study.assessed_at.isoformat() if study.assessed_at else "",
         state=reading.state.value,
         reader=plain(reading.reader),
         since=reading.since.isoformat() if reading.since else "",

@@ -8,8 +8,9 @@ from starlette.requests import Request
 
 from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE
-from triage.services.audit import shown, viewed
+from triage.services.audit import listed, shown, viewed
 from triage.services.ports import Clock, Database
+from triage.web.html import present
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,12 @@ class Site:
         """Audit that the person behind the request looks at a study; what cannot be audited is not shown."""
         if self.who is not None:
             viewed(self.database, self.who(request), study_instance_uid, self.clock)
+
+    def note_list(self) -> None:
+        """Audit that the person who asks takes the list itself away, once in a quarter of an hour."""
+        who = present.get()
+        if self.who is not None and who is not None:
+            listed(self.database, who.name, self.clock)
 
     def note_image(self, request: Request, study_instance_uid: str, what: str = "") -> None:
         """The same for an image, which comes in many requests: by the rule of :func:`triage.services.audit.shown`."""

@@ -32,7 +32,23 @@ def found(text: str, facts: Facts = FACTS) -> bool:
 
 
 @pytest.mark.parametrize(
-    "text", ["müller", "MÜLLER", "mu\u0308ller", "strasse", "änne mrn", "0047 thorax", "山田", "a_1%", "1.2.3", "", "  ", "Dr"]
+    "text",
+    [
+        "müller",
+        "MÜLLER",
+        "Müller-Straße, Änne",
+        "müller,mrn",
+        "mu\u0308ller",
+        "strasse",
+        "änne mrn",
+        "0047 thorax",
+        "山田",
+        "a_1%",
+        "1.2.3",
+        "",
+        "  ",
+        "Dr",
+    ],
 )
 def test_words_find_name_numbers_exam_and_uid(text: str) -> None:
     assert found(text)

@@ -14,6 +14,7 @@ from triage.database.memory import MemoryDatabase
 from triage.domain.account import Role
 from triage.domain.audit import Action, AuditEntry
 from triage.domain.study import Reading, ReadingState, with_image
+from triage.web import api
 from triage.web.identity import name_of
 
 MINUTE = timedelta(minutes=1)
@@ -38,6 +39,7 @@ def claim(database: MemoryDatabase, uid: str, name: str, until: timedelta = 10 *
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
+        ("?status=waiting&within=", ["1.2.3", "1.2.5", "1.2.1", "1.2.4", "1.2.6"]),
         ("", ["1.2.3", "1.2.5", "1.2.1", "1.2.4", "1.2.6", "1.2.2"]),
         ("?level=flagged", ["1.2.1"]),
         ("?level=flagged&level=stat", ["1.2.3", "1.2.1"]),
@@ -168,5 +170,56 @@ def test_another_network_is_told_for_an_hour(open_site: Open) -> None:
 def test_priors_are_counted_and_lead_to_the_study(open_site: Open) -> None:
     database, _ = scene.afternoon(NOW)
     page = reader(open_site, database).get("/").text
-    assert re.search(r'href="/study/1\.2\.4\?page=1#prior"[^>]*>5 priors</a>', page)
-    assert re.search(r'href="/study/1\.2\.6\?page=1#prior"[^>]*>1 prior</a>', page)
+    assert re.search(r'href="/study/1\.2\.4#prior"[^>]*>5 priors</a>', page)
+    assert re.search(r'href="/study/1\.2\.6#prior"[^>]*>1 prior</a>', page)
+    some = reader(open_site, database).get("/?level=pending").text
+    assert 'href="/study/1.2.4?level=pending"' in some, "the way back leads to the same list"
+
+
+def test_a_list_that_a_program_takes_away_is_noted_once_in_a_quarter_of_an_hour(open_site: Open) -> None:
+    database, _ = scene.afternoon(NOW)
+    client = reader(open_site, database)
+    for _ in range(3):
+        client.get("/api/v1/worklist")
+    ask(client, "/api/v1/worklist/search", {"q": "okafor"})
+    client.get("/")
+    with database.read() as tx:
+        assert [(one.actor, one.action, one.subject) for one in tx.audit()] == [("tester", "export", "worklist")]
+
+
+def test_of_very_long_lists_only_so_many_are_written_at_once(open_site: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "MANY_ROWS", 5)
+    monkeypatch.setattr(api, "LARGE_AT_A_TIME", 0)
+    database, _ = scene.afternoon(NOW)
+    client = reader(open_site, database)
+    assert client.get("/api/v1/worklist").status_code == 503
+    assert len(client.get("/api/v1/worklist?limit=5").json()) == 5
+    assert len(client.get("/api/v1/worklist?level=flagged").json()) == 1
+
+
+def test_a_place_is_that_among_the_unread_whatever_is_listed(open_site: Open) -> None:
+    database, _ = scene.afternoon(NOW)
+    scene.finish_reading(database, "1.2.3", NOW)
+    client = reader(open_site, database)
+    rows = {row["study_instance_uid"]: row["rank"] for row in client.get("/api/v1/worklist?all=true").json()}
+    assert rows == {"1.2.3": None, "1.2.5": 1, "1.2.1": 2, "1.2.4": 3, "1.2.6": 4, "1.2.2": 5}
+    assert client.get("/api/v1/studies/1.2.3").json()["rank"] is None
+
+
+def test_what_is_read_is_not_called_the_reading_order(open_site: Open) -> None:
+    database, _ = scene.afternoon(NOW)
+    scene.finish_reading(database, "1.2.3", NOW)
+    client = reader(open_site, database)
+    page = client.get("/?status=read").text
+    assert "sorted by time of arrival, the last first" in page
+    assert "to be read next" not in page
+    assert "to be read next" in client.get("/").text
+
+
+def test_a_search_begins_with_its_first_hit_whatever_page_was_open(open_site: Open) -> None:
+    database = MemoryDatabase()
+    for place in range(130):
+        scene.arrive(database, f"1.2.{place + 1}", NOW - timedelta(minutes=300 - place))
+    page = ask(reader(open_site, database), "/fragments/worklist?page=2", {"q": "Okafor, Adaeze"}).text
+    assert uids(page)[0] == "1.2.1"
+    assert "The first 100 of 130" in page

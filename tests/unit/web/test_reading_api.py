@@ -84,7 +84,7 @@ def test_from_claim_to_verdict_and_back(reader: Reader) -> None:
     assert [(one["reader"], one["verdict"], one["note"]) for one in record["readings"]] == [("dr", "disagree", "rib shadow")]
     assert reader.post("unread", json={"reason": "wrong patient open"}).json()["reading"]["state"] == "unread"
     actions = [action for _, action, _ in reader.audited()]
-    assert actions == ["claim", "renew", "read", "view", "unread"]
+    assert actions == ["claim", "renew", "read", "export", "view", "unread"]
 
 
 def test_a_conflict_names_holder_and_since(reader: Reader) -> None:

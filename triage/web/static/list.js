@@ -6,6 +6,7 @@ const bar = document.getElementById("bar");
 const GUARD = 300; // after rows have moved by themselves a press this soon was meant for another row
 const PARTS = ["notices", "state", "view", "caption", "heads"];
 const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;
+const isFree = (row) => !row.matches(".gone") && (row.dataset.state === "unread" || row.dataset.mine === "true");
 const top = (row) => row.getBoundingClientRect().top;
 
 // The list is made once for everybody; what is mine in it is marked here.
@@ -41,6 +42,7 @@ export class List {
       event.stopImmediatePropagation();
     }, true);
     for (const kind of ["pointerout", "focusout"]) root.addEventListener(kind, () => setTimeout(() => this.flush(), 50));
+    this.urgent = this.stats(this.rows);
     addEventListener("blur", () => this.flush());
     document.addEventListener("close", () => setTimeout(() => this.flush(), 50), true); // of a dialog
   }
@@ -50,22 +52,50 @@ export class List {
   get focused() { return document.activeElement?.closest?.("#rows tr") ?? null; }
   row(uid) { return document.getElementById(`study-${uid}`); }
 
+  stats(rows) { return new Set(rows.filter((row) => row.dataset.stat === "true").map((row) => row.id)); }
+
   // Whether something rests on the rows: a dialog about one of them, the pointer, or the keyboard of somebody who is here.
   get held() {
     return Boolean(document.querySelector("dialog[open]") || this.body?.matches(":hover") || (document.hasFocus() && this.focused));
   }
 
-  // The list as the service has it now: an inert element with the same parts as on the page.
+  // Does something to the page; the row under the pointer or the focus, or what a reader who has scrolled looks at, stays
+  // where it is on the screen. Where it cannot, presses are dropped for a moment.
+  steady(act) {
+    const row = this.body?.querySelector("tr:hover") ?? this.focused ?? (window.scrollY > 0 ? this.rows.find((one) => top(one) >= 0) : null);
+    const before = row ? top(row) : 0;
+    act();
+    if (!row?.isConnected) return;
+    window.scrollBy(0, top(row) - before);
+    if (Math.abs(top(row) - before) > 1) this.movedAt = performance.now();
+  }
+
+  // The list as the service has it now: an inert element with the same parts as on the page. force: the reader asked for it.
   take(next, { force = false } = {}) {
     mark(next);
-    for (const id of PARTS) this.part(next, id);
     const rows = [...next.querySelectorAll("#rows tr")];
-    if (!this.body || !rows.length) return this.replace(next);
-    if (!force && this.held && this.waits(rows, next)) return undefined;
-    this.pending = null;
-    this.arrange(rows, next);
-    this.tell();
-    return undefined;
+    this.announce(rows);
+    this.steady(() => {
+      for (const id of PARTS) this.part(next, id);
+      if (!this.body || !rows.length) return this.replace(next);
+      if (!force && this.held && this.waits(rows, next)) return undefined;
+      this.pending = null;
+      this.arrange(rows, next, force);
+      return this.tell();
+    });
+    if (force) this.movedAt = -GUARD;
+  }
+
+  // Each study that has become STAT is said once, at once, wherever it stands.
+  announce(rows) {
+    const now = this.stats(rows);
+    const fresh = rows.filter((row) => now.has(row.id) && !this.urgent.has(row.id));
+    for (const id of now) this.urgent.add(id);
+    for (const id of this.urgent) if (!now.has(id)) this.urgent.delete(id);
+    if (!fresh.length) return;
+    const others = fresh.length > 1 ? ` and ${fresh.length - 1} more` : "";
+    this.say(`STAT: ${fresh[0].dataset.name}${others}`);
+    this.news = new Set([...(this.news ?? []), ...fresh.map((row) => row.id)]);
   }
 
   apply() { // the reader asked for it
@@ -73,7 +103,6 @@ export class List {
     const { next } = this.pending;
     this.pending = null;
     this.take(next, { force: true });
-    this.movedAt = -GUARD;
     if (this.focused) this.focused.scrollIntoView({ block: "nearest" });
     else this.rows[0]?.scrollIntoView({ block: "nearest" });
   }
@@ -103,27 +132,25 @@ export class List {
   tell() {
     const waiting = this.pending;
     bar.hidden = !waiting;
-    if (!waiting) return;
-    const urgent = waiting.fresh.filter((row) => row.dataset.stat === "true");
+    if (!waiting) { this.news = null; return; }
+    const urgent = [...(this.news ?? [])].filter((id) => this.urgent.has(id)).length;
     const words = [];
-    if (urgent.length) words.push(`${urgent.length} STAT`);
+    if (urgent) words.push(`${urgent} STAT`);
     if (waiting.fresh.length) words.push(count(waiting.fresh.length, "new study", "new studies"));
     if (waiting.gone) words.push(`${waiting.gone} no longer here`);
     if (waiting.moved) words.push("places changed");
     const text = `${words.join(", ")} – press `;
     if (bar.firstChild?.textContent === text) return;
     bar.replaceChildren(text, Object.assign(document.createElement("kbd"), { textContent: "u" }));
-    bar.classList.toggle("urgent", urgent.length > 0);
-    if (urgent.length && this.urgent !== urgent[0].id) this.say(`STAT: ${urgent[0].dataset.name}; press u to show`);
-    this.urgent = urgent[0]?.id;
+    bar.classList.toggle("urgent", urgent > 0);
   }
 
-  // Puts the rows in the order of the service; the focus, and the row that a reader who has scrolled looks at, stay.
-  arrange(rows, next) {
+  // Puts the rows in the order of the service. The focus stays on its study: a row that has it and is to go remains, marked,
+  // until the reader asks (a key pressed on coming back to the window must not hit another study).
+  arrange(rows, next, force) {
     const focus = document.activeElement?.id;
     const within = root.contains(document.activeElement);
-    const anchor = window.scrollY > 0 ? this.focused ?? this.rows.find((one) => top(one) >= 0) : null;
-    const before = anchor && top(anchor);
+    const kept = force ? null : this.focused;
     const shown = new Map(this.rows.map((row) => [row.id, row]));
     let cursor = this.body.firstElementChild;
     let moved = false;
@@ -137,15 +164,15 @@ export class List {
     }
     while (cursor) {
       const after = cursor.nextElementSibling;
-      cursor.remove();
+      if (cursor === kept) cursor.classList.add("gone");
+      else cursor.remove();
       cursor = after;
       moved = true;
     }
     this.foot(next);
     if (moved) this.movedAt = performance.now();
-    if (anchor?.isConnected) window.scrollBy(0, top(anchor) - before);
     if (within && !root.contains(document.activeElement)) document.getElementById(focus)?.focus({ preventScroll: true });
-    this.settle(within);
+    this.settle(within && force);
   }
 
   morph(row, next) {
@@ -181,7 +208,8 @@ export class List {
     this.pending = null;
     root.replaceChildren(...document.importNode(next, true).childNodes);
     this.tell();
-    this.settle(within);
+    this.settle(false);
+    if (within) document.getElementById("content").focus({ preventScroll: true });
   }
 
   // A row that its reader has just finished goes at once; the next one takes its place under the focus.
@@ -223,15 +251,14 @@ export class List {
   step(by) {
     const all = this.rows;
     const at = all.indexOf(this.focused);
-    const to = at < 0 ? (by < 0 && by === -Infinity ? 0 : at + 1) : Math.min(all.length - 1, Math.max(0, at + by));
-    all[to]?.focus();
+    all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]?.focus();
   }
 
-  // To the next row that nobody reads, from the top again after the last.
+  // To the next row that is to be read: nobody reads it, or its reader is me. From the top again after the last.
   nextFree() {
     const all = this.rows;
     const at = all.indexOf(this.focused);
-    const free = [...all.slice(at + 1), ...all.slice(0, at + 1)].find((row) => row.dataset.state === "unread" && !row.matches(".gone"));
+    const free = [...all.slice(at + 1), ...all.slice(0, at + 1)].find((row) => isFree(row));
     if (free) free.focus();
     else this.say("No study here is free.");
   }

@@ -28,9 +28,11 @@ function span(ms) {
 
 export class Live {
   // request() gives [address, options] of the list as it is wanted now; take(div) shows an answer.
-  constructor(request, take) {
+  // steady(act) does something to the page without moving the row that a reader is at.
+  constructor(request, take, steady) {
     this.request = request;
     this.take = take;
+    this.steady = steady;
     this.open = this.failing = false;
     this.contact = this.asked = Date.now();
     this.announced = 0;
@@ -102,7 +104,7 @@ export class Live {
     live.dataset.state = this.lost ? "stale" : "live";
     put(liveWords, this.lost ? `Disconnected – may be stale since ${since}` : `Live, ${since}`);
     if (this.lost) put(stale, `Disconnected – the list may be stale since ${since}. Trying to reconnect.`);
-    stale.hidden = !this.lost;
+    if (stale.hidden !== !this.lost) this.steady(() => { stale.hidden = !this.lost; });
     document.body.classList.toggle("stale", this.lost);
   }
 

@@ -25,10 +25,15 @@ function request() {
 
 const list = new List({ say: (words) => live.say(words) });
 let asked = false; // the next answer was asked for by the reader: it is shown as it is
-const live = new Live(request, (next) => {
-  list.take(next, { force: asked });
-  asked = false;
-});
+const live = new Live(
+  request,
+  (next) => {
+    list.take(next, { force: asked });
+    asked = false;
+    root.removeAttribute("aria-busy");
+  },
+  (act) => list.steady(act),
+);
 const desk = new ReadingDesk({
   say: (words) => live.say(words),
   changed: (uid, body) => {
@@ -40,6 +45,7 @@ const desk = new ReadingDesk({
 
 function show() {
   asked = true;
+  list.pending = null; // it was of another view
   live.ask();
 }
 
@@ -67,6 +73,7 @@ function go(address) {
 }
 
 function arrive() {
+  root.setAttribute("aria-busy", "true"); // greyed: what still stands there is not what the address says
   root.dataset.query = location.search.slice(1);
   const wanted = new URLSearchParams(location.search);
   document.getElementById("status").value = wanted.get("status") ?? "waiting";
@@ -79,6 +86,10 @@ function arrive() {
 }
 addEventListener("popstate", arrive);
 
+async function read(row) {
+  if ((await desk.read(row)) && !list.focused) list.back();
+}
+
 const ACTS = {
   why(row) {
     document.getElementById("why-sentence").textContent = `${row.dataset.name}: ${row.dataset.why}.`;
@@ -88,7 +99,7 @@ const ACTS = {
   claim: (row) => desk.claim(row),
   release: (row) => desk.release(row),
   takeOver: (row) => desk.takeOver(row),
-  read: (row) => desk.read(row),
+  read,
   unread: (row) => desk.unread(row),
 };
 
@@ -103,7 +114,10 @@ root.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
   const row = button?.closest("#rows tr");
   if (!row) return;
-  if (button.dataset.act) { ACTS[button.dataset.act](row); return; }
+  if (button.dataset.act) {
+    if (event.detail < 2) ACTS[button.dataset.act](row); // the second press of a double click would hit what came in its place
+    return;
+  }
   if (!button.matches(".copy")) return;
   await navigator.clipboard.writeText(button.textContent);
   button.classList.add("done");
@@ -116,7 +130,7 @@ const READING = {
   c: onRow((row) => (row.dataset.state === "claimed" && row.dataset.mine !== "true" ? desk.takeOver(row) : desk.claim(row))),
   r: onRow((row) => desk.release(row)),
   t: onRow((row) => desk.takeOver(row)),
-  m: onRow((row) => desk.read(row)),
+  m: onRow(read),
   s: onRow((row) => desk.stat(row)),
 };
 const KEYS = {
