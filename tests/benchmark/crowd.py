@@ -1,6 +1,7 @@
 """Readers who all look on: each has a stream of events open and fetches the list upon every one, as a page does."""
 
 import asyncio
+import random
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ PER_HOUR = 300
 ASSESSED_AFTER = 1.0
 """Seconds from the arrival to the network's word, at the true rate."""
 CALM_WITHIN = 60.0
+SPREAD = 0.25
+"""Seconds over which pages spread their questions after an event, as ``static/live.js`` does."""
 ROW = re.compile(rb'<tr id="study-([\d.]+)"')
 TOTAL = re.compile(rb'class="total">\s*<strong>([^<]*)</strong>')
 
@@ -74,6 +77,7 @@ class Looker:
     async def fetch(self, asker: Asker) -> None:
         while True:
             await self.told.wait()
+            await asyncio.sleep(random.random() * SPREAD)
             self.told.clear()
             told_at, self.told_at = self.told_at, 0.0
             began = time.perf_counter()
