@@ -6,9 +6,11 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+WHOLE = "tests/integration"
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", ("ruff", "check", ".")),
     ("ruff format", ("ruff", "format", "--check", ".")),
@@ -26,6 +28,15 @@ def run(name: str, command: list[str]) -> bool:
     return code == 0
 
 
+def tests(chosen: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """What pytest is asked, run by run: the whole service wants the machine for itself, the rest shares it, two files at a time."""
+    if chosen:
+        yield " ".join(chosen), chosen
+        return
+    yield "beside each other", ["-n", "2", "--dist", "loadfile", f"--ignore={WHOLE}"]
+    yield "of the whole service", [WHOLE]
+
+
 def main(arguments: list[str]) -> int:
     """All steps, in order; a failed one does not hide the next."""
     tools = Path(sys.executable).parent
@@ -33,9 +44,7 @@ def main(arguments: list[str]) -> int:
     rest = [argument for argument in arguments if argument != "--only-checks"]
     results = [run(name, [str(tools / command[0]), *command[1:]]) for name, command in CHECKS]
     if not only_checks:
-        # two files at a time: much of the time is spent waiting for processes that were killed; the longest wait comes first
-        chosen = rest or ["tests/integration/test_kills.py", "tests"]
-        results.append(run("pytest", [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *chosen]))
+        results += [run(f"pytest {name}", [sys.executable, "-m", "pytest", *chosen]) for name, chosen in tests(rest)]
     return 0 if all(results) else 1
 
 
