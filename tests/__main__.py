@@ -29,7 +29,7 @@ def run(name: str, command: list[str]) -> bool:
 
 
 def tests(chosen: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """What pytest is asked, run by run: the whole service wants the machine for itself, the rest shares it, two files at a time."""
+    """What pytest is asked, run by run: the whole service wants the machine for itself, the rest goes two files at a time."""
     if chosen:
         yield " ".join(chosen), chosen
         return

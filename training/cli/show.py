@@ -7,14 +7,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-console = Console()
 DATA = Path("runs/nih")
 DataOption = Annotated[Path, typer.Option(help="Data set directory, as import wrote it.")]
 
 
 def say(text: str) -> None:
     """One line, not folded at the edge of the window: it may be copied."""
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
+    Console().print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def figure(values: dict[str, Any]) -> str:
@@ -31,4 +30,4 @@ def table(title: str, head: list[str], rows: list[list[str]]) -> None:
         drawn.add_column(name, justify="left" if number == 0 else "right")
     for row in rows:
         drawn.add_row(*row)
-    console.print(drawn)
+    Console().print(drawn)  # made now: the window may be another than at the import
