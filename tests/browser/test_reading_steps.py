@@ -171,6 +171,25 @@ def test_each_verdict_in_one_key_and_only_where_there_is_something_to_judge(
     expect(page.locator("#told")).to_contain_text("load it first: u")
 
 
+@pytest.mark.parametrize(("uid", "probability"), [("1.2.1", None), ("1.2.2", 0.1), ("1.2.3", None)])
+def test_no_verdict_on_an_image_that_nobody_saw(
+    serve: Serve, browse: Callable[..., Page], room: Room, uid: str, probability: float | None
+) -> None:
+    page = opened(browse(), serve(room.database, authenticator=Named(), who=name_of, films=room.films), uid)
+    page.keyboard.press("m")
+    dialog(page, "verdict").to_be_visible()
+    before = study_of(room.database, uid)
+    image = room.store(film(uid, f"{uid}.9", rows=16, columns=16), datetime.now(UTC))
+    if probability is not None:
+        room.decide(image, probability=probability)
+    assert study_of(room.database, uid).network_level is before.network_level
+    page.keyboard.press("3")
+    expect(page.locator("#told")).to_contain_text("+1 image arrived; look at it first.")
+    assert study_of(room.database, uid).reading.state == "unread"
+    with room.database.read() as tx:
+        assert tx.readings(uid) == []
+
+
 def test_a_double_press_and_a_key_held_down_send_once(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
     page = opened(browse(), serve(room.database, authenticator=Named(), who=name_of, films=room.films), "1.2.1")
     sent = posts(page)

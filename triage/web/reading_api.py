@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from triage.domain.audit import Action
 from triage.domain.errors import CannotUnderstand, ReadingInvalid, ReadingRefused, UnknownStudy
@@ -38,7 +38,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 class Details(BaseModel):
     """What goes with a step. ``verdict`` and ``note``: with *read*; ``reason``: with *unread*, which needs one.
 
-    ``network_level``, with *read*: what the network had said when the verdict was given; 409 when it says something else now.
+    With *read* also what was seen, as the list and the study give it: ``network_level`` and ``assessed_at`` (what the network had
+    said, and when), ``images`` (how many there were). 409 when it has changed since: nobody has seen what is there now.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -46,7 +47,9 @@ class Details(BaseModel):
     verdict: Verdict | None = None
     note: str | None = Field(default=None, max_length=TEXT_MAX)
     reason: str | None = Field(default=None, max_length=TEXT_MAX)
-    network_level: Level | None = None
+    network_level: Level | None = Field(default=None, description="What the network had said")
+    images: int | None = Field(default=None, ge=1, description="How many images there were; `images_changed` when not the same now")
+    assessed_at: AwareDatetime | None = Field(default=None, description="When what stood had been assessed")
 
 
 def router(site: Site, who: Callable[[Request], str]) -> APIRouter:

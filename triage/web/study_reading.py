@@ -27,6 +27,8 @@ class Standing:
     network_then: str
     stat: bool
     words: str
+    images: int
+    assessed_iso: str
     renew_seconds: float
 
 
@@ -61,6 +63,8 @@ def standing_of(
         network_then=history[-1].network_level.value if read and history else study.network_level.value,
         stat=study.stat,
         words=level_words(study, numbers=numbers),
+        images=study.images,
+        assessed_iso=study.assessed_at.isoformat() if study.assessed_at else "",
         renew_seconds=min(lease / 3, MOST_BETWEEN_RENEWALS).total_seconds(),
     )
 

@@ -1,5 +1,6 @@
 // The steps of reading, for every page that shows studies. A row is any element whose dataset tells of its study:
-// uid, name, network (level), words (the network's mark), stat, state, reader, mine; since, if it is known.
+// uid, name, network (level), images (how many), assessed (when; empty: not), words (the network's mark), stat, state, reader,
+// mine; since, if it is known.
 import { fill, isPress, isText, opened } from "./dialogs.js";
 import { send } from "./send.js";
 import { VerdictDialog } from "./verdict.js";
@@ -152,7 +153,7 @@ export class ReadingDesk {
       let verdict = null;
       const answer = await this.#verdict.ask(study, async (given, note) => {
         verdict = given;
-        const told = await this.#take(study, "read", { verdict, note: note || null, network_level: study.network });
+        const told = await this.#take(study, "read", { verdict, note: note || null, ...seen(study) });
         return told.ok || told.status === 409 ? told : inWords(told);
       });
       if (!answer) return false;
@@ -218,6 +219,11 @@ export class ReadingDesk {
 const person = () => document.getElementById("session")?.dataset.name ?? "";
 const isHeld = (answer) => answer.status === 409 && answer.body.refusal === "held";
 const heldNow = (study, { body }) => ({ ...study, reader: body.holder, since: body.since });
+
+// What the reader had in view: the verdict is about that, and about nothing that came while the question stood open.
+function seen({ network, images, assessed }) {
+  return { network_level: network, ...(images && { images: Number(images) }), ...(assessed && { assessed_at: assessed }) };
+}
 
 function holding(study) {
   return study.since ? `${study.reader} has been reading it since ${clock(study.since)}.` : `${study.reader} is reading it.`;
