@@ -221,4 +221,4 @@ def _changed_since_seen(study: Study, step: Step) -> ReadingRefused | None:
 def _refused(refusal: Refusal, reading: Reading, **words: str) -> ReadingRefused:
     since = reading.since.isoformat(timespec="minutes") if reading.since else "an unknown time"
     sentence = refusal.value.format(holder=reading.reader or "somebody", since=since, **words)
-    return ReadingRefused(sentence, refusal.name.lower(), reading.reader, reading.since)
+    return ReadingRefused(sentence, refusal.name.lower(), reading.reader, reading.since, reading.verdict)

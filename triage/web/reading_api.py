@@ -30,7 +30,7 @@ SUMMARIES = {
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "Not known"},
-    409: {"description": "Not in this state; `refusal` names the rule, `holder` and `since` say who has it"},
+    409: {"description": "Not in this state; `refusal` names the rule, `holder` and `since` say who has it, `verdict` how it was read"},
     422: {"description": "What was sent cannot be used"},
 }
 
@@ -82,7 +82,7 @@ def _endpoint(site: Site, who: Callable[[Request], str], action: Action) -> Call
         except ReadingRefused as refusal:
             since = refusal.since.isoformat() if refusal.since else None
             told = {"detail": str(refusal), "refusal": refusal.refusal, "holder": refusal.holder, "since": since}
-            return Json(told, status_code=409)
+            return Json({**told, "verdict": refusal.verdict}, status_code=409)
         row = as_json(WorklistItem(rank=0, study=study), site.clock(), numbers=sees_numbers())
         names = ("study_instance_uid", "level", "key", "why", "reading")
         return Json({name: row[name] for name in names})
