@@ -133,7 +133,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedReading:
-    """That a reader finished a study, and what the network said of it then."""
+    """That a reader finished a study, and what the network said of it then.
+
+    ``taken_back_at``, ``taken_back_by``: marked unread again, by whom; then it is no finding. A late image that brings the study
+    back takes nothing back: the reading was right about the images that there were.
+    """
 
     study_instance_uid: str
     reader: str
@@ -143,6 +147,8 @@ class FinishedReading:
     network_level: Level
     probability: float | None
     model: str | None
+    taken_back_at: datetime | None = None
+    taken_back_by: str | None = None
 
 
 def as_of(reading: Reading, now: datetime) -> Reading:

@@ -43,6 +43,8 @@ class Finished:
     network: str
     network_word: str
     model: str
+    taken_back: str
+    taken_back_by: str
 
 
 def standing_of(
@@ -79,4 +81,6 @@ def finished(reading: FinishedReading) -> Finished:
         network=reading.network_level.value,
         network_word=word(reading.network_level),
         model=plain(reading.model, 128) or "none",
+        taken_back=full_time(reading.taken_back_at) if reading.taken_back_at else "",
+        taken_back_by=plain(reading.taken_back_by, 128),
     )
