@@ -88,6 +88,7 @@ def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room:
     page.keyboard.press("2")
     status(page).to_contain_text("Read by anna at")
     expect(page.locator("#reading-next")).to_be_focused()
+    expect(page.locator("#reading-next")).to_have_text(re.compile("Next to read"))
     expect(page.locator("#undo")).to_contain_text("Doe, Jane: read, disagree")
     expect(page.locator("#readings tbody tr")).to_contain_text("12 mm, level 3")
     assert study_of(room.database, "1.2.1").reading.verdict == "disagree"
@@ -103,14 +104,14 @@ def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room:
     page.keyboard.press("1")
     status(page).to_contain_text("Read by anna at")
     page.keyboard.press("n")
-    expect(page).to_have_url(f"{site.url}/study/1.2.3?page=1")
+    expect(page).to_have_url(f"{site.url}/study/1.2.3")
     expect(page.locator("#undo")).to_contain_text("The study before: read, agree")
     page.keyboard.press("z")
     expect(page.locator("#told")).to_contain_text("unread again")
     assert study_of(room.database, "1.2.1").reading.verdict is None
     expect(page.locator("#undo")).to_be_hidden()
     page.keyboard.press("n")
-    expect(page).to_have_url(f"{site.url}/study/1.2.2?page=1")
+    expect(page).to_have_url(f"{site.url}/study/1.2.2")
     expect(page.locator("#film .readout")).to_contain_text("100 %")
     for uid in ("1.2.1", "1.2.3"):
         act(room.database, uid, Action.CLAIM, "okafor")
@@ -213,7 +214,7 @@ def test_a_verdict_whose_answer_is_lost(serve: Serve, browse: Callable[..., Page
     page.keyboard.press("2")
     expect(page.locator("#verdict .sending")).to_have_text("Still sending; this press was not taken.")
     wait_for(lambda: study_of(room.database, "1.2.1").reading.state == "read")
-    page.wait_for_function("window.held.length === 1")
+    wait_for(lambda: page.evaluate("window.held.length") == 1)
     page.evaluate("window.held.pop()()")
     expect(page.locator("#verdict .wrong")).to_have_text(
         "The service does not answer. It is not known whether it was changed; look at the study."
@@ -259,7 +260,7 @@ def test_what_went_wrong_with_one_study_is_not_told_in_the_dialog_of_another(
         }"""
     )
     page.keyboard.press("1")
-    page.wait_for_function("window.held.length === 1")
+    wait_for(lambda: page.evaluate("window.held.length") == 1)
     page.keyboard.press("Escape")
     dialog(page, "verdict").to_be_hidden()
     page.evaluate("window.ask('1.2.2', 'Beta, Ben')")
@@ -307,6 +308,45 @@ def test_a_double_press_and_a_key_held_down_send_once(serve: Serve, browse: Call
     )
     assert through is False
     assert sent == ["claim", "read"]
+
+
+def test_after_a_verdict_the_focus_is_at_the_next_step(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
+    page = opened(browse(), serve(room.database, authenticator=Named(), who=name_of, films=room.films), "1.2.1")
+    page.keyboard.press("m")  # while nothing has the focus
+    page.keyboard.press("1")
+    status(page).to_contain_text("Read by anna")
+    expect(page.locator("#reading-next")).to_be_focused()
+    page.keyboard.press("z")
+    status(page).to_have_text("Unread")
+    page.locator("#film canvas").focus()
+    page.keyboard.press("m")
+    page.keyboard.press("1")
+    status(page).to_contain_text("Read by anna")
+    expect(page.locator("#film canvas")).to_be_focused()
+
+
+def test_a_page_that_is_cut_off_says_since_when(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
+    site = serve(room.database, authenticator=Named(), who=name_of, films=room.films)
+    page = opened(browse(), site, "1.2.1")
+    page.keyboard.press("c")
+    status(page).to_contain_text("Yours since")
+    site.stop()
+    status(page).to_have_text(re.compile(r"^Disconnected – yours as of \d\d:\d\d$"))
+    expect(page.locator("#reading .status .cut-off .square")).to_be_visible()
+    expect(page.locator("#reading-said")).to_contain_text("Disconnected – yours as of")
+    site.start()
+    status(page).to_contain_text("Yours since", timeout=2 * DEADLINE_MS)
+    expect(page.locator("#reading .cut-off")).to_have_count(0)
+
+
+def test_a_page_whose_question_fails_says_so(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
+    page = opened(browse(), serve(room.database, authenticator=Named(), who=name_of, films=room.films), "1.2.1")
+    page.route("**/fragments/study?*", lambda route: route.fulfill(status=503))
+    act(room.database, "1.2.1", Action.CLAIM, "okafor")
+    status(page).to_have_text(re.compile(r"^Disconnected – unread as of \d\d:\d\d$"))
+    page.unroute("**/fragments/study?*")
+    act(room.database, "1.2.1", Action.STAT, "okafor")
+    status(page).to_contain_text("Reading – okafor")
 
 
 def test_a_viewer_has_no_steps(serve: Serve, browse: Callable[..., Page], room: Room) -> None:

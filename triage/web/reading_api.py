@@ -30,7 +30,9 @@ SUMMARIES = {
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "Not known"},
-    409: {"description": "Not in this state; `refusal` names the rule, `holder` and `since` say who has it, `verdict` how it was read"},
+    409: {
+        "description": "Not in this state; `refusal` names the rule, `holder` and `since` say who has it, `verdict` how it was read"
+    },
     422: {"description": "What was sent cannot be used"},
 }
 
@@ -48,7 +50,9 @@ class Details(BaseModel):
     note: str | None = Field(default=None, max_length=TEXT_MAX)
     reason: str | None = Field(default=None, max_length=TEXT_MAX)
     network_level: Level | None = Field(default=None, description="What the network had said")
-    images: int | None = Field(default=None, ge=1, description="How many images there were; `images_changed` when not the same now")
+    images: int | None = Field(
+        default=None, ge=1, description="How many images there were; `images_changed` when not the same now"
+    )
     assessed_at: AwareDatetime | None = Field(default=None, description="When what stood had been assessed")
 
 
