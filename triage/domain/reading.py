@@ -135,8 +135,8 @@ class Step:
 class FinishedReading:
     """That a reader finished a study, and what the network said of it then.
 
-    ``taken_back_at``, ``taken_back_by``: marked unread again, by whom; then it is no finding. A late image that brings the study
-    back takes nothing back: the reading was right about the images that there were.
+    ``taken_back_at``, ``taken_back_by``: marked unread again, by whom; then it is no finding. A late image that brings the
+    study back takes nothing back: the reading was right about the images that there were.
     """
 
     study_instance_uid: str

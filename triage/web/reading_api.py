@@ -31,7 +31,7 @@ SUMMARIES = {
 ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "Not known"},
     409: {
-        "description": "Not in this state; `refusal` names the rule, `holder` and `since` say who has it, `verdict` how it was read"
+        "description": "Not in this state; `refusal` names the rule, `holder`, `since` and `verdict` who has it or has read it"
     },
     422: {"description": "What was sent cannot be used"},
 }
@@ -40,8 +40,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 class Details(BaseModel):
     """What goes with a step. ``verdict`` and ``note``: with *read*; ``reason``: with *unread*, which needs one.
 
-    With *read* also what was seen, as the list and the study give it: ``network_level`` and ``assessed_at`` (what the network had
-    said, and when), ``images`` (how many there were). 409 when it has changed since: nobody has seen what is there now.
+    With *read* also what was seen, as the list and the study give it: ``network_level`` and ``assessed_at`` (what the network
+    had said, and when), ``images`` (how many there were). 409 when it has changed since: nobody has seen what is there now.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -68,7 +68,7 @@ class Other:
 
 
 def router(site: Site) -> APIRouter:
-    """The page's route. Its query is the list's, to go back to: understood and written again, so that nothing else gets through."""
+    """The page's route. Its query is the list's, to go back to: understood and written again, nothing else gets through."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     html = pages_of(site.demo)
 

@@ -61,7 +61,8 @@ def test_what_was_taken_back_before_there_was_a_column_for_it(tmp_path: Path) ->
         audited = [("unread", "1.1", 3), ("stat", "1.1", 5), ("unread", "1.2", 1)]
         for sequence, (action, uid, hours) in enumerate(audited, 1):
             connection.exec_driver_sql(
-                "INSERT INTO audit (sequence, at, actor, action, subject, details, digest) VALUES (?, ?, 'other', ?, ?, '{}', '')",
+                "INSERT INTO audit (sequence, at, actor, action, subject, details, digest)"
+                " VALUES (?, ?, 'other', ?, ?, '{}', '')",
                 (sequence, MICROSECONDS + hours * hour, action, uid),
             )
     migrate(engine)
