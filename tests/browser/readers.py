@@ -1,12 +1,15 @@
 """What the tests of the reading steps share: readers by name, and what stands on a study page."""
 
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 from playwright.sync_api import Page, expect
 from starlette.datastructures import Headers
 
-from tests.browser.conftest import Site
+from tests.browser.conftest import DEADLINE_MS, Site
 from tests.unit.web.scene import POLICY
 from tests.unit.web.signed_in import SignedIn
 from triage.domain.account import Identity, Role
@@ -53,3 +56,11 @@ def posts(page: Page) -> list[str]:
     sent: list[str] = []
     page.on("request", lambda one: sent.append(one.url.rsplit("/", 1)[1]) if one.method == "POST" else None)
     return sent
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = monotonic() + DEADLINE_MS / 1000
+    pause = threading.Event()
+    while not condition():
+        assert monotonic() < until
+        pause.wait(0.02)

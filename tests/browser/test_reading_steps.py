@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Error, Page, expect
 from starlette.datastructures import Headers
 
 from tests.browser.conftest import ARGUMENTS, DEADLINE_MS, Site, chromium
-from tests.browser.readers import Named, act, dialog, opened, posts, status, study_of
+from tests.browser.readers import Named, act, dialog, opened, posts, status, study_of, wait_for
 from tests.films import film
 from tests.unit.database.stores import opened as opened_store
 from tests.unit.domain import make
@@ -88,6 +88,7 @@ def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room:
     page.keyboard.press("2")
     status(page).to_contain_text("Read by anna at")
     expect(page.locator("#reading-next")).to_be_focused()
+    expect(page.locator("#reading-next")).to_have_text(re.compile("Next to read"))
     expect(page.locator("#undo")).to_contain_text("Doe, Jane: read, disagree")
     expect(page.locator("#readings tbody tr")).to_contain_text("12 mm, level 3")
     assert study_of(room.database, "1.2.1").reading.verdict == "disagree"
@@ -103,14 +104,14 @@ def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room:
     page.keyboard.press("1")
     status(page).to_contain_text("Read by anna at")
     page.keyboard.press("n")
-    expect(page).to_have_url(f"{site.url}/study/1.2.3?page=1")
+    expect(page).to_have_url(f"{site.url}/study/1.2.3")
     expect(page.locator("#undo")).to_contain_text("The study before: read, agree")
     page.keyboard.press("z")
     expect(page.locator("#told")).to_contain_text("unread again")
     assert study_of(room.database, "1.2.1").reading.verdict is None
     expect(page.locator("#undo")).to_be_hidden()
     page.keyboard.press("n")
-    expect(page).to_have_url(f"{site.url}/study/1.2.2?page=1")
+    expect(page).to_have_url(f"{site.url}/study/1.2.2")
     expect(page.locator("#film .readout")).to_contain_text("100 %")
     for uid in ("1.2.1", "1.2.3"):
         act(room.database, uid, Action.CLAIM, "okafor")
@@ -171,6 +172,36 @@ def test_each_verdict_in_one_key_and_only_where_there_is_something_to_judge(
     expect(page.locator("#told")).to_contain_text("load it first: u")
 
 
+@pytest.mark.parametrize(("uid", "probability"), [("1.2.1", None), ("1.2.2", 0.1), ("1.2.3", None)])
+def test_no_verdict_on_an_image_that_nobody_saw(
+    serve: Serve, browse: Callable[..., Page], room: Room, uid: str, probability: float | None
+) -> None:
+    page = opened(browse(), serve(room.database, authenticator=Named(), who=name_of, films=room.films), uid)
+    page.keyboard.press("m")
+    dialog(page, "verdict").to_be_visible()
+    before = study_of(room.database, uid)
+    image = room.store(film(uid, f"{uid}.9", rows=16, columns=16), datetime.now(UTC))
+    if probability is not None:
+        room.decide(image, probability=probability)
+    assert study_of(room.database, uid).network_level is before.network_level
+    page.keyboard.press("3")
+    expect(page.locator("#told")).to_contain_text("+1 image arrived; look at it first.")
+    assert study_of(room.database, uid).reading.state == "unread"
+    with room.database.read() as tx:
+        assert tx.readings(uid) == []
+
+
+def test_a_double_click_is_one_press(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
+    page = opened(browse(), serve(room.database, authenticator=Named(), who=name_of, films=room.films), "1.2.1")
+    sent = posts(page)
+    page.locator("#reading-hold").click()
+    status(page).to_contain_text("Yours")
+    page.locator("#reading-hold").dispatch_event("click", {"detail": 2})
+    page.locator("#reading-stat").click()
+    expect(page.locator("#marks")).to_contain_text("STAT")
+    assert sent == ["claim", "stat"]
+
+
 def test_a_double_press_and_a_key_held_down_send_once(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
     page = opened(browse(), serve(room.database, authenticator=Named(), who=name_of, films=room.films), "1.2.1")
     sent = posts(page)
@@ -197,6 +228,21 @@ def test_a_double_press_and_a_key_held_down_send_once(serve: Serve, browse: Call
     )
     assert through is False
     assert sent == ["claim", "read"]
+
+
+def test_after_a_verdict_the_focus_is_at_the_next_step(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
+    page = opened(browse(), serve(room.database, authenticator=Named(), who=name_of, films=room.films), "1.2.1")
+    page.keyboard.press("m")  # while nothing has the focus
+    page.keyboard.press("1")
+    status(page).to_contain_text("Read by anna")
+    expect(page.locator("#reading-next")).to_be_focused()
+    page.keyboard.press("z")
+    status(page).to_have_text("Unread")
+    page.locator("#film canvas").focus()
+    page.keyboard.press("m")
+    page.keyboard.press("1")
+    status(page).to_contain_text("Read by anna")
+    expect(page.locator("#film canvas")).to_be_focused()
 
 
 def test_a_viewer_has_no_steps(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
@@ -300,11 +346,3 @@ def list_of(database: Database) -> list[str]:
 def free_for(page: Page) -> str:
     found: str = page.evaluate("fetch('/api/v1/next').then((answer) => answer.json()).then((told) => told.study_instance_uid)")
     return found
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = monotonic() + DEADLINE_MS / 1000
-    pause = threading.Event()
-    while not condition():
-        assert monotonic() < until
-        pause.wait(0.02)

@@ -160,7 +160,7 @@ def test_escape_goes_back_to_the_row_and_enter_opens_it(serve: Serve, watched: W
     page.keyboard.press("Escape")
     expect(page.locator('[id="study-1.2.25"]')).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{site.url}/study/1.2.25?page=1")
+    expect(page).to_have_url(re.compile(r"/study/1\.2\.25(\?|$)"))
 
 
 def test_drag_and_wheel(serve: Serve, watched: Watched) -> None:

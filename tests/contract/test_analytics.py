@@ -45,6 +45,7 @@ def hospitals(draw: st.DrawFn) -> tuple[list[Study], list[FinishedReading]]:
         network_level=st.sampled_from(Level),
         probability=st.none() | make.probabilities,
         model=st.none() | make.texts,
+        taken_back_at=st.none() | near,
     )
     return studies, draw(st.lists(finished, max_size=8)) if studies else []
 
@@ -110,6 +111,22 @@ def test_a_period_has_its_first_moment_and_not_its_last(kind: str, tmp_path: Pat
     (one,) = told["readings"]
     assert (one.read_at, one.first, one.again) == (NOW, True, True)
     assert told["hours"] == [(8, Level.PENDING, 1)]
+    assert [waited.study_instance_uid for waited in told["never_read"]] == ["1.2"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_taken_back_counts_nowhere(kind: str, tmp_path: Path) -> None:
+    mistake = replace(finished("1.1", 0, Level.NOT_FLAGGED), verdict=Verdict.DISAGREE, taken_back_at=NOW + MINUTE)
+    with opened(kind, tmp_path) as database:
+        fill(
+            database,
+            [make.study("1.1"), make.study("1.2")],
+            [mistake, finished("1.1", 20), replace(mistake, study_instance_uid="1.2")],
+        )
+        told = answers(database, PIECE)
+    (one,) = told["readings"]
+    assert (one.study_instance_uid, one.read_at, one.first, one.again) == ("1.1", NOW + 20 * MINUTE, True, False)
+    assert told["line"] == [("1.1", NOW, NOW + 20 * MINUTE)]
     assert [waited.study_instance_uid for waited in told["never_read"]] == ["1.2"]
 
 

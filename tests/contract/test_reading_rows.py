@@ -105,6 +105,21 @@ def test_finished_readings_come_back_as_they_were(database: Database) -> None:
         assert tx.readings("9.9") == []
 
 
+def test_only_the_last_reading_is_taken_back_and_once(database: Database) -> None:
+    again, later = replace(DONE, reader="other", read_at=NOW + timedelta(hours=1)), NOW + timedelta(hours=2)
+    elsewhere = replace(DONE, study_instance_uid="1.2.4")
+    with database.write() as tx:
+        tx.put_study(make.study("1.2.4"))
+        for reading in (DONE, again, elsewhere):
+            tx.add_reading(reading)
+        tx.take_reading_back("1.2.3", later, "dr")
+        tx.take_reading_back("1.2.3", later + timedelta(1), "nobody")
+        tx.take_reading_back("9.9", later, "dr")
+    with database.read() as tx:
+        assert tx.readings("1.2.3") == [DONE, replace(again, taken_back_at=later, taken_back_by="dr")]
+        assert tx.readings("1.2.4") == [elsewhere]
+
+
 def test_a_reading_needs_its_study(database: Database) -> None:
     with pytest.raises(Exception, match=r"study|FOREIGN"), database.write() as tx:
         tx.add_reading(replace(DONE, study_instance_uid="9.9"))

@@ -25,9 +25,10 @@ _VERDICTS: dict[str | None, Verdict | None] = {None: None} | {verdict.value: ver
 
 _study, _reading = tables.study.c, tables.reading.c
 _other = tables.reading.alias("other").c
-_SAME = _other.study_instance_uid == _reading.study_instance_uid
-_FIRST = ~exists().where(_SAME, _other.id < _reading.id)
-_AGAIN = exists().where(_SAME, _other.id > _reading.id)
+_STANDS = _reading.taken_back_at.is_(None)
+_SAME = (_other.study_instance_uid == _reading.study_instance_uid, _other.taken_back_at.is_(None))
+_FIRST = ~exists().where(*_SAME, _other.id < _reading.id)
+_AGAIN = exists().where(*_SAME, _other.id > _reading.id)
 _ARRIVED = type_coerce(_study.arrived_at, BigInteger)
 
 
@@ -71,7 +72,7 @@ class SqlAnalytics:
 
 
 def readings_query(since: datetime, until: datetime) -> Select[Any]:
-    """Readings beside their studies, by the index ``ix_reading_read_at``."""
+    """Readings that stand beside their studies, by the index ``ix_reading_read_at``."""
     return (
         select(
             _reading.study_instance_uid,
@@ -87,7 +88,7 @@ def readings_query(since: datetime, until: datetime) -> Select[Any]:
             _AGAIN,
         )
         .join_from(tables.reading, tables.study)
-        .where(_reading.read_at >= since, _reading.read_at < until)
+        .where(_reading.read_at >= since, _reading.read_at < until, _STANDS)
         .order_by(_reading.id)
     )
 
@@ -97,13 +98,13 @@ def line_query(since: datetime, until: datetime) -> Select[Any]:
     return (
         select(_study.study_instance_uid, _study.arrived_at, _reading.read_at)
         .join_from(tables.reading, tables.study)
-        .where(_reading.read_at >= since, _reading.read_at < until, _study.stat == 0, _FIRST)
+        .where(_reading.read_at >= since, _reading.read_at < until, _study.stat == 0, _STANDS, _FIRST)
     )
 
 
 def never_read_query() -> Select[Any]:
-    """Unread studies without a STAT or any reading, by the index ``ix_study_reading_order``."""
-    read = exists().where(_reading.study_instance_uid == _study.study_instance_uid)
+    """Unread studies without a STAT or any reading that stands, by the index ``ix_study_reading_order``."""
+    read = exists().where(_reading.study_instance_uid == _study.study_instance_uid, _STANDS)
     query = select(_study.study_instance_uid, _study.arrived_at).where(tables.UNREAD, _study.stat == 0, ~read)
     return query.order_by(_study.key, _study.arrived_at, _study.study_instance_uid)
 
@@ -148,7 +149,7 @@ class MemoryAnalytics:
 
     def __init__(self, studies: Mapping[str, Study], readings: Sequence[FinishedReading]) -> None:
         self._studies = studies
-        self._readings = readings
+        self._readings = [one for one in readings if one.taken_back_at is None]
 
     def readings(self, since: datetime, until: datetime) -> list[JudgedReading]:
         return [one for one in self._judged() if since <= one.read_at < until]

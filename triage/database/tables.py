@@ -234,6 +234,8 @@ reading = Table(
     Column("network_level", Text, nullable=False),
     Column("probability", Float),
     Column("model", Text),
+    Column("taken_back_at", Moment, comment="marked unread again; a late image takes nothing back"),
+    Column("taken_back_by", Text),
     comment="finished readings; a row stays when the study comes back unread",
 )
 

@@ -18,7 +18,7 @@ SCORE_BINS = 20
 class JudgedReading(NamedTuple):
     """A finished reading beside its study: the network's word as it stood then. A tuple, as there are many of them.
 
-    ``first``: no earlier reading of the study; ``again``: a later one.
+    One that was taken back is none. ``first``: no earlier reading of the study; ``again``: a later one.
     """
 
     study_instance_uid: str

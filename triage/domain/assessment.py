@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from triage.domain.level import Level
 from triage.domain.reason import Reason
 
 
@@ -76,6 +77,11 @@ class Assessment:
         return self.probability >= self.model.threshold
 
     @property
+    def level(self) -> Level:
+        """The network's word: flagged or not."""
+        return Level.FLAGGED if self.flagged else Level.NOT_FLAGGED
+
+    @property
     def covers(self) -> frozenset[str]:
         """Digests of the films that were scored."""
         return frozenset(score.digest for score in self.scores)
@@ -97,6 +103,11 @@ class NotAssessed:
     out_of_scope: bool = False
     model: Model | None = None
     excuses: tuple[InstanceExcuse, ...] = ()
+
+    @property
+    def level(self) -> Level:
+        """Why there is no score: nothing for the network, or nothing that it could use."""
+        return Level.OUT_OF_SCOPE if self.out_of_scope else Level.NOT_ASSESSED
 
 
 Outcome = Assessment | NotAssessed

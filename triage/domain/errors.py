@@ -96,14 +96,22 @@ class UnknownStudy(TriageError):
 class ReadingRefused(TriageError):
     """A step of reading that the study's present state does not allow; says who holds it since when, where somebody does.
 
-    ``refusal``: which rule it was, for programs.
+    ``refusal``: which rule it was, for programs; ``verdict``: that of whoever has read it.
     """
 
-    def __init__(self, sentence: str, refusal: str, holder: str | None = None, since: datetime | None = None) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        refusal: str,
+        holder: str | None = None,
+        since: datetime | None = None,
+        verdict: str | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.refusal = refusal
         self.holder = holder
         self.since = since
+        self.verdict = verdict
 
 
 class ReadingInvalid(TriageError):

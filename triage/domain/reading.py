@@ -26,13 +26,14 @@ class Standing(StrEnum):
 
 
 class Refusal(Enum):
-    """Why a step is refused, and what to do instead. ``{holder}`` and ``{since}`` are filled in."""
+    """Why a step is refused, and what to do instead. What stands in braces is filled in."""
 
     HELD = "{holder} has been reading it since {since}; take it over, or wait for the release"
     READ_ALREADY = "{holder} read it already, at {since}; mark it unread first to read it again"
     NOT_HELD = "nobody holds a claim on it, or its lease is over; claim it again"
     NOT_READ = "it is not read; only a read study can be marked unread"
     NETWORK_CHANGED = "the network says something else now than when the verdict was given; look again, then mark it read"
+    IMAGES_CHANGED = "{more} arrived; look at {them} first"
 
 
 class Stays(Enum):
@@ -99,6 +100,8 @@ class Step:
 
     ``network_level``: what the network had said when the verdict was given. *Agree* with *flagged* and *agree* with *not
     flagged* are opposite labels, so a result that changed under the reader's fingers must not turn the verdict round.
+    ``images`` and ``assessed_at``: how many images, and the assessment of when, were seen: at the same level, too, a verdict
+    counts only for what was looked at. Each is compared where it is given.
 
     Raises:
         ReadingInvalid: no such step, a name, note or reason that cannot be used, or one that does not go with the action.
@@ -110,14 +113,17 @@ class Step:
     note: str | None = None
     reason: str | None = None
     network_level: Level | None = None
+    images: int | None = None
+    assessed_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.action not in STEPS:
             raise ReadingInvalid(f"{self.action.value} is no step of reading; there are: {', '.join(STEPS)}")
         if not (self.actor.strip() and self.actor.isprintable() and len(self.actor) <= NAME_MAX):
             raise ReadingInvalid(f"a reader's name has 1 to {NAME_MAX} printable characters")
-        if self.action is not Action.READ and (self.verdict or self.note or self.network_level):
-            raise ReadingInvalid("a verdict, a note and the network's level go only with marking a study read")
+        seen = (self.network_level, self.images, self.assessed_at)
+        if self.action is not Action.READ and any((self.verdict, self.note, *seen)):
+            raise ReadingInvalid("a verdict, a note and what was seen go only with marking a study read")
         if self.action is Action.UNREAD and not (self.reason or "").strip():
             raise ReadingInvalid("marking a study unread needs a reason")
         for text in (self.note, self.reason):
@@ -127,7 +133,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedReading:
-    """That a reader finished a study, and what the network said of it then."""
+    """That a reader finished a study, and what the network said of it then.
+
+    ``taken_back_at``, ``taken_back_by``: marked unread again, by whom; then it is no finding. A late image that brings the
+    study back takes nothing back: the reading was right about the images that there were.
+    """
 
     study_instance_uid: str
     reader: str
@@ -137,6 +147,8 @@ class FinishedReading:
     network_level: Level
     probability: float | None
     model: str | None
+    taken_back_at: datetime | None = None
+    taken_back_by: str | None = None
 
 
 def as_of(reading: Reading, now: datetime) -> Reading:
@@ -159,13 +171,13 @@ def taken(study: Study, step: Step, now: datetime, lease: timedelta, policy: Hea
     """The study after the step. Only STAT and un-STAT move it on the list.
 
     Raises:
-        ReadingRefused: :data:`STEPS` does not allow it, or the verdict is about a result that stands no longer.
+        ReadingRefused: :data:`STEPS` does not allow it, or the verdict is about images or a result that stand no longer.
     """
     following = STEPS[step.action][standing(study.reading, step.actor, now)]
     if isinstance(following, Refusal):
         raise _refused(following, as_of(study.reading, now))
-    if step.network_level not in (None, study.network_level):
-        raise _refused(Refusal.NETWORK_CHANGED, Reading())
+    if changed := _changed_since_seen(study, step):
+        raise changed
     if isinstance(following, Stays):
         stat = step.action is Action.STAT
         return study if study.stat is stat else placed(replace(study, stat=stat), policy)
@@ -201,7 +213,18 @@ def _reading(before: Reading, following: ReadingState, step: Step, now: datetime
     return Reading(state=following, reader=step.actor, since=since, lease_until=until)
 
 
-def _refused(refusal: Refusal, reading: Reading) -> ReadingRefused:
+def _changed_since_seen(study: Study, step: Step) -> ReadingRefused | None:
+    if step.images not in (None, study.images):
+        more = study.images - (step.images or 0)
+        one = more == 1
+        words = {"more": f"{more:+d} {'image' if one else 'images'}", "them": "it" if one else "them"}
+        return _refused(Refusal.IMAGES_CHANGED, Reading(), **words)
+    if step.network_level not in (None, study.network_level) or step.assessed_at not in (None, study.assessed_at):
+        return _refused(Refusal.NETWORK_CHANGED, Reading())
+    return None
+
+
+def _refused(refusal: Refusal, reading: Reading, **words: str) -> ReadingRefused:
     since = reading.since.isoformat(timespec="minutes") if reading.since else "an unknown time"
-    sentence = refusal.value.format(holder=reading.reader or "somebody", since=since)
-    return ReadingRefused(sentence, refusal.name.lower(), reading.reader, reading.since)
+    sentence = refusal.value.format(holder=reading.reader or "somebody", since=since, **words)
+    return ReadingRefused(sentence, refusal.name.lower(), reading.reader, reading.since, reading.verdict)

@@ -103,10 +103,9 @@ def with_outcome(study: Study, outcome: Outcome, policy: HeadStarts) -> Study:
     if isinstance(outcome, NotAssessed):
         if study.network_level is Level.FLAGGED:
             return study
-        level = Level.OUT_OF_SCOPE if outcome.out_of_scope else Level.NOT_ASSESSED
         study = replace(
             study,
-            network_level=level,
+            network_level=outcome.level,
             reason=outcome.reason,
             probability=None,
             model=outcome.model.label if outcome.model else None,
@@ -116,10 +115,9 @@ def with_outcome(study: Study, outcome: Outcome, policy: HeadStarts) -> Study:
         return placed(study, policy)
     if study.network_level is Level.FLAGGED and outcome.probability < (study.probability or 0.0):
         return study  # the flag and the number it rests on stay together: another model's lower one stands in the history
-    flagged = outcome.flagged or study.network_level is Level.FLAGGED
     study = replace(
         study,
-        network_level=Level.FLAGGED if flagged else Level.NOT_FLAGGED,
+        network_level=Level.FLAGGED if study.network_level is Level.FLAGGED else outcome.level,
         reason=None,
         probability=outcome.probability,
         model=outcome.model.label,

@@ -38,7 +38,8 @@ def ranked(studies: Iterable[Study]) -> list[WorklistItem]:
 
 
 def next_free(studies: Iterable[Study], reader: str, now: datetime, after: Study | None = None) -> Study | None:
-    """The study to read next: the first in ``studies`` (in reading order) that nobody else holds.
+    """The study to read next: the first unread one in ``studies`` (in reading order) that nobody else holds; a claim of one's
+    own counts as free.
 
     Whoever passes ``after`` over, unread, goes on behind it, else two studies passed over would hide all others.
     """

@@ -9,7 +9,9 @@ from triage.domain.waiting import Waited
 
 
 class AnalyticsStore(Protocol):
-    """Questions only. A period holds its first moment and not its last. The first reading of a study is that written first."""
+    """Questions only. A period holds its first moment and not its last. The first reading of a study is that written first;
+    one that was taken back is in no answer.
+    """
 
     def readings(self, since: datetime, until: datetime) -> list[JudgedReading]:
         """Finished readings of the period, in the order in which they were written."""

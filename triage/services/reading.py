@@ -36,6 +36,8 @@ def take(
         tx.put_study(after)
         if step.action is Action.READ:
             tx.add_reading(finished(after, step.note))
+        if step.action is Action.UNREAD:
+            tx.take_reading_back(study_instance_uid, now, step.actor)
         tx.append_audit(
             AuditEntry(
                 at=now, actor=step.actor, action=step.action, subject=study_instance_uid, details=_details(before, after, step)

@@ -43,7 +43,7 @@ def _instance(instance: Instance) -> dict[str, Any]:
 def _outcome(outcome: Outcome, numbers: bool) -> dict[str, Any]:
     scores = outcome.scores if isinstance(outcome, Assessment) else ()
     return {
-        "outcome": _level(outcome),
+        "outcome": outcome.level.value,
         "reason": None if isinstance(outcome, Assessment) else outcome.reason.code,
         "probability": outcome.probability if isinstance(outcome, Assessment) and numbers else None,
         "threshold": outcome.model.threshold if outcome.model else None,
@@ -73,13 +73,9 @@ def _reading(reading: FinishedReading, numbers: bool) -> dict[str, Any]:
         "network_level": reading.network_level.value,
         "probability": reading.probability if numbers else None,
         "model": reading.model,
+        "taken_back_at": reading.taken_back_at.isoformat() if reading.taken_back_at else None,
+        "taken_back_by": reading.taken_back_by,
     }
-
-
-def _level(outcome: Outcome) -> str:
-    if isinstance(outcome, Assessment):
-        return "flagged" if outcome.flagged else "not_flagged"
-    return "out_of_scope" if outcome.out_of_scope else "not_assessed"
 
 
 def _excuse(excuse: InstanceExcuse) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from triage.domain.audit import Action
 from triage.domain.errors import CannotUnderstand, ReadingInvalid, ReadingRefused, UnknownStudy
@@ -30,7 +30,9 @@ SUMMARIES = {
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "Not known"},
-    409: {"description": "Not in this state; `refusal` names the rule, `holder` and `since` say who has it"},
+    409: {
+        "description": "Not in this state; `refusal` names the rule, `holder`, `since` and `verdict` who has it or has read it"
+    },
     422: {"description": "What was sent cannot be used"},
 }
 
@@ -38,7 +40,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 class Details(BaseModel):
     """What goes with a step. ``verdict`` and ``note``: with *read*; ``reason``: with *unread*, which needs one.
 
-    ``network_level``, with *read*: what the network had said when the verdict was given; 409 when it says something else now.
+    With *read* also what was seen, as the list and the study give it: ``network_level`` and ``assessed_at`` (what the network
+    had said, and when), ``images`` (how many there were). 409 when it has changed since: nobody has seen what is there now.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -46,7 +49,11 @@ class Details(BaseModel):
     verdict: Verdict | None = None
     note: str | None = Field(default=None, max_length=TEXT_MAX)
     reason: str | None = Field(default=None, max_length=TEXT_MAX)
-    network_level: Level | None = None
+    network_level: Level | None = Field(default=None, description="What the network had said")
+    images: int | None = Field(
+        default=None, ge=1, description="How many images there were; `images_changed` when not the same now"
+    )
+    assessed_at: AwareDatetime | None = Field(default=None, description="When what stood had been assessed")
 
 
 def router(site: Site, who: Callable[[Request], str]) -> APIRouter:
@@ -79,7 +86,7 @@ def _endpoint(site: Site, who: Callable[[Request], str], action: Action) -> Call
         except ReadingRefused as refusal:
             since = refusal.since.isoformat() if refusal.since else None
             told = {"detail": str(refusal), "refusal": refusal.refusal, "holder": refusal.holder, "since": since}
-            return Json(told, status_code=409)
+            return Json({**told, "verdict": refusal.verdict}, status_code=409)
         row = as_json(WorklistItem(rank=0, study=study), site.clock(), numbers=sees_numbers())
         names = ("study_instance_uid", "level", "key", "why", "reading")
         return Json({name: row[name] for name in names})

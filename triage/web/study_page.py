@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydicom.uid import UID
 from starlette.responses import HTMLResponse
 
@@ -14,11 +14,10 @@ from triage.domain.assessment import Assessment, Outcome
 from triage.domain.coverage import Coverage, coverage
 from triage.domain.errors import CannotUnderstand, IndexUnavailable
 from triage.domain.identifiers import check_uid
-from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
 from triage.domain.study import Study
 from triage.domain.worklist import WorklistItem, head_start_words
-from triage.web.asked import LAST_PAGE
+from triage.web.asked import Asked, asked
 from triage.web.html import may, pages_of, present, sees_numbers
 from triage.web.images import MOST_IMAGES
 from triage.web.lightbox import CAUTION
@@ -69,13 +68,13 @@ class Other:
 
 
 def router(site: Site) -> APIRouter:
-    """The page's route. ``page``: of the worklist, to go back to."""
+    """The page's route. Its query is the list's, to go back to: understood and written again, nothing else gets through."""
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     html = pages_of(site.demo)
 
     @routes.get("/study/{uid}")
-    def page(request: Request, uid: str, page: int = Query(1, ge=1, le=LAST_PAGE)) -> HTMLResponse:
-        back = {"back_page": page, "uid": ""}
+    def page(request: Request, uid: str, wanted: Annotated[Asked, Depends(asked)]) -> HTMLResponse:
+        back = {"back": wanted.query, "uid": ""}
         try:
             check_uid(uid, "StudyInstanceUID")
             values = study_page(site, uid)
@@ -174,16 +173,14 @@ def told(outcome: Outcome, numbers: bool) -> Told:
     """A line of the history."""
     scored = outcome.scores if isinstance(outcome, Assessment) else ()
     if isinstance(outcome, Assessment):
-        level = Level.FLAGGED if outcome.flagged else Level.NOT_FLAGGED
         detail = f"probability {outcome.probability:.2f}, operating point {outcome.model.threshold:.2f}" if numbers else ""
         at = outcome.assessed_at
     else:
-        level = Level.OUT_OF_SCOPE if outcome.out_of_scope else Level.NOT_ASSESSED
         detail, at = outcome.reason.sentence, outcome.decided_at
     return Told(
         at=full_time(at),
-        level=level.value,
-        word=word(level),
+        level=outcome.level.value,
+        word=word(outcome.level),
         detail=detail,
         model=plain(outcome.model.label, 128) if outcome.model else "none",
         images=f"{len(scored)} of {len(outcome.considered)}",

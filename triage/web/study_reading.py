@@ -27,6 +27,8 @@ class Standing:
     network_then: str
     stat: bool
     words: str
+    images: int
+    assessed_iso: str
     renew_seconds: float
 
 
@@ -41,6 +43,8 @@ class Finished:
     network: str
     network_word: str
     model: str
+    taken_back: str
+    taken_back_by: str
 
 
 def standing_of(
@@ -61,6 +65,8 @@ def standing_of(
         network_then=history[-1].network_level.value if read and history else study.network_level.value,
         stat=study.stat,
         words=level_words(study, numbers=numbers),
+        images=study.images,
+        assessed_iso=study.assessed_at.isoformat() if study.assessed_at else "",
         renew_seconds=min(lease / 3, MOST_BETWEEN_RENEWALS).total_seconds(),
     )
 
@@ -75,4 +81,6 @@ def finished(reading: FinishedReading) -> Finished:
         network=reading.network_level.value,
         network_word=word(reading.network_level),
         model=plain(reading.model, 128) or "none",
+        taken_back=full_time(reading.taken_back_at) if reading.taken_back_at else "",
+        taken_back_by=plain(reading.taken_back_by, 128),
     )

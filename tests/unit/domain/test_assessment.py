@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.domain import make
 from tests.unit.domain.make import MODEL, NOW
 from triage.domain.assessment import Assessment, InstanceExcuse, InstanceScore, NotAssessed, Outcome, combine
+from triage.domain.level import Level
 from triage.domain.reason import Reason
 
 LATERAL, HAND = make.excuse(Reason.LATERAL_VIEW, 2), make.excuse(Reason.NOT_A_CHEST_FILM, 3, out_of_scope=True)
@@ -53,6 +54,19 @@ def test_an_excuse_that_blocks_keeps_the_study_from_being_unflagged(blocking: In
     outcome = study_of([score(0.1)], [LATERAL, blocking])
     assert isinstance(outcome, NotAssessed)
     assert (outcome.reason, outcome.out_of_scope) == (blocking.reason, False)
+
+
+@pytest.mark.parametrize(
+    ("scores", "excuses", "level"),
+    [
+        ([0.9], [LATERAL], Level.FLAGGED),
+        ([0.1], [], Level.NOT_FLAGGED),
+        ([], [LATERAL, HAND], Level.NOT_ASSESSED),
+        ([], [HAND], Level.OUT_OF_SCOPE),
+    ],
+)
+def test_the_level_of_an_outcome(scores: list[float], excuses: list[InstanceExcuse], level: Level) -> None:
+    assert study_of([score(one) for one in scores], excuses).level is level
 
 
 def test_an_excuse_that_blocks_does_not_hide_a_flag() -> None:

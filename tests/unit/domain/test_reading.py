@@ -40,7 +40,7 @@ def test_the_table_says_something_for_every_action_and_standing() -> None:
 
 def test_every_refusal_is_used_and_says_what_to_do() -> None:
     in_table = {cell for row in STEPS.values() for cell in row.values() if isinstance(cell, Refusal)}
-    assert in_table | {Refusal.NETWORK_CHANGED} == set(Refusal)
+    assert in_table | {Refusal.NETWORK_CHANGED, Refusal.IMAGES_CHANGED} == set(Refusal)
 
 
 @pytest.mark.parametrize("had_said", Level)
@@ -53,6 +53,24 @@ def test_a_verdict_about_another_result_is_refused(had_said: Level, verdict: Ver
     with pytest.raises(ReadingRefused, match="says something else now") as refused:
         do(study, Action.READ, verdict=verdict, network_level=had_said)
     assert (refused.value.refusal, refused.value.holder, refused.value.since) == ("network_changed", None, None)
+
+
+@pytest.mark.parametrize("level", [Level.PENDING, Level.FLAGGED, Level.NOT_FLAGGED])
+@pytest.mark.parametrize("more", [1, 2])
+def test_a_verdict_about_fewer_images_is_refused(level: Level, more: int) -> None:
+    study = replace(make.study(), network_level=level, images=1 + more)
+    with pytest.raises(ReadingRefused, match=rf"^\+{more} images? arrived; look at (it|them) first$") as refused:
+        do(study, Action.READ, network_level=level, images=1)
+    assert refused.value.refusal == "images_changed"
+    assert do(study, Action.READ, network_level=level, images=1 + more).reading.state is ReadingState.READ
+
+
+def test_a_verdict_about_another_assessment_of_the_same_level_is_refused() -> None:
+    study = replace(make.study(), network_level=Level.NOT_FLAGGED, probability=0.1, assessed_at=NOW)
+    with pytest.raises(ReadingRefused, match="says something else now") as refused:
+        do(study, Action.READ, network_level=Level.NOT_FLAGGED, images=study.images, assessed_at=NOW - SECOND)
+    assert refused.value.refusal == "network_changed"
+    assert do(study, Action.READ, assessed_at=NOW).reading.state is ReadingState.READ
 
 
 @pytest.mark.parametrize(
@@ -146,6 +164,8 @@ def test_stat_and_back_by_policy() -> None:
         {"note": "x"},
         {"verdict": Verdict.AGREE},
         {"network_level": Level.FLAGGED},
+        {"images": 1},
+        {"assessed_at": NOW},
         {"action": Action.UNREAD},
         {"action": Action.UNREAD, "reason": " "},
         {"action": Action.READ, "note": "x" * (TEXT_MAX + 1)},

@@ -56,6 +56,20 @@ def test_a_step_writes_study_revision_and_audit(database: Database) -> None:
     assert (line.reader, line.verdict, line.note) == ("dr", Verdict.AGREE, "calcified node")
 
 
+def test_unread_takes_the_reading_back_and_a_late_image_does_not(database: Database) -> None:
+    clock = Clock()
+    act(database, Action.READ, verdict=Verdict.DISAGREE)
+    with database.write() as tx:
+        study = tx.study(UID)
+        assert study
+        tx.put_study(with_image(study, POLICY))
+    act(database, Action.READ, clock=clock)
+    at = clock.forward(minutes=1)
+    act(database, Action.UNREAD, "other", clock, reason="by mistake")
+    with database.read() as tx:
+        assert [(one.taken_back_at, one.taken_back_by) for one in tx.readings(UID)] == [(None, None), (at, "other")]
+
+
 def test_a_takeover_says_from_whom(database: Database) -> None:
     act(database, Action.CLAIM)
     act(database, Action.TAKEOVER, "other")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.datastructures import Headers
 from tests.unit.domain import make
 from triage.database.memory import MemoryDatabase
 from triage.domain.account import Identity, Role
+from triage.domain.level import Level
 from triage.web.app import create_app
 from triage.web.identity import name_of
 
@@ -103,7 +105,24 @@ def test_a_verdict_names_the_result_that_it_answers(reader: Reader) -> None:
     late = reader.post("read", json={"verdict": "agree", "network_level": "not_flagged"})
     assert (late.status_code, late.json()["refusal"], late.json()["holder"]) == (409, "network_changed", None)
     assert reader.post("read", json={"verdict": "not_assessable", "network_level": "pending"}).status_code == 200
-    assert reader.post("claim").json()["refusal"] == "read_already"
+    again = reader.post("claim").json()
+    assert (again["refusal"], again["holder"], again["verdict"]) == ("read_already", "dr", "not_assessable")
+
+
+def test_a_verdict_names_the_images_and_the_assessment_that_were_seen(reader: Reader) -> None:
+    seen = reader.ask("GET", f"/api/v1/studies/{UID}").json()
+    assert (seen["images"], seen["assessed_at"]) == (1, None)
+    with reader.database.write() as tx:
+        study = replace(make.study(UID), network_level=Level.FLAGGED, probability=0.9, images=2, assessed_at=make.NOW)
+        tx.put_study(study)
+    late = reader.post("read", json={"verdict": "agree", "network_level": "flagged", "images": 1})
+    assert (late.status_code, late.json()["refusal"]) == (409, "images_changed")
+    assert late.json()["detail"] == "+1 image arrived; look at it first"
+    other = reader.post("read", json={"verdict": "agree", "images": 2, "assessed_at": "2026-03-02T07:59:59Z"})
+    assert (other.status_code, other.json()["refusal"]) == (409, "network_changed")
+    now = reader.ask("GET", f"/api/v1/studies/{UID}").json()
+    body = {"verdict": "agree", **{name: now[name] for name in ("images", "assessed_at")}}
+    assert reader.post("read", json=body).status_code == 200
 
 
 def test_the_next_study_for_a_reader(reader: Reader) -> None:
@@ -139,6 +158,9 @@ def test_an_unknown_study_is_404(reader: Reader, uid: str) -> None:
         ("read", b'{"verdict": "maybe"}'),
         ("read", b'{"verdict": 1}'),
         ("read", b'{"note": "%s"}' % (b"a" * 2001)),
+        ("read", b'{"images": 0}'),
+        ("read", b'{"assessed_at": "2026-03-02T08:00:00"}'),
+        ("claim", b'{"images": 1}'),
         ("read", b'{"note": "SECRET \\ud800"}'),
         ("read", b'{"SECRET": 1}'),
         ("read", b"SECRET"),

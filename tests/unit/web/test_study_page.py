@@ -25,7 +25,7 @@ from triage.domain.reading import Step
 from triage.domain.verdict import Verdict
 from triage.services.reading import take
 from triage.web.study_page import MOST_PRIORS
-from triage.web.text import clock_time
+from triage.web.text import clock_time, full_time
 from triage.web.viewer_link import check_template, viewer_link
 
 MINUTE = timedelta(minutes=1)
@@ -102,12 +102,14 @@ def test_every_reading_is_kept_with_its_note_and_what_the_network_said_then(open
     ):
         take(database, "1.2.2", Step(action=action, actor="okafor", **more), scene.POLICY, lambda: NOW)  # type: ignore[arg-type]
     table = open_site(database, now).get("/study/1.2.2").text.split('id="readings"')[1].split("</section>")[0]
-    assert re.findall(r"<td>(Without a verdict|Agree: nothing abnormal seen)</td>", table) == [
+    assert re.findall(r"<td>(Without a verdict|Agree: nothing abnormal seen)<", table) == [
         "Without a verdict",
         "Agree: nothing abnormal seen",
     ]
     assert "first &lt;b&gt;line&lt;/b&gt;\nsecond\N{REPLACEMENT CHARACTER} line" in table
     assert table.count("Not flagged") == 2
+    taken_back = re.findall(r'<span class="reason" title="[^"]+">taken back at ([^<]+) by <bdi>okafor</bdi>', table)
+    assert taken_back == [full_time(NOW)[:19]]
 
 
 def test_every_level_has_a_page_and_none_says_normal(open_site: Open) -> None:
@@ -141,7 +143,24 @@ def test_other_studies_of_the_patient_the_last_first_with_a_warning(open_site: O
     assert page.count("make sure that it is this patient</span>") == 1
     assert re.findall(r'data-prior="([\d.]+)"[^>]*data-earlier', page) == ["1.2", "1.1"]
     assert 'href="/?page=7#study-1.3"' in page
+    assert 'href="/study/1.4?page=7">Open' in page
     assert "none stored here" in open_site(database).get("/study/1.5").text
+
+
+def test_back_to_the_list_as_it_was(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    client = open_site(database, now)
+    query = "level=flagged&level=not_assessed&status=all&within=24h&sort=-patient&page=2"
+    page = client.get(f"/study/1.2.1?q=Doe&{query}&next=//evil.example").text
+    written = query.replace("&", "&amp;")
+    assert f'href="/?{written}#study-1.2.1"' in page
+    assert f'data-back="{written}"' in page
+    assert "evil" not in page
+    plain = client.get("/study/1.2.1").text
+    assert 'href="/#study-1.2.1"' in plain
+    assert 'data-back=""' in plain
+    assert client.get("/study/1.2.1?status=%22%3E").status_code == 422
+    assert f'href="/?{written}"' in client.get(f"/study/1.2.99?{query}").text
 
 
 def test_a_study_without_a_number_has_no_priors(open_site: Open) -> None:

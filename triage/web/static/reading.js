@@ -1,10 +1,12 @@
 // The steps of reading, for every page that shows studies. A row is any element whose dataset tells of its study:
-// uid, name, network (level), words (the network's mark), stat, state, reader, mine; since, if it is known.
+// uid, name, network (level), images (how many), assessed (when; empty: not), words (the network's mark), stat, state, reader,
+// mine; since, if it is known.
 import { fill, isPress, isText, opened } from "./dialogs.js";
 import { send } from "./send.js";
 import { VerdictDialog } from "./verdict.js";
 
 const SHOWN_FOR = 60_000;
+const SAID_AFTER = 1_000; // ms: a step that takes longer is told of
 const UNDO_KEY = "undo";
 const MISTAKE = "marked by mistake";
 const VERDICTS = { agree: "agree", disagree: "disagree", not_assessable: "not assessable" };
@@ -14,6 +16,7 @@ export class ReadingDesk {
   #changed;
   #keys;
   #under = new Map(); // study UID → the step on its way
+  #lost = new Set(); // UIDs of studies for which the answer to a verdict never came
   #repeats = false;
   #read = null; // what z would take back
   #told = document.getElementById("told"); // these are only there for roles that read
@@ -74,7 +77,11 @@ export class ReadingDesk {
   async #once(row, name, step) {
     const { uid } = row.dataset;
     const before = this.#under.get(uid);
-    if (!this.able || this.#repeats || this.busy || before?.name === name) return false;
+    if (!this.able || this.#repeats || this.busy) return false;
+    if (before?.name === name) {
+      this.tell(`${row.dataset.name}: still sending; this press was not taken.`);
+      return false;
+    }
     const run = async () => {
       await before?.over;
       return this.busy ? false : step({ ...row.dataset });
@@ -91,7 +98,9 @@ export class ReadingDesk {
 
   async #take(study, step, body) {
     const path = `/api/v1/studies/${study.uid}/${step}`;
+    const slow = setTimeout(() => { if (!this.busy) this.tell(`${study.name}: sending…`); }, SAID_AFTER);
     let answer = await send(path, body);
+    clearTimeout(slow);
     if (answer.status === 401) { // the sign-in stands over the page now; another person would load it anew
       await new Promise((back) => { document.addEventListener("signed-in", back, { once: true }); });
       answer = await send(path, body);
@@ -102,20 +111,20 @@ export class ReadingDesk {
 
   async #claim(study) {
     const answer = await this.#take(study, "claim");
-    if (isHeld(answer)) return this.#takeOver(heldNow(study, answer));
-    return answer.ok ? this.#done(`${study.name}: claimed`) : this.#refused(answer);
+    if (isHeld(answer) && !this.busy) return this.#takeOver(heldNow(study, answer));
+    return answer.ok ? this.#done(`${study.name}: claimed`) : this.#refused(study, answer);
   }
 
   async #release(study) {
     const answer = await this.#take(study, "release");
-    return answer.ok ? this.#done(`${study.name}: released`) : this.#refused(answer);
+    return answer.ok ? this.#done(`${study.name}: released`) : this.#refused(study, answer);
   }
 
   async #takeOver(study) {
     const words = `${holding(study)} A takeover is recorded in the audit; the other reader's page says so.`;
     if (!(await this.#sure(`Take over ${study.name}?`, words, "Take over"))) return false;
     const answer = await this.#take(study, "takeover");
-    return answer.ok ? this.#done(`${study.name}: taken over`) : this.#refused(answer);
+    return answer.ok ? this.#done(`${study.name}: taken over`) : this.#refused(study, answer);
   }
 
   async #stat(study) {
@@ -123,7 +132,7 @@ export class ReadingDesk {
     const words = `It goes back to the place that the network gives it: ${study.words}.`;
     if (off && !(await this.#sure(`Remove STAT from ${study.name}?`, words, "Remove STAT"))) return false;
     const answer = await this.#take(study, off ? "unstat" : "stat");
-    return answer.ok ? this.#done(`${study.name}: ${off ? "no longer STAT" : "STAT"}`) : this.#refused(answer);
+    return answer.ok ? this.#done(`${study.name}: ${off ? "no longer STAT" : "STAT"}`) : this.#refused(study, answer);
   }
 
   async #unread(study) {
@@ -140,7 +149,7 @@ export class ReadingDesk {
 
   async #takeBack(study, reason) {
     const answer = await this.#take(study, "unread", { reason });
-    if (!answer.ok) return this.#refused(answer);
+    if (!answer.ok) return this.#refused(study, answer);
     if (this.#read?.uid === study.uid) this.#forget();
     this.tell(`${study.name}: unread again`);
     return true;
@@ -152,14 +161,24 @@ export class ReadingDesk {
       let verdict = null;
       const answer = await this.#verdict.ask(study, async (given, note) => {
         verdict = given;
-        const told = await this.#take(study, "read", { verdict, note: note || null, network_level: study.network });
+        const told = await this.#take(study, "read", { verdict, note: note || null, ...seen(study) });
+        if (told.ok) this.#lost.delete(study.uid);
+        if (told.status === 0) this.#lost.add(study.uid);
         return told.ok || told.status === 409 ? told : inWords(told);
       });
       if (!answer) return false;
+      if (typeof answer === "string") return this.#wrong(study, answer);
       if (answer.ok) return this.#offerUndo(study, verdict);
-      if (!isHeld(answer)) return this.#refused(answer);
+      if (this.#lost.delete(study.uid) && isReadByMe(answer)) return this.#wentThrough(study, answer.body);
+      if (!isHeld(answer) || this.busy) return this.#refused(study, answer);
       if (!(await this.#takeOver(heldNow(study, answer)))) return false;
     }
+  }
+
+  // The verdict whose answer was lost is there; it may be another than the one pressed now.
+  #wentThrough(study, { holder, since, verdict }) {
+    this.#changed(study.uid, { reading: { state: "read", reader: holder, since, verdict } });
+    return this.#offerUndo(study, verdict);
   }
 
   #offerUndo(study, verdict) {
@@ -201,8 +220,12 @@ export class ReadingDesk {
     return true;
   }
 
-  #refused(answer) {
-    this.tell(inWords(answer), { alarm: true });
+  #refused(study, answer) {
+    return this.#wrong(study, inWords(answer));
+  }
+
+  #wrong(study, words) {
+    this.tell(`${study.name}: ${words}`, { alarm: true });
     return false;
   }
 
@@ -217,7 +240,13 @@ export class ReadingDesk {
 
 const person = () => document.getElementById("session")?.dataset.name ?? "";
 const isHeld = (answer) => answer.status === 409 && answer.body.refusal === "held";
+const isReadByMe = ({ status, body }) => status === 409 && body.refusal === "read_already" && body.holder === person();
 const heldNow = (study, { body }) => ({ ...study, reader: body.holder, since: body.since });
+
+// What the reader had in view: the verdict is about that, and about nothing that came while the question stood open.
+function seen({ network, images, assessed }) {
+  return { network_level: network, ...(images && { images: Number(images) }), ...(assessed && { assessed_at: assessed }) };
+}
 
 function holding(study) {
   return study.since ? `${study.reader} has been reading it since ${clock(study.since)}.` : `${study.reader} is reading it.`;

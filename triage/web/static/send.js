@@ -1,18 +1,32 @@
 // How a page asks for a change: with the token that proves that the page is ours, and an answer that is always in words.
 
+const LONGEST = 8_000; // ms: then the answer counts as lost
+const LOST = "The service does not answer. It is not known whether it was changed; look at the study.";
+const NOT_OURS = "This change did not go through. Reload the page and try again.";
+
 const meta = () => document.querySelector('meta[name="csrf"]');
 
-// → {ok, status, body}: body is the JSON of the answer; status 0: no answer at all.
+// → {ok, status, body}: body is the JSON of the answer; status 0: no answer, and whether the change was made is not known.
 export async function send(path, body) {
   const headers = { "x-csrf-token": meta()?.content ?? "", accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
   try {
-    const answer = await fetch(path, { method: "POST", headers, body: body === undefined ? undefined : JSON.stringify(body) });
-    const told = await answer.json().catch(() => ({ detail: "This change did not go through. Reload the page and try again." }));
+    const signal = AbortSignal.timeout(LONGEST);
+    const answer = await fetch(path, { method: "POST", headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
+    const told = read(await answer.text());
     if (answer.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
-    return { ok: answer.ok, status: answer.status, body: told };
+    if (told) return { ok: answer.ok, status: answer.status, body: told };
+    // not the service's words: of something before it, which may have asked the service already
+    if (answer.status < 500 && !answer.ok) return { ok: false, status: answer.status, body: { detail: NOT_OURS } };
+  } catch { /* cut off, or too late */ }
+  return { ok: false, status: 0, body: { detail: LOST } };
+}
+
+function read(text) {
+  try {
+    return JSON.parse(text);
   } catch {
-    return { ok: false, status: 0, body: { detail: "The service does not answer; nothing was changed. Try again in a moment." } };
+    return null;
   }
 }
 
@@ -21,7 +35,7 @@ export async function send(path, body) {
 export async function renewToken(touched = false) {
   const headers = { accept: "application/json", ...(touched && { "x-person": "1" }) };
   try {
-    const answer = await fetch("/api/v1/me", { headers });
+    const answer = await fetch("/api/v1/me", { headers, signal: AbortSignal.timeout(LONGEST) });
     if (!answer.ok) return answer.status === 401 ? null : undefined;
     const me = await answer.json();
     meta().content = me.csrf ?? "";

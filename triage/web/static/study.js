@@ -175,7 +175,8 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-key], [data-step], [data-image], [data-prior]");
   if (!button) return;
-  if (button.dataset.step) STEPS[button.dataset.step]();
+  // of a double click only the first press was meant: the button in its place now may be the opposite step
+  if (button.dataset.step) { if (event.detail <= 1) STEPS[button.dataset.step](); }
   else if (button.dataset.key) KEYS[button.dataset.key]();
   else if (button.dataset.image) showImage(button.dataset.image);
   else {

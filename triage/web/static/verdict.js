@@ -19,7 +19,7 @@ export class VerdictDialog {
   }
 
   // `give(verdict, note)` sends the step and returns the answer, or words: what went wrong, to be tried again.
-  // Resolves with the answer; null: left.
+  // Resolves with the answer; null: left. Words: they came when the dialog was left already.
   async ask(study, give) {
     fill(this.#dialog, study);
     for (const part of this.#dialog.querySelectorAll("[data-network]")) part.hidden = part.dataset.network !== study.network;
@@ -27,14 +27,21 @@ export class VerdictDialog {
     let answer = null;
     let sending = null;
     this.#wrong("");
+    this.#progress("");
     const send = async (verdict) => {
       this.#wrong("");
+      this.#progress("Sending…");
       const told = await give(verdict, this.#note.value.trim());
-      if (typeof told === "string") return this.#wrong(told);
+      const left = this.#give !== choose; // then the dialog may stand open for another study: nothing of this one is told in it
+      if (!left) this.#progress("");
+      if (!left && typeof told === "string") return this.#wrong(told);
       answer = told;
-      if (this.#give === choose) this.#dialog.close(); // else it was left meanwhile, and may stand open for another study
+      if (!left) this.#dialog.close();
     };
-    const choose = (verdict) => { sending ??= send(verdict).finally(() => { sending = null; }); };
+    const choose = (verdict) => {
+      if (sending) this.#progress("Still sending; this press was not taken.");
+      else sending = send(verdict).finally(() => { sending = null; });
+    };
     this.#give = choose;
     await opened(this.#dialog);
     this.#notes.set(study.uid, this.#note.value);
@@ -56,6 +63,10 @@ export class VerdictDialog {
   #choose(choice) {
     const button = [...this.#dialog.querySelectorAll("[data-choice]")].find((one) => one.dataset.choice === choice && !one.hidden);
     if (button) this.#give?.(button.dataset.verdict || null);
+  }
+
+  #progress(words) {
+    this.#dialog.querySelector(".sending").textContent = words;
   }
 
   #wrong(words) {
