@@ -1,5 +1,6 @@
 """What holds for every answer: the strict headers, and that only this machine's own names are served."""
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+"""A name or bracketed address and a port (RFC 9110, 7.2), and nothing that would mean something else in a URL."""
 
 
 def is_loopback(host: str) -> bool:
@@ -74,6 +77,6 @@ class Guard:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """The name or address of a ``Host`` header; empty: it is not one."""
+    found = _HOST.fullmatch(host)
+    return found[1] if found else ""

@@ -110,7 +110,7 @@ class Gate:
 
     def _judge(self, request: Request, body: bytes) -> tuple[Identity | None, Response | None]:
         """Who it is, and the refusal, if any."""
-        path, method, headers = request.url.path, request.method, request.headers
+        path, method, headers = request.scope["path"], request.method, request.headers  # not the URL: ``Host`` is part of that
         door = self._door
         if path in PUBLIC or path.startswith(PUBLIC_FOLDER):
             return None, None if method in SAFE_METHODS or self._own_origin(headers, absent=True) else _meddled()
@@ -223,12 +223,13 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _is_page(request: Request) -> bool:
     """Whether a person looks at a whole page: not a stream, not the API."""
     headers = request.headers
-    return "text/html" in headers.get("accept", "") and not request.url.path.startswith("/api/v1/")
+    return "text/html" in headers.get("accept", "") and not request.scope["path"].startswith("/api/v1/")
 
 
 def _sign_in_first(request: Request) -> Response:
     if _is_page(request) and request.method == "GET":
-        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        query = request.scope["query_string"].decode("latin-1")
+        asked = request.scope["path"] + (f"?{query}" if query else "")
         return RedirectResponse(f"/sign-in?next={quote(asked, safe='')}", 303)
     headers = {"WWW-Authenticate": "Bearer"}
     return Json({"detail": "sign in first", "sign_in": "/sign-in"}, status_code=401, headers=headers)

@@ -1,0 +1,103 @@
+"""The gate judges what the router serves, whatever a request says of itself."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+
+from tests.unit.web.conftest import NOW
+from tests.unit.web.house import House
+from triage.domain.account import Identity
+from triage.web.guard import Guard
+from triage.web.identity import Door, Gate
+
+HOSTILE = [
+    "localhost:80/static/x?",
+    "localhost/static/x?",
+    "localhost:80/static/x#",
+    "localhost:80?x=/static/",
+    "localhost#",
+    "localhost:80@127.0.0.1",
+    "localhost@127.0.0.1",
+    "x@localhost",
+    "localhost:x",
+    "localhost:80:80",
+    "localhost: 80",
+    "localhost:",
+    "localhost\\static",
+    "[::1]/static/x?",
+    "[::1]x",
+    "[::1",
+    "[::1]:80/",
+]
+
+
+class Nobody:
+    """Knows nobody."""
+
+    def identify(self, *_: Any, **__: Any) -> Identity | None:
+        return None
+
+    def refused(self, *_: Any) -> None:
+        raise AssertionError("there is nobody")
+
+
+def scope_of(host: str, path: str = "/api/v1/worklist", method: str = "GET", client: str = "127.0.0.1") -> Scope:
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", host.encode())],
+        "client": (client, 5000),
+        "server": ("127.0.0.1", 80),
+    }
+
+
+def status_of(app: Any, scope: Scope) -> int:
+    found: list[int] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            found.append(message["status"])
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    asyncio.run(app(scope, receive, send))
+    return found[0]
+
+
+async def behind(scope: Scope, _: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.mark.parametrize("host", HOSTILE)
+def test_a_host_that_is_more_than_a_name_and_a_port_is_refused(host: str) -> None:
+    assert status_of(Guard(behind), scope_of(host)) == 421
+
+
+@pytest.mark.parametrize("host", HOSTILE)
+def test_the_gate_alone_is_not_led_astray_by_the_host(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def joined(request: Request) -> Any:  # some releases parse the header and the path as one
+        raise AssertionError("the gate must not ask for the URL: the header Host is part of it")
+
+    monkeypatch.setattr(Request, "url", property(joined))
+    gate = Gate(behind, Door(authenticator=Nobody(), forbidden=lambda: None))  # type: ignore[arg-type, return-value]
+    assert status_of(gate, scope_of(host)) == 401
+    assert status_of(gate, scope_of(host, "/livez")) == 200
+
+
+def test_the_whole_application_keeps_its_door_shut() -> None:
+    house = House(NOW)
+    for host in HOSTILE:
+        assert status_of(house.app, scope_of(host)) == 421
+    assert status_of(house.app, scope_of("localhost:80")) == 401
+    house.close()
