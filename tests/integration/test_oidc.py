@@ -10,6 +10,7 @@ from tests.identity_provider import SECRET
 from tests.integration.hospital import LABEL, PASSWORD, Hospital, hospital
 from triage.domain.account import Role
 from triage.services.accounts import csrf_of
+from triage.services.external_sign_in import Keys
 from triage.web.external_sign_in import COOKIE as ATTEMPT
 from triage.web.sign_in import COOKIE
 
@@ -155,8 +156,15 @@ def test_a_provider_that_hangs_does_not_hold_the_pages() -> None:
 
 
 def test_who_is_refused_too_often_waits(world: Hospital) -> None:
-    found = [world.browser().get("/oidc/callback?state=x&code=y").status_code for _ in range(32)]
+    def come(secret: str, state: str) -> int:
+        headers = {"cookie": f"{ATTEMPT}={secret}"} if secret else {}
+        return world.browser().get(f"/oidc/callback?state={state}&code=y", headers=headers).status_code
+
+    assert {come("", "x") for _ in range(40)} == {403}
+    assert [one for one in world.audit() if one[0] == "refused"] == [], "not begun here: nobody is made to wait for it"
+    found = [come("mine", Keys("mine").state) for _ in range(32)]
     assert (found[:30], found[-1]) == ([403] * 30, 429)
+    assert {come("mine", "x") for _ in range(40)} == {403}
     refusals = [one for one in world.audit() if one[0] == "refused"]
     assert len(refusals) <= 31
     world.accounts.add("ben", Role.VIEWER, "test", PASSWORD)

@@ -66,8 +66,8 @@ class AccountStore(Protocol):
     def take_attempt(self, digest: str) -> SignInAttempt | None:
         """The attempt, which is gone then: of two that ask, one has it. ``None``: there is none."""
 
-    def drop_attempts(self, begun_before: datetime) -> None:
-        """Remove attempts that are older."""
+    def drop_attempts(self, begun_before: datetime, most: int) -> None:
+        """Remove attempts that are older, and of the others all but the newest ``most``."""
 
     def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
         """Remove sessions and guesses that are older."""

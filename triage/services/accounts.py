@@ -75,9 +75,10 @@ class Accounts:
             SignInThrottled: too many guesses; not even looked at.
             SignInRefused: wrong name or password, or disabled; does not say which.
         """
-        now, known = self.clock(), name.strip().lower()
+        known = name.strip().lower()
         keys = ((digest_of(f"account:{known}"), PER_ACCOUNT), (digest_of(f"address:{address}"), PER_ADDRESS))
         with self.database.write() as tx:  # counted before it is tried: parallel guesses cannot slip through
+            now = self.clock()  # after the lock was had: a wait that began meanwhile counts
             guesses = [(key, throttle, tx.accounts.guesses(key)) for key, throttle in keys]
             wait = max(one.waits(now, throttle) for _, throttle, one in guesses)
             if wait > timedelta(0):
@@ -88,12 +89,12 @@ class Accounts:
         right = self.passwords.verify(account.password_hash if account and account.password_hash else self._dummy, password)
         secret = self.secret()
         with self.database.write() as tx:
-            current = tx.accounts.account(known)  # disabled or changed while it was compared: too late
+            now, current = self.clock(), tx.accounts.account(known)  # disabled or changed while it was compared: too late
             granted = right and current is not None and current == account and not current.disabled and current.password_hash
             if granted and current:
-                tx.accounts.drop_guesses(keys[0][0])
-                # its own failure, counted in advance, is taken back from the address; earlier ones stay
-                tx.accounts.put_guesses(keys[1][0], guesses[1][2])
+                (own, _), (shared, throttle) = keys
+                tx.accounts.drop_guesses(own)
+                tx.accounts.put_guesses(shared, tx.accounts.guesses(shared).succeeded(now, throttle))
                 self.open_session(tx, current, secret, now, former)
                 note(tx, now, known, Action.SIGN_IN, known, {"address": address})
             else:
@@ -245,9 +246,9 @@ class Accounts:
             SignInRefused: the present password is wrong, or was guessed at too often.
             AccountInvalid: the new one would be guessed.
         """
-        now, key = self.clock(), digest_of(f"account:{name}")
+        key = digest_of(f"account:{name}")
         with self.database.write() as tx:
-            guesses = tx.accounts.guesses(key)
+            now, guesses = self.clock(), tx.accounts.guesses(key)
             if (wait := guesses.waits(now, PER_ACCOUNT)) > timedelta(0):
                 raise SignInThrottled(wait)
             tx.accounts.put_guesses(key, guesses.failed(now, PER_ACCOUNT))

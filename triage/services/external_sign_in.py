@@ -16,9 +16,15 @@ from triage.services.reading import release_all
 
 BY = "oidc"
 """What the audit calls this way in."""
+MOST_ATTEMPTS = 1000
+"""Open at the same time; to begin one takes no account, so of more the newest stay."""
 START_AGAIN = "this sign-in was not begun in this browser, took too long, or was used already; begin again"
 ACCOUNT_SHUT = "your account here is shut; ask the administrator"
 NAME_TAKEN = "another account has your name here; ask the administrator to make it one of the hospital's sign-in"
+
+
+class NotBegun(ExternalRefused):
+    """A browser that was not sent to the provider comes back from there."""
 
 
 class Provider(Protocol):
@@ -80,24 +86,30 @@ class ExternalSignIn:
         secret = self.accounts.secret()
         with self.accounts.database.write() as tx:
             now = self.accounts.clock()
-            tx.accounts.drop_attempts(now - ATTEMPT_LASTS)
+            tx.accounts.drop_attempts(now - ATTEMPT_LASTS, MOST_ATTEMPTS - 1)
             tx.accounts.put_attempt(SignInAttempt(digest=digest_of(secret), begun_at=now, next=next_page))
         return secret
 
     def resume(self, secret: str, state: str, address: str) -> SignInAttempt:
         """The attempt that this browser began; it can be resumed once.
 
+        The state is judged first: an answer that is not for this browser does not depend on what its address did.
+
         Raises:
+            NotBegun: this browser brings no attempt; nothing is counted, as anybody can send anybody here.
+            ExternalRefused: the answer is another attempt's, there is no such attempt, or it is too old.
             SignInThrottled: this address was refused too often.
-            ExternalRefused: there is no such attempt, or it is too old.
         """
+        if not secret:
+            raise NotBegun("state", START_AGAIN)
+        if not hmac.compare_digest(state.encode("utf-8", "surrogatepass"), Keys(secret).state.encode()):
+            raise ExternalRefused("state", START_AGAIN)
         with self.accounts.database.write() as tx:
             now = self.accounts.clock()
             wait = tx.accounts.guesses(_key(address)).waits(now, PER_ADDRESS)
             if wait > timedelta(0):
                 raise SignInThrottled(wait)
-            ours = bool(secret) and hmac.compare_digest(state.encode("utf-8", "surrogatepass"), Keys(secret).state.encode())
-            attempt = tx.accounts.take_attempt(digest_of(secret)) if ours else None
+            attempt = tx.accounts.take_attempt(digest_of(secret))
         if attempt is None or not timedelta(0) <= now - attempt.begun_at < ATTEMPT_LASTS:
             raise ExternalRefused("state", START_AGAIN)
         return attempt
@@ -118,9 +130,11 @@ class ExternalSignIn:
         return secret
 
     def refused(self, refusal: ExternalRefused, address: str) -> None:
-        """Count and audit that somebody was not signed in. Of the name only that of an account is kept."""
+        """Count and audit that somebody was not signed in, unless the address waits. Of the name only an account's is kept."""
         with self.accounts.database.write() as tx:
             now, key = self.accounts.clock(), _key(address)
+            if tx.accounts.guesses(key).waits(now, PER_ADDRESS) > timedelta(0):
+                return  # or anybody could fill the audit
             if not isinstance(refusal, ProviderSilent):  # no guess of the person's
                 tx.accounts.put_guesses(key, tx.accounts.guesses(key).failed(now, PER_ADDRESS))
             known = tx.accounts.account(refusal.who) if refusal.who else None

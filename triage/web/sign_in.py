@@ -15,6 +15,8 @@ from triage.web.html import Html, present
 from triage.web.identity import cookie_of, form_of
 from triage.web.my_sessions import rows_of
 
+MAX_PATH = 1000
+"""Characters of a page to return to; our own are shorter, and it is kept while somebody is at the identity provider."""
 COOKIE, SECURE_COOKIE = "triage-session", "__Host-triage-session"
 
 
@@ -30,7 +32,7 @@ def is_secure(public_url: str) -> bool:
 
 def own_path(asked: str) -> str:
     """Where to go after signing in: a path of this service, else the worklist."""
-    plain = asked.isascii() and asked.isprintable() and "\\" not in asked
+    plain = len(asked) <= MAX_PATH and asked.isascii() and asked.isprintable() and "\\" not in asked
     if not plain or not asked.startswith("/") or asked.startswith("//"):
         return "/"
     parts = urlsplit(asked)

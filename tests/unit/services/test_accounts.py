@@ -159,6 +159,53 @@ def test_one_address_trying_many_names_is_throttled(world: World) -> None:
     assert world.tries("anna", SECRET, "10.0.0.2") == "in", "another address is not held up"
 
 
+def test_typing_mistakes_of_a_whole_hospital_behind_one_address_throttle_nobody(world: World) -> None:
+    for number in range(200):
+        world.now = NOW + timedelta(seconds=30 * number)
+        assert world.tries(f"name{number}", "x") == "SignInRefused", number
+        assert world.tries("anna", SECRET) == "in", number
+
+
+def test_a_success_does_not_wipe_out_what_was_guessed_meanwhile(world: World) -> None:
+    verify = world.accounts.passwords.verify
+
+    class Slow:
+        hash = world.accounts.passwords.hash
+
+        def verify(self, kept: str, password: str) -> bool:
+            for number in range(29):
+                world.tries(f"name{number}", "x")
+            return verify(kept, password)
+
+    slow = Accounts(database=world.database, passwords=Slow(), clock=lambda: world.now, secret=lambda: "slow")
+    slow.sign_in("anna", SECRET, "10.0.0.1")
+    world.now += timedelta(seconds=1)
+    assert world.tries("name", "x") == "SignInRefused", "the thirtieth"
+    assert world.tries("name", "x") == "SignInThrottled"
+
+
+def test_who_waited_for_the_lock_is_judged_by_the_time_when_it_was_had(world: World) -> None:
+    """Of guesses that queue for the database the later ones find the wait that the earlier ones caused."""
+    for _ in range(PER_ACCOUNT.free):
+        world.tries("anna", "x")
+    asked: list[bool] = []
+    write = world.database.write
+
+    class Watched:
+        def write(self) -> object:
+            asked.append(False)
+            return write()
+
+    def clock() -> datetime:
+        asked[-1:] = [True]
+        return world.now
+
+    watched = Accounts(database=Watched(), passwords=world.accounts.passwords, clock=clock, secret=lambda: "s")  # type: ignore[arg-type]
+    with pytest.raises(SignInThrottled):
+        watched.sign_in("anna", SECRET, "10.0.0.9")
+    assert asked == [True], "the clock was read once the lock was had"
+
+
 def test_a_restart_does_not_help(tmp_path: Path) -> None:
     database = sql_database(tmp_path)
     world = World(database)

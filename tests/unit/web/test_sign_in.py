@@ -295,6 +295,7 @@ def test_a_body_without_end_is_cut(house: House) -> None:
         "/sign-in",
         "/ä",
         "/\t/evil",
+        "/study/" + "1" * 994,
     ],
 )
 def test_the_way_back_is_one_of_our_own(asked: str) -> None:
