@@ -86,6 +86,7 @@ def accounts_of(site: Site) -> "Accounts":
         clock=utc_now,
         secret=lambda: secrets.token_urlsafe(32),
         limits=site.settings.sessions.limits,
+        passwords_allowed=site.settings.oidc.password_sign_in,
     )
 
 

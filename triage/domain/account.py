@@ -135,7 +135,7 @@ class Token:
 class Identity:
     """Who asks. ``csrf``: what a change must bring along; ``None``: came with a token, which no browser sends by itself.
 
-    ``session``: digest of the session it came with; shown nowhere. ``external``: see :class:`Account`.
+    ``session``: digest of the session it came with; shown nowhere. ``external``: see :class:`Account`. ``by_token``: a program.
     """
 
     name: str
@@ -144,6 +144,7 @@ class Identity:
     csrf: str | None = None
     session: str | None = field(default=None, repr=False)
     external: bool = False
+    by_token: bool = False
 
     def may(self, permission: Permission) -> bool:
         """Whether the role grants it."""

@@ -28,6 +28,7 @@ from triage.domain.account import (
     check_password,
 )
 from triage.domain.audit import Action, AuditEntry
+from triage.services.audit import via_of, with_way
 from triage.services.ports import Clock, Database, Transaction
 from triage.services.reading import release_all
 
@@ -51,13 +52,17 @@ class Passwords(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Accounts:
-    """The steps around accounts. ``secret`` gives 256 random bits as text that fits a URL."""
+    """The steps around accounts. ``secret`` gives 256 random bits as text that fits a URL.
+
+    ``passwords_allowed``: whether people may sign in by them; else only the identity provider and tokens open.
+    """
 
     database: Database
     passwords: Passwords
     clock: Clock
     secret: Callable[[], str]
     limits: SessionLimits = field(default_factory=SessionLimits)
+    passwords_allowed: bool = True
 
     @cached_property
     def _dummy(self) -> str:
@@ -76,7 +81,7 @@ class Accounts:
             SignInRefused: wrong name or password, or disabled; does not say which.
         """
         known = name.strip().lower()
-        keys = ((digest_of(f"account:{known}"), PER_ACCOUNT), (digest_of(f"address:{address}"), PER_ADDRESS))
+        keys = ((_guessed(known), PER_ACCOUNT), (digest_of(f"address:{address}"), PER_ADDRESS))
         with self.database.write() as tx:  # counted before it is tried: parallel guesses cannot slip through
             now = self.clock()  # after the lock was had: a wait that began meanwhile counts
             guesses = [(key, throttle, tx.accounts.guesses(key)) for key, throttle in keys]
@@ -137,13 +142,13 @@ class Accounts:
         )
 
     def by_token(self, secret: str) -> Identity | None:
-        """Who the bearer token is."""
+        """Who the bearer token is; of one who has to choose a password first it opens nothing."""
         with self.database.read() as tx:
             token = tx.accounts.token(digest_of(secret))
             account = tx.accounts.account(token.account) if token else None
-        if account is None or account.disabled:
+        if account is None or account.disabled or account.must_change:
             return None
-        return Identity(name=account.name, role=account.role, external=account.external)
+        return Identity(name=account.name, role=account.role, external=account.external, by_token=True)
 
     def sign_out(self, secret: str) -> None:
         """End the session for good; with a person's last one the claims are given back."""
@@ -184,7 +189,7 @@ class Accounts:
     def refused(self, who: Identity, what: str) -> None:
         """Note that somebody asked for what the role does not grant."""
         with self.database.write() as tx:
-            note(tx, self.clock(), who.name, Action.REFUSED, who.name, {"what": what})
+            note(tx, self.clock(), who.name, Action.REFUSED, who.name, {"what": what, **via_of(who)})
 
     def add(self, name: str, role: Role, by: str, password: str | None = None, *, must_change: bool = False) -> Account:
         """A new account; without a password it can only use tokens.
@@ -214,15 +219,26 @@ class Accounts:
             return None
         return FIRST_NAME, password
 
-    def issue_token(self, name: str, by: str) -> str:
-        """A new token of an account; told once, stored as its digest.
+    def is_external(self, name: str) -> bool:
+        """Whether there is such an account and the identity provider signs it in."""
+        with self.database.read() as tx:
+            account = tx.accounts.account(name)
+        return account is not None and account.external
+
+    def issue_token(self, name: str, by: str, *, any_role: bool = False) -> str:
+        """A new token of a program's account; told once, stored as its digest.
+
+        ``any_role``: of a person's, too; for the operator of the machine, who can do everything there anyway.
 
         Raises:
             UnknownAccount: no such account.
+            AccountInvalid: it is a person's: whoever issues it could act as them.
         """
         secret = self.secret()
         with self.database.write() as tx:
             account, now = _existing(tx, name), self.clock()
+            if account.role is not Role.SERVICE and not any_role:
+                raise AccountInvalid(f"token: {account.name} is a person's account; give one to an account of role service")
             tx.accounts.put_token(Token(digest=digest_of(secret), account=account.name, issued_at=now))
             note(tx, now, by, Action.USER, account.name, {"what": "token issued"})
         return secret
@@ -246,7 +262,7 @@ class Accounts:
             SignInRefused: the present password is wrong, or was guessed at too often.
             AccountInvalid: the new one would be guessed.
         """
-        key = digest_of(f"account:{name}")
+        key = _guessed(name)
         with self.database.write() as tx:
             now, guesses = self.clock(), tx.accounts.guesses(key)
             if (wait := guesses.waits(now, PER_ACCOUNT)) > timedelta(0):
@@ -260,7 +276,9 @@ class Accounts:
         self.set_password(name, new, name)
 
     def set_password(self, name: str, password: str, by: str, *, must_change: bool = False) -> None:
-        """Another password; ends every session of the account. One of the identity provider's is a local one then.
+        """Another password; ends every session and token of the account, and forgets what was guessed at it.
+
+        One of the identity provider's is a local one then.
 
         Raises:
             UnknownAccount: no such account.
@@ -275,13 +293,16 @@ class Accounts:
         def changed(one: Account) -> Account:
             return replace(one, password_hash=kept, must_change=must_change, external=False, subject=None)
 
-        self._change(name, by, "password", changed)
+        self._change(name, by, "password", changed, forget=True)
 
     def set_external(self, name: str, by: str) -> None:
         """From now on the account signs in by the identity provider: no password; the next one who comes by that name has it.
 
+        Its sessions end, its tokens are revoked.
+
         Raises:
             UnknownAccount: no such account.
+            LastAdministrator: nobody would be left who may look after accounts.
         """
 
         def changed(one: Account) -> Account:
@@ -290,17 +311,17 @@ class Accounts:
         self._change(name, by, "external", changed)
 
     def set_disabled(self, name: str, disabled: bool, by: str) -> None:
-        """Shut or open an account; shutting ends its sessions and revokes its tokens.
+        """Shut or open an account; shutting ends its sessions and revokes its tokens, opening forgets what was guessed at it.
 
         Raises:
             UnknownAccount: no such account.
             LastAdministrator: nobody would be left who may look after accounts.
         """
         what = "disabled" if disabled else "enabled"
-        self._change(name, by, what, lambda one: replace(one, disabled=disabled), revoke_tokens=disabled)
+        self._change(name, by, what, lambda one: replace(one, disabled=disabled), forget=not disabled)
 
     def set_role(self, name: str, role: Role, by: str) -> None:
-        """Another role; ends every session of the account.
+        """Another role; ends every session and revokes every token of the account.
 
         Raises:
             UnknownAccount: no such account.
@@ -321,24 +342,35 @@ class Accounts:
             release_all(tx, account.name, now, actor=by, because="sessions ended")
         return ended
 
-    def _change(
-        self, name: str, by: str, what: str, change: Callable[[Account], Account], *, revoke_tokens: bool = False
-    ) -> None:
+    def _change(self, name: str, by: str, what: str, change: Callable[[Account], Account], *, forget: bool = False) -> None:
         with self.database.write() as tx:
-            account = _existing(tx, name)
-            changed = change(account)
-            others = (one for one in tx.accounts.accounts() if one.name != account.name)
-            if _looks_after(account) and not _looks_after(changed) and not any(map(_looks_after, others)):
+            account, could = _existing(tx, name), self.can_administer(tx)
+            tx.accounts.put_account(change(account))
+            tx.accounts.drop_sessions(account.name)
+            tx.accounts.drop_tokens(account.name)
+            if could and not self.can_administer(tx):  # nothing of the above is kept then
                 raise LastAdministrator(
                     f"{account.name} is the last who may look after accounts; give another one that role first"
                 )
-            tx.accounts.put_account(changed)
-            tx.accounts.drop_sessions(account.name)
-            if revoke_tokens:
-                tx.accounts.drop_tokens(account.name)
+            if forget:
+                tx.accounts.drop_guesses(_guessed(account.name))
             now = self.clock()
             note(tx, now, by, Action.USER, account.name, {"what": what})
             release_all(tx, account.name, now, actor=by, because="sessions ended")
+
+    def can_administer(self, tx: Transaction) -> bool:
+        """Whether anybody who may look after accounts can come in: by a password, the provider, or a token."""
+        with_token = {token.account for token in tx.accounts.tokens()}
+        return any(
+            not one.disabled
+            and Permission.USERS in GRANTS[one.role]
+            and bool(
+                (one.password_hash and self.passwords_allowed)
+                or (one.external and one.subject)
+                or (one.name in with_token and not one.must_change)
+            )
+            for one in tx.accounts.accounts()
+        )
 
     def _hashed(self, password: str, name: str) -> str:
         check_password(password, name)
@@ -355,8 +387,9 @@ def csrf_of(secret: str) -> str:
     return sha256(b"csrf:" + secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _looks_after(account: Account) -> bool:
-    return not account.disabled and Permission.USERS in GRANTS[account.role]
+def _guessed(name: str) -> str:
+    """The key of what was guessed at an account."""
+    return digest_of(f"account:{name}")
 
 
 def _existing(tx: Transaction, name: str) -> Account:
@@ -370,4 +403,4 @@ def note(
     tx: Transaction, at: datetime, actor: str, action: Action, subject: str, details: Mapping[str, str] | None = None
 ) -> None:
     """Audit what was done to an account."""
-    tx.append_audit(AuditEntry(at=at, actor=actor, action=action, subject=subject, details=details or {}))
+    tx.append_audit(AuditEntry(at=at, actor=actor, action=action, subject=subject, details=with_way(details or {})))

@@ -9,9 +9,11 @@ another machine. Nobody is kept from adding false entries at the end.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from triage.domain.account import Identity
 from triage.domain.audit import GENESIS, Action, AuditEntry, AuditHead, Break, canonical, first_break
 from triage.domain.errors import AuditBroken
 from triage.services.ports import AuditAnchor, Clock, Database, Transaction
@@ -21,6 +23,10 @@ SYSTEM = "system"
 A_LOOK = timedelta(minutes=15)
 """For how long what a person sees of a study counts as one look."""
 EXPORT_PAGE = 1000
+BY_TOKEN: Mapping[str, str] = {"via": "token"}
+"""What the audit adds where a program acted, whoever's account it has."""
+way: ContextVar[Mapping[str, str]] = ContextVar("way", default={})  # noqa: B039 - nobody changes it
+"""How the one who acts came in, as the audit says it. Set by :mod:`triage.web.identity`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,7 @@ def shown(database: Database, actor: str, study_instance_uid: str, what: str, cl
     of its own, noted apart (``full frame``, ``heat map``); empty: a preview, for which the view of the study's page counts.
     A record from the future (the clock was set back) counts for nothing.
     """
-    details = {"shown": what} if what else {}
+    details = with_way({"shown": what} if what else {})
     with database.read() as tx:
         if _is_noted(tx, actor, study_instance_uid, details, clock):
             return
@@ -141,4 +147,14 @@ def note_policy(database: Database, policy: Mapping[str, str], clock: Clock) -> 
 
 def _append(database: Database, actor: str, action: Action, subject: str, details: Mapping[str, str], clock: Clock) -> None:
     with database.write() as tx:
-        tx.append_audit(AuditEntry(at=clock(), actor=actor, action=action, subject=subject, details=details))
+        tx.append_audit(AuditEntry(at=clock(), actor=actor, action=action, subject=subject, details=with_way(details)))
+
+
+def via_of(who: Identity) -> Mapping[str, str]:
+    """How somebody came in, as the audit says it; nothing where a person did."""
+    return BY_TOKEN if who.by_token else {}
+
+
+def with_way(details: Mapping[str, str]) -> dict[str, str]:
+    """Details of a record, and that it was done by a token, if it was."""
+    return {**details, **way.get()}

@@ -1,6 +1,7 @@
 """Signing in by the hospital's identity provider: the attempt in a browser, then the account that follows the claims."""
 
 import hmac
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from triage.services.accounts import NO_ACCOUNT, NOBODY, Accounts, digest_of, no
 from triage.services.ports import Transaction
 from triage.services.reading import release_all
 
+logger = logging.getLogger(__name__)
 BY = "oidc"
 """What the audit calls this way in."""
 MOST_ATTEMPTS = 1000
@@ -120,7 +122,13 @@ class ExternalSignIn:
         Raises:
             ExternalRefused: no name, no role, a name that is somebody else's, or a shut account.
         """
-        person, secret = person_of(claims, self.rules), self.accounts.secret()
+        try:
+            person = person_of(claims, self.rules)
+        except ExternalRefused as refusal:
+            if refusal.subject:
+                self._end_all(refusal.subject)
+            raise
+        secret = self.accounts.secret()
         with self.accounts.database.write() as tx:
             now = self.accounts.clock()
             account = self._account(tx, person, now)
@@ -141,6 +149,18 @@ class ExternalSignIn:
             details = {"what": "sign-in", "by": BY, "why": refusal.code, "address": address}
             note(tx, now, NOBODY, Action.REFUSED, known.name if known else NO_ACCOUNT, details)
 
+    def _end_all(self, subject: str) -> None:
+        """Whom the provider gives no role any more: what they opened with the former one is over; the account stays."""
+        with self.accounts.database.write() as tx:
+            now, account = self.accounts.clock(), tx.accounts.account_of_subject(subject)
+            if account is None:
+                return
+            ended, revoked = tx.accounts.drop_sessions(account.name), tx.accounts.drop_tokens(account.name)
+            if ended or revoked:
+                details = {"what": "role taken away", "by": BY, "sessions": str(ended), "tokens": str(revoked)}
+                note(tx, now, account.name, Action.USER, account.name, details)
+            release_all(tx, account.name, now, actor=account.name, because="sessions ended")
+
     def _account(self, tx: Transaction, person: ExternalPerson, now: datetime) -> Account:
         """The person's account as the claims want it: made, bound at the first sign-in, or given the claims' role."""
         account = tx.accounts.account_of_subject(person.subject)
@@ -155,13 +175,18 @@ class ExternalSignIn:
             tx.accounts.put_account(made)
             note(tx, now, person.name, Action.USER, person.name, {"what": "added", "role": person.role.value, "by": BY})
             return made
-        current = replace(account, role=person.role, subject=person.subject)
+        current, could = replace(account, role=person.role, subject=person.subject), self.accounts.can_administer(tx)
         if current != account:
             tx.accounts.put_account(current)
+        if current.subject != account.subject:
+            note(tx, now, account.name, Action.USER, account.name, {"what": "bound to the provider's account", "by": BY})
         if current.role is not account.role:
             tx.accounts.drop_sessions(account.name)  # what was opened with another role is over
+            tx.accounts.drop_tokens(account.name)
             note(tx, now, account.name, Action.USER, account.name, {"what": f"role {person.role.value}", "by": BY})
             release_all(tx, account.name, now, actor=account.name, because="sessions ended")
+        if could and not self.accounts.can_administer(tx):  # not ours to refuse: the provider decides on its people
+            logger.warning("the identity provider left nobody who may look after accounts; see: triage users add")
         return current
 
 

@@ -8,6 +8,7 @@ from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE, Standing, Step, finished, standing, taken
 from triage.domain.study import Study
 from triage.domain.worklist import next_free
+from triage.services.audit import with_way
 from triage.services.ports import Clock, Database, Transaction
 
 FIRST_LOOK = 100
@@ -87,4 +88,4 @@ def _details(before: Study, after: Study, step: Step) -> dict[str, str]:
         "level": after.level.value,
         "model": after.model,
     }
-    return {name: value for name, value in details.items() if value}
+    return with_way({name: value for name, value in details.items() if value})

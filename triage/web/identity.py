@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from triage.domain.account import Identity, Permission
 from triage.domain.errors import IndexUnavailable
 from triage.services.accounts import Accounts
+from triage.services.audit import via_of, way
 from triage.web.answers import Json
 from triage.web.guard import is_loopback, origins_of
 from triage.web.html import present
@@ -103,10 +104,12 @@ class Gate:
             return
         scope["still_signed_in"] = self._still(request) if who else None
         token = present.set(who)
+        came = way.set(via_of(who) if who else {})
         try:
             await self._app(scope, receive if scope["method"] in SAFE_METHODS else _replay(body, receive), send)
         finally:
             present.reset(token)
+            way.reset(came)
 
     def _judge(self, request: Request, body: bytes) -> tuple[Identity | None, Response | None]:
         """Who it is, and the refusal, if any."""
