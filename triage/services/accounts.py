@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Protocol
 
 from triage.domain.account import (
-    GRANTS,
     GUESSES_FORGOTTEN_AFTER,
     PER_ACCOUNT,
     PER_ADDRESS,
@@ -16,7 +15,6 @@ from triage.domain.account import (
     AccountInvalid,
     Identity,
     LastAdministrator,
-    Permission,
     Role,
     Session,
     SessionLimits,
@@ -28,6 +26,7 @@ from triage.domain.account import (
     check_password,
 )
 from triage.domain.audit import Action, AuditEntry
+from triage.services.administrators import can_administer
 from triage.services.audit import via_of, with_way
 from triage.services.ports import Clock, Database, Transaction
 from triage.services.reading import release_all
@@ -359,18 +358,8 @@ class Accounts:
             release_all(tx, account.name, now, actor=by, because="sessions ended")
 
     def can_administer(self, tx: Transaction) -> bool:
-        """Whether anybody who may look after accounts can come in: by a password, the provider, or a token."""
-        with_token = {token.account for token in tx.accounts.tokens()}
-        return any(
-            not one.disabled
-            and Permission.USERS in GRANTS[one.role]
-            and bool(
-                (one.password_hash and self.passwords_allowed)
-                or (one.external and one.subject)
-                or (one.name in with_token and not one.must_change)
-            )
-            for one in tx.accounts.accounts()
-        )
+        """See :func:`triage.services.administrators.can_administer`."""
+        return can_administer(tx, passwords_allowed=self.passwords_allowed)
 
     def _hashed(self, password: str, name: str) -> str:
         check_password(password, name)
