@@ -1,9 +1,19 @@
-"""What accounts need of the database. Adapter and twin: :mod:`triage.database.accounts`."""
+"""What accounts need of the database, and of passwords. Adapters: :mod:`triage.database.accounts`, …`passwords`."""
 
 from datetime import datetime
 from typing import Protocol
 
 from triage.domain.account import Account, Guesses, Session, SignInAttempt, Token
+
+
+class Passwords(Protocol):
+    """How passwords are kept and compared; slow on purpose."""
+
+    def hash(self, password: str) -> str:
+        """What to keep."""
+
+    def verify(self, kept: str, password: str) -> bool:
+        """Whether it is the password."""
 
 
 class AccountStore(Protocol):

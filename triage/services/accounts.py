@@ -1,11 +1,11 @@
 """Signing in and out, and looking after accounts. Secrets are stored only as digests, every change is audited."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
-from typing import Protocol
 
 from triage.domain.account import (
     GUESSES_FORGOTTEN_AFTER,
@@ -26,6 +26,7 @@ from triage.domain.account import (
     check_password,
 )
 from triage.domain.audit import Action, AuditEntry
+from triage.services.account_store import Passwords
 from triage.services.administrators import can_administer
 from triage.services.audit import via_of, with_way
 from triage.services.ports import Clock, Database, Transaction
@@ -33,20 +34,12 @@ from triage.services.reading import release_all
 
 SEEN_EVERY = timedelta(seconds=30)
 """A session's last sign is written at most so often: a page must not cost a disk sync."""
+REFUSED_AGAIN = timedelta(minutes=1)
+"""For how long somebody who asks again and again for what is refused leaves one record: a page that polls must not fill it."""
 REFUSED = "name or password is wrong"
 FIRST_NAME = "admin"
 NOBODY, NO_ACCOUNT = "(nobody)", "(no such account)"
 """What the audit calls those who have no name here; a name that was typed can be a password."""
-
-
-class Passwords(Protocol):
-    """How passwords are kept and compared; slow on purpose."""
-
-    def hash(self, password: str) -> str:
-        """What to keep."""
-
-    def verify(self, kept: str, password: str) -> bool:
-        """Whether it is the password."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,9 +179,13 @@ class Accounts:
         return ended
 
     def refused(self, who: Identity, what: str) -> None:
-        """Note that somebody asked for what the role does not grant."""
-        with self.database.write() as tx:
-            note(tx, self.clock(), who.name, Action.REFUSED, who.name, {"what": what, **via_of(who)})
+        """Note that somebody asked for what the role does not grant; the same again within :data:`REFUSED_AGAIN` is one."""
+        details = {"what": what, **via_of(who)}
+        with self.database.read() as tx:
+            last = tx.latest_audit_about(who.name, Action.REFUSED, who.name, json.dumps(details, sort_keys=True))
+        if last is None or not timedelta(0) <= self.clock() - last.entry.at < REFUSED_AGAIN:
+            with self.database.write() as tx:
+                note(tx, self.clock(), who.name, Action.REFUSED, who.name, details)
 
     def add(self, name: str, role: Role, by: str, password: str | None = None, *, must_change: bool = False) -> Account:
         """A new account; without a password it can only use tokens.

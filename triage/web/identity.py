@@ -1,5 +1,6 @@
 """Who asks: the gate before every route. Credentials, permission, and that a change was meant (CSRF token and Origin)."""
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +27,7 @@ from triage.web.permissions import BY_ITSELF, METRICS, PUBLIC, PUBLIC_FOLDER, RO
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 MAX_BODY = 1 << 20
+BODY_SECONDS = 10.0
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PERSON_HEADER = "x-person"
 """Goes along with what a page asks for by itself when somebody has touched it since: reading is work without requests."""
@@ -90,7 +92,14 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        body = b"" if scope["method"] in SAFE_METHODS else await _body(request)
+        try:  # before anybody is known: nobody may keep us waiting
+            async with asyncio.timeout(BODY_SECONDS):
+                body = b"" if scope["method"] in SAFE_METHODS else await _body(request)
+        except TimeoutError:
+            await Json({"detail": "the body came too slowly"}, 408, {"Connection": "close"})(scope, receive, send)
+            return
+        except ClientDisconnect:
+            return
         if body is None:
             await Json({"detail": "the body is too large"}, status_code=413)(scope, receive, send)
             return

@@ -1,5 +1,6 @@
 """Signing in and out, and changing the own password."""
 
+import asyncio
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ from triage.web.my_sessions import rows_of
 
 MAX_PATH = 1000
 """Characters of a page to return to; our own are shorter, and it is kept while somebody is at the identity provider."""
+PASSWORDS_AT_ONCE = 4
+"""To compare one takes tens of megabytes and all of a processor; the others wait without holding a thread."""
 COOKIE, SECURE_COOKIE = "triage-session", "__Host-triage-session"
 
 
@@ -114,6 +117,7 @@ def router(steps: SignIn) -> APIRouter:
     """The three addresses."""
     steps.accounts.warm_up()
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    places = asyncio.Semaphore(PASSWORDS_AT_ONCE)
 
     @routes.get("/sign-in")
     def sign_in(next: str = "/", left: bool = False) -> HTMLResponse:
@@ -122,7 +126,8 @@ def router(steps: SignIn) -> APIRouter:
     @routes.post("/sign-in")
     async def enter(request: Request) -> Response:
         form = form_of(request.headers, await request.body())
-        return await run_in_threadpool(steps.enter, request, form)
+        async with places:
+            return await run_in_threadpool(steps.enter, request, form)
 
     @routes.post("/sign-out")
     def leave(request: Request) -> Response:
@@ -137,7 +142,8 @@ def router(steps: SignIn) -> APIRouter:
     @routes.post("/password")
     async def change(request: Request) -> Response:
         form = form_of(request.headers, await request.body())
-        return await run_in_threadpool(steps.change, form)
+        async with places:
+            return await run_in_threadpool(steps.change, form)
 
     return routes
 

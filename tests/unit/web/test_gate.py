@@ -1,6 +1,7 @@
 """The gate judges what the router serves, whatever a request says of itself."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tests.unit.web.conftest import NOW
 from tests.unit.web.house import House
-from triage.domain.account import Identity
+from triage.domain.account import Identity, Role
 from triage.web.guard import Guard
 from triage.web.identity import Door, Gate
 
@@ -100,4 +101,37 @@ def test_the_whole_application_keeps_its_door_shut() -> None:
     for host in HOSTILE:
         assert status_of(house.app, scope_of(host)) == 421
     assert status_of(house.app, scope_of("localhost:80")) == 401
+    house.close()
+
+
+def test_whoever_sends_slowly_or_goes_away_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triage.web.identity.BODY_SECONDS", 0.05)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def dawdle() -> Message:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def leave() -> Message:
+        return {"type": "http.disconnect"}
+
+    house = House(NOW)
+    asyncio.run(asyncio.wait_for(house.app(scope_of("localhost", "/sign-in", "POST"), dawdle, send), 5))
+    assert sent[0]["status"] == 408
+    sent.clear()
+    asyncio.run(house.app(scope_of("localhost", "/sign-in", "POST"), leave, send))
+    assert sent == []
+    house.close()
+
+
+def test_who_asks_again_and_again_for_what_is_refused_leaves_a_record_a_minute() -> None:
+    house = House(NOW)
+    for second in range(0, 180, 10):
+        house.now = NOW + timedelta(seconds=second)
+        assert house.get("/api/v1/users", Role.VIEWER).status_code == 403
+    assert house.get("/api/v1/audit", Role.VIEWER).status_code == 403
+    assert [details["what"] for _, _, details in house.audited("refused")] == ["GET /api/v1/users"] * 3 + ["GET /api/v1/audit"]
     house.close()
