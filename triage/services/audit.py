@@ -8,7 +8,7 @@ another machine. Nobody is kept from adding false entries at the end.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -62,13 +62,17 @@ def verify_audit(database: Database, anchor: AuditAnchor, clock: Clock, elsewher
     return Verification(head=head, broken=broken)
 
 
-def exported_lines(database: Database, page: int = EXPORT_PAGE) -> Iterator[str]:
+def exported_lines(database: Database, page: int = EXPORT_PAGE, allowed: Callable[[], bool] = lambda: True) -> Iterator[str]:
     """Every record as a JSON line: what its digest covers (:func:`triage.domain.audit.canonical`), and the digest.
 
+    ``allowed``: asked before each page; where it says no, a line that says so is the last one.
     Read in pages, each in a transaction of its own: whoever fetches slowly must not hold a snapshot of the database open.
     """
     last, previous = 0, GENESIS
     while True:
+        if not allowed():
+            yield json.dumps({"incomplete": "whoever asked may not read the audit any more"})
+            return
         with database.read() as tx:
             records = list(tx.audit(after=last, limit=page))
         for record in records:

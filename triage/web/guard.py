@@ -17,6 +17,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
+"""For a year a browser that was here asks by https only (RFC 6797)."""
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 """A name or bracketed address and a port (RFC 9110, 7.2), and nothing that would mean something else in a URL."""
 
@@ -27,6 +29,13 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost" or ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:
         return False
+
+
+def is_from_here(scope: Scope) -> bool:
+    """Whether a program of this machine itself asks: by its address, by the name it asks for, and not for somebody else."""
+    headers, client = Headers(scope=scope), scope.get("client")
+    handed_on = "x-forwarded-for" in headers or "forwarded" in headers
+    return bool(client) and is_loopback(client[0]) and is_loopback(_without_port(headers.get("host", ""))) and not handed_on
 
 
 def origins_of(host: str, public_url: str) -> frozenset[str]:
@@ -47,6 +56,7 @@ class Guard:
     def __init__(self, app: ASGIApp, public_url: str = "") -> None:
         self._app = app
         self._public = urlsplit(public_url).hostname or ""
+        self._headers = HEADERS | (OVER_TLS if public_url.startswith("https://") else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -59,7 +69,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", cache)
             await send(message)

@@ -20,7 +20,7 @@ from triage.domain.errors import IndexUnavailable
 from triage.services.accounts import Accounts
 from triage.services.audit import via_of, way
 from triage.web.answers import Json
-from triage.web.guard import is_loopback, origins_of
+from triage.web.guard import is_from_here, origins_of
 from triage.web.html import present
 from triage.web.permissions import BY_ITSELF, METRICS, PUBLIC, PUBLIC_FOLDER, ROUTES, WITH_OLD_PASSWORD
 
@@ -71,7 +71,7 @@ class AccountAuthenticator:
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """How the gate is set. ``forbidden`` makes the page; ``metrics_open``: ``/metrics`` without account, from this machine."""
+    """How the gate is set. ``forbidden`` makes the page; ``metrics_open``: ``/metrics`` without account, to this machine."""
 
     authenticator: Authenticator
     forbidden: Callable[[], HTMLResponse]
@@ -111,7 +111,8 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        scope["still_signed_in"] = self._still(request) if who else None
+        if who:
+            scope["still_allowed"] = self._still(request)
         token = present.set(who)
         came = way.set(via_of(who) if who else {})
         try:
@@ -126,7 +127,7 @@ class Gate:
         door = self._door
         if path in PUBLIC or path.startswith(PUBLIC_FOLDER):
             return None, None if method in SAFE_METHODS or self._own_origin(headers, absent=True) else _meddled()
-        if path == METRICS and door.metrics_open and request.client and is_loopback(request.client.host):
+        if path == METRICS and door.metrics_open and is_from_here(request.scope):
             return None, None
         template = template_of(path)
         who = door.authenticator.identify(headers, renew=template not in BY_ITSELF or PERSON_HEADER in headers)
@@ -163,7 +164,13 @@ class Gate:
         return absent if origin is None else origin in origins_of(headers.get("host", ""), self._door.public_url)
 
     def _still(self, request: Request) -> Callable[[], bool]:
-        return lambda: self._door.authenticator.identify(request.headers, renew=False) is not None
+        needs = (needed(request.scope["path"]) or {}).get(request.method)
+
+        def still() -> bool:
+            who = self._door.authenticator.identify(request.headers, renew=False)
+            return who is not None and needs is not None and who.may(needs)
+
+        return still
 
 
 def name_of(_: Request) -> str:
@@ -184,15 +191,21 @@ def template_of(path: str) -> str:
 
 
 async def while_signed_in(request: Request, pieces: AsyncIterator[str]) -> AsyncIterator[str]:
-    """A stream that ends when its session does; asked before each piece."""
-    still = request.scope.get("still_signed_in")
+    """A stream that ends when its session does, or the permission for it; asked before each piece."""
+    still = still_allowed(request)
     async for piece in pieces:
         try:
-            if still is not None and not await run_in_threadpool(still):
+            if not await run_in_threadpool(still):
                 return
         except IndexUnavailable:
             pass  # the stream tells of exactly that; nothing of a patient is in it
         yield piece
+
+
+def still_allowed(request: Request) -> Callable[[], bool]:
+    """Tells, while an answer is being sent, whether the one who asked for it may have it still; asks the database."""
+    found: Callable[[], bool] = request.scope.get("still_allowed", lambda: True)
+    return found
 
 
 def cookie_of(headers: Headers, name: str) -> str:

@@ -1,18 +1,22 @@
 """The gate judges what the router serves, whatever a request says of itself."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
+from tests.unit.web import scene
 from tests.unit.web.conftest import NOW
 from tests.unit.web.house import House
 from triage.domain.account import Identity, Role
+from triage.web.app import create_app
 from triage.web.guard import Guard
-from triage.web.identity import Door, Gate
+from triage.web.identity import Door, Gate, while_signed_in
 
 HOSTILE = [
     "localhost:80/static/x?",
@@ -75,6 +79,19 @@ def status_of(app: Any, scope: Scope) -> int:
     return found[0]
 
 
+def body_of(app: Any, scope: Scope) -> bytes:
+    found = bytearray()
+
+    async def send(message: Message) -> None:
+        found.extend(message.get("body", b""))
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    asyncio.run(app(scope, receive, send))
+    return bytes(found)
+
+
 async def behind(scope: Scope, _: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b""})
@@ -135,3 +152,72 @@ def test_who_asks_again_and_again_for_what_is_refused_leaves_a_record_a_minute()
     assert house.get("/api/v1/audit", Role.VIEWER).status_code == 403
     assert [details["what"] for _, _, details in house.audited("refused")] == ["GET /api/v1/users"] * 3 + ["GET /api/v1/audit"]
     house.close()
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "status"),
+    [
+        ("127.0.0.1", {}, 200),
+        ("::1", {"host": "[::1]:80"}, 200),
+        ("10.0.0.7", {}, 401),
+        ("127.0.0.1", {"host": "triage.example"}, 401),
+        ("127.0.0.1", {"x-forwarded-for": "10.0.0.7"}, 401),
+        ("127.0.0.1", {"forwarded": "for=10.0.0.7"}, 401),
+    ],
+)
+def test_what_is_open_to_this_machine_is_not_open_to_whom_a_proxy_hands_on(
+    client: str, headers: dict[str, str], status: int
+) -> None:
+    database, now = scene.afternoon(NOW)
+    options = {"public_url": "https://triage.example", "metrics_open": True, "authenticator": Nobody()}
+    app = create_app(database, clock=lambda: now, free_bytes=lambda: 10**9, **options)  # type: ignore[arg-type]
+    asked = {"host": "localhost:80"} | headers
+    scope = scope_of("", "/metrics", client=client)
+    scope["headers"] = [(name.encode(), value.encode()) for name, value in asked.items()]
+    assert status_of(app, scope) == status
+    assert (b'"pid"' in body_of(app, {**scope, "path": "/readyz"})) is (status == 200)
+    app.state.previews.close()
+
+
+@pytest.mark.parametrize(("public_url", "said"), [("https://triage.example", "max-age=31536000"), ("", None)])
+def test_behind_tls_a_browser_is_told_to_stay_there(public_url: str, said: str | None) -> None:
+    database, now = scene.afternoon(NOW)
+    app = create_app(database, clock=lambda: now, free_bytes=lambda: 10**9, authenticator=Nobody(), public_url=public_url)
+    scope, found = scope_of("localhost", "/livez"), Headers(raw=[])
+
+    async def send(message: Message) -> None:
+        nonlocal found
+        found = Headers(raw=message["headers"]) if message["type"] == "http.response.start" else found
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    asyncio.run(app(scope, receive, send))
+    assert found.get("strict-transport-security") == said
+    app.state.previews.close()
+
+
+def test_a_stream_ends_with_the_permission_for_it() -> None:
+    class Changing:
+        role = Role.VIEWER
+
+        def identify(self, *_: Any, **__: Any) -> Identity:
+            return Identity(name="anna", role=self.role)
+
+        def refused(self, *_: Any) -> None: ...
+
+    door, told = Changing(), []
+
+    async def pieces() -> AsyncIterator[str]:
+        for number in range(3):
+            yield str(number)
+
+    async def behind_the_gate(scope: Scope, receive: Receive, _: Send) -> None:
+        async for piece in while_signed_in(Request(scope, receive), pieces()):
+            told.append(piece)
+            door.role = Role.AUDITOR
+
+    gate = Gate(behind_the_gate, Door(authenticator=door, forbidden=lambda: None))  # type: ignore[arg-type, return-value]
+    nothing: Any = None
+    asyncio.run(gate(scope_of("localhost", "/events"), nothing, nothing))
+    assert told == ["0"]
