@@ -11,6 +11,9 @@ from triage.domain.worklist import next_free
 from triage.services.audit import with_way
 from triage.services.ports import Clock, Database, Transaction
 
+REASONS = ("marked by mistake", "wrong study", "to be read again", "asked back by the ward")
+"""Why a study is marked unread, as the dialog offers it and the audit keeps it."""
+OTHER_WORDS = "in other words"
 FIRST_LOOK = 100
 """Rows that are read at first; nearly always one of them is free."""
 
@@ -79,12 +82,16 @@ def next_to_read(database: Database, reader: str, now: datetime, after: str | No
 
 
 def _details(before: Study, after: Study, step: Step) -> dict[str, str]:
-    """What the audit keeps; a note on the film stays in the history of readings."""
+    """What the audit keeps: no free text, as that can tell of a patient, and auditors see and export the audit.
+
+    A note on the film stays in the history of readings. Of a reason it keeps which of :data:`REASONS`, or that it was another.
+    """
+    reason = " ".join((step.reason or "").split()).rstrip(".").lower()
     details = {
         "reader_before": before.reading.reader if before.reading.reader != after.reading.reader else None,
         "lease_until": after.reading.lease_until.isoformat() if after.reading.lease_until else None,
         "verdict": after.reading.verdict or (before.reading.verdict if step.action is Action.UNREAD else None),
-        "reason": step.reason,
+        "reason": reason if reason in REASONS else OTHER_WORDS if reason else None,
         "level": after.level.value,
         "model": after.model,
     }
