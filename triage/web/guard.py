@@ -33,9 +33,9 @@ def is_loopback(host: str) -> bool:
 
 def is_from_here(scope: Scope) -> bool:
     """Whether a program of this machine itself asks: by its address, by the name it asks for, and not for somebody else."""
-    headers, client = Headers(scope=scope), scope.get("client")
+    headers, (address, _) = Headers(scope=scope), scope.get("client") or ("", 0)
     handed_on = "x-forwarded-for" in headers or "forwarded" in headers
-    return bool(client) and is_loopback(client[0]) and is_loopback(_without_port(headers.get("host", ""))) and not handed_on
+    return is_loopback(address) and is_loopback(_without_port(headers.get("host", ""))) and not handed_on
 
 
 def origins_of(host: str, public_url: str) -> frozenset[str]:
