@@ -239,6 +239,11 @@ class Accounts:
             note(tx, now, by, Action.USER, account.name, {"what": "token issued"})
         return secret
 
+    def my_tokens(self, name: str) -> list[Token]:
+        """An account's tokens, the oldest first."""
+        with self.database.read() as tx:
+            return [one for one in tx.accounts.tokens() if one.account == name]
+
     def revoke_tokens(self, name: str, by: str) -> int:
         """Make every token of an account worthless; returns how many there were.
 

@@ -1,4 +1,4 @@
-"""Where one is signed in, and ending it everywhere else."""
+"""Where one is signed in, and ending it everywhere else; one's own tokens, and revoking them."""
 
 from dataclasses import dataclass
 
@@ -50,6 +50,19 @@ def router(accounts: Accounts) -> APIRouter:
     @routes.post("/api/v1/me/sessions/end-others", summary="Sign me out everywhere else", tags=["account"])
     def end_others() -> Json:
         return Json({"ended": accounts.end_others(_who())})
+
+    @routes.get("/api/v1/me/tokens", summary="When my tokens were issued", tags=["account"])
+    def tokens() -> Json:
+        return Json([{"issued_at": one.issued_at.isoformat()} for one in accounts.my_tokens(_who().name)])
+
+    @routes.post("/api/v1/me/tokens/revoke", summary="Revoke all my tokens", tags=["account"])
+    def revoke() -> Json:
+        return Json({"revoked": accounts.revoke_tokens(_who().name, _who().name)})
+
+    @routes.post("/password/revoke-tokens", include_in_schema=False, response_class=HTMLResponse)
+    def revoke_from_page() -> Response:
+        accounts.revoke_tokens(_who().name, _who().name)
+        return RedirectResponse("/password", 303)
 
     @routes.post("/password/end-others", include_in_schema=False, response_class=HTMLResponse)
     def end_others_from_page() -> Response:

@@ -15,6 +15,7 @@ from triage.web.external import External
 from triage.web.html import Html, present
 from triage.web.identity import cookie_of, form_of
 from triage.web.my_sessions import rows_of
+from triage.web.text import full_time
 
 MAX_PATH = 1000
 """Characters of a page to return to; our own are shorter, and it is kept while somebody is at the identity provider."""
@@ -95,8 +96,9 @@ class SignIn:
 
     def account(self, who: Identity, error: str = "", status: int = 200) -> HTMLResponse:
         """The own account: another password, and where one is signed in."""
-        rows = rows_of(self.accounts, who)
-        return self.html("password.html", {"error": error, "must": who.must_change, "sessions": rows}, status)
+        tokens = [full_time(one.issued_at) for one in self.accounts.my_tokens(who.name)]
+        values = {"error": error, "must": who.must_change, "sessions": rows_of(self.accounts, who), "tokens": tokens}
+        return self.html("password.html", values, status)
 
     def change(self, form: dict[str, str]) -> Response:
         """Another password, with the present one as proof; then sign in anew."""
