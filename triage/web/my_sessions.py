@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from triage.domain.account import Identity
+from triage.domain.account import Identity, UnknownAccount
 from triage.services.accounts import Accounts
 from triage.web.answers import Json
 from triage.web.html import present
@@ -57,11 +57,11 @@ def router(accounts: Accounts) -> APIRouter:
 
     @routes.post("/api/v1/me/tokens/revoke", summary="Revoke all my tokens", tags=["account"])
     def revoke() -> Json:
-        return Json({"revoked": accounts.revoke_tokens(_who().name, _who().name)})
+        return Json({"revoked": _revoke_mine(accounts)})
 
     @routes.post("/password/revoke-tokens", include_in_schema=False, response_class=HTMLResponse)
     def revoke_from_page() -> Response:
-        accounts.revoke_tokens(_who().name, _who().name)
+        _revoke_mine(accounts)
         return RedirectResponse("/password", 303)
 
     @routes.post("/password/end-others", include_in_schema=False, response_class=HTMLResponse)
@@ -70,6 +70,14 @@ def router(accounts: Accounts) -> APIRouter:
         return RedirectResponse("/password", 303)
 
     return routes
+
+
+def _revoke_mine(accounts: Accounts) -> int:
+    name = _who().name
+    try:
+        return accounts.revoke_tokens(name, name)
+    except UnknownAccount:  # known to another authenticator only: no token of ours either
+        return 0
 
 
 def _who() -> Identity:
