@@ -86,6 +86,7 @@ def accounts_of(site: Site) -> "Accounts":
         clock=utc_now,
         secret=lambda: secrets.token_urlsafe(32),
         limits=site.settings.sessions.limits,
+        passwords_allowed=site.settings.oidc.password_sign_in,
     )
 
 
@@ -267,6 +268,8 @@ def _run_web(site: Site, launch: Launch) -> None:
     web, viewer = site.settings.web, site.settings.viewer
     accounts = accounts_of(site)
     external = external_of(site, accounts)
+    if web.public_url.startswith("https://") and not web.trusted_proxy:
+        structlog.get_logger().warning("web.trusted_proxy is not set: wrong passwords of everybody count for one address")
     greet_first(site, demo=launch.demo)
     app = create_app(
         site.database,
@@ -281,6 +284,7 @@ def _run_web(site: Site, launch: Launch) -> None:
         heat_map=Rules(models=site.models, min_age_years=site.settings.policy.min_age_years) if viewer.heat_map else None,
         public_url=web.public_url,
         metrics_open=web.metrics_open,
+        trusted_proxy=web.trusted_proxy,
         who=name_of,
         head_starts=site.settings.policy.head_starts,
         lease=site.settings.reading.lease,

@@ -96,6 +96,9 @@ class WebSettings(_Section):
     allow_plain_http: bool = Field(default=False, description="serve beyond loopback without https: passwords can be overheard")
     host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback only with an https public_url")
     port: int = Field(default=8080, ge=0, le=65535, description="0: the system chooses")
+    trusted_proxy: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="addresses of the proxy before it: the last hop of its X-Forwarded-For counts as the caller's"
+    )
     metrics_open: bool = Field(default=False, description="/metrics needs no account from this machine itself")
     viewer_url: Annotated[str, AfterValidator(check_template)] = Field(
         default="",
@@ -116,6 +119,14 @@ class WebSettings(_Section):
         ):
             raise ValueError("give https:// and a name, nothing behind it: https://triage.example")
         return value.rstrip("/").lower()
+
+    @field_validator("trusted_proxy")
+    @classmethod
+    def _addresses(cls, value: list[str]) -> list[str]:
+        try:
+            return [str(ip_address(one)) for one in value]
+        except ValueError:
+            raise ValueError("give IP addresses, for example 127.0.0.1") from None
 
     @field_validator("host")
     @classmethod

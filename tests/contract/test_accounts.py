@@ -122,11 +122,19 @@ def test_an_attempt_is_taken_once_and_swept_when_old(database: Database) -> None
     with database.write() as tx:
         tx.accounts.put_attempt(old)
         tx.accounts.put_attempt(new)
-        tx.accounts.drop_attempts(NOW + MINUTE)
+        tx.accounts.drop_attempts(NOW + MINUTE, 5)
         assert tx.accounts.take_attempt("o") is None
         assert tx.accounts.take_attempt("n") == new
     with database.write() as tx:
         assert tx.accounts.take_attempt("n") is None
+
+
+def test_of_many_attempts_the_newest_stay(database: Database) -> None:
+    with database.write() as tx:
+        for number in range(7):
+            tx.accounts.put_attempt(SignInAttempt(digest=f"a{number}", begun_at=NOW + number * MINUTE, next="/"))
+        tx.accounts.drop_attempts(NOW, 3)
+        assert [number for number in range(7) if tx.accounts.take_attempt(f"a{number}")] == [4, 5, 6]
 
 
 def test_tokens_are_listed_the_oldest_first(database: Database) -> None:

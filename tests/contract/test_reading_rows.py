@@ -112,11 +112,14 @@ def test_only_the_last_reading_is_taken_back_and_once(database: Database) -> Non
         tx.put_study(make.study("1.2.4"))
         for reading in (DONE, again, elsewhere):
             tx.add_reading(reading)
-        tx.take_reading_back("1.2.3", later, "dr")
+        tx.take_reading_back("1.2.3", later, "dr", "the wrong film")
         tx.take_reading_back("1.2.3", later + timedelta(1), "nobody")
         tx.take_reading_back("9.9", later, "dr")
     with database.read() as tx:
-        assert tx.readings("1.2.3") == [DONE, replace(again, taken_back_at=later, taken_back_by="dr")]
+        assert tx.readings("1.2.3") == [
+            DONE,
+            replace(again, taken_back_at=later, taken_back_by="dr", taken_back_why="the wrong film"),
+        ]
         assert tx.readings("1.2.4") == [elsewhere]
 
 

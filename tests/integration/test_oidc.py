@@ -10,6 +10,7 @@ from tests.identity_provider import SECRET
 from tests.integration.hospital import LABEL, PASSWORD, Hospital, hospital
 from triage.domain.account import Role
 from triage.services.accounts import csrf_of
+from triage.services.external_sign_in import Keys
 from triage.web.external_sign_in import COOKIE as ATTEMPT
 from triage.web.sign_in import COOKIE
 
@@ -94,6 +95,32 @@ def test_a_new_role_counts_from_the_next_sign_in(world: Hospital) -> None:
     assert ("user", "anna", {"what": "role radiologist", "by": "oidc"}) in world.audit()
 
 
+def test_who_has_no_role_any_more_is_out_everywhere(world: Hospital) -> None:
+    first, second = world.browser(), world.browser()
+    world.sign_in(first)
+    token = world.accounts.issue_token("anna", "test", any_role=True)
+    headers = {"origin": world.site.url, "x-csrf-token": csrf_of(first.cookies[COOKIE])}
+    assert first.post("/api/v1/studies/1.2.1/claim", headers=headers).status_code == 200
+    world.idp.person["groups"] = ["kitchen"]
+    for _ in range(2):
+        assert world.sign_in(second).status_code == 403
+    assert first.get("/api/v1/me").status_code == 401
+    assert world.accounts.by_token(token) is None
+    taken = {"what": "role taken away", "by": "oidc", "sessions": "1", "tokens": "1"}
+    assert world.audit().count(("user", "anna", taken)) == 1
+    assert [details["because"] for action, _, details in world.audit() if action == "release"] == ["sessions ended"]
+
+
+def test_the_provider_may_take_the_last_administrator_and_the_log_says_so(
+    world: Hospital, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    world.idp.person["groups"] = ["chiefs"]
+    world.sign_in(world.browser())
+    world.idp.person["groups"] = ["readers"]
+    assert world.sign_in(world.browser()).status_code == 200
+    assert "left nobody who may look after accounts" in caplog.text + "".join(capfd.readouterr())
+
+
 def test_a_person_keeps_the_account_under_a_new_name(world: Hospital) -> None:
     world.sign_in(world.browser())
     world.idp.person["preferred_username"] = "anna.new"
@@ -109,6 +136,7 @@ def test_an_account_is_handed_to_the_provider_and_taken_back(world: Hospital) ->
     world.accounts.set_external("anna", "test")
     assert browser.post("/sign-in", data={"name": "anna", "password": PASSWORD}).status_code == 401
     assert world.sign_in(browser).status_code == 200
+    assert ("user", "anna", {"what": "bound to the provider's account", "by": "oidc"}) in world.audit()
     assert "password is changed there" in browser.get("/password").text
     world.accounts.set_password("anna", "a way back in for her", "test")
     assert browser.post("/sign-in", data={"name": "anna", "password": "a way back in for her"}).status_code == 303
@@ -131,7 +159,7 @@ def test_without_passwords_only_the_provider_opens(world: Hospital) -> None:
         assert browser.post("/sign-in", data={"name": "ben", "password": PASSWORD}).status_code == 403
         assert COOKIE not in browser.cookies
         assert strict.sign_in(browser).status_code == 200
-        token = strict.accounts.issue_token("ben", "test")
+        token = strict.accounts.issue_token("ben", "test", any_role=True)
         assert strict.browser().get("/api/v1/me", headers={"authorization": f"Bearer {token}"}).status_code == 200
 
 
@@ -155,8 +183,15 @@ def test_a_provider_that_hangs_does_not_hold_the_pages() -> None:
 
 
 def test_who_is_refused_too_often_waits(world: Hospital) -> None:
-    found = [world.browser().get("/oidc/callback?state=x&code=y").status_code for _ in range(32)]
+    def come(secret: str, state: str) -> int:
+        headers = {"cookie": f"{ATTEMPT}={secret}"} if secret else {}
+        return world.browser().get(f"/oidc/callback?state={state}&code=y", headers=headers).status_code
+
+    assert {come("", "x") for _ in range(40)} == {403}
+    assert [one for one in world.audit() if one[0] == "refused"] == [], "not begun here: nobody is made to wait for it"
+    found = [come("mine", Keys("mine").state) for _ in range(32)]
     assert (found[:30], found[-1]) == ([403] * 30, 429)
+    assert {come("mine", "x") for _ in range(40)} == {403}
     refusals = [one for one in world.audit() if one[0] == "refused"]
     assert len(refusals) <= 31
     world.accounts.add("ben", Role.VIEWER, "test", PASSWORD)

@@ -10,6 +10,7 @@ import typer
 from triage.cli.common import AsJson, Config, Home, operator, print_json, settings
 
 if TYPE_CHECKING:
+    from triage.domain.bundle import Entry
     from triage.inference.registry import Registry
 
 BundleId = Annotated[str, typer.Argument(help="Bundle id, or its first eight digits.", metavar="ID")]
@@ -88,23 +89,36 @@ def install(
 
 def activate(bundle_id: BundleId, home: Home = None, config: Config = None) -> None:
     """Make a bundle the one that serves; a running service follows without a restart. Noted in models/activations.jsonl."""
-    _change(lambda bundles, now, who: bundles.activate(bundle_id, now, who), home, config)
+
+    def meant(one: "Entry") -> bool:
+        return len(bundle_id) >= 8 and one.bundle_id.startswith(bundle_id)
+
+    _change(meant, lambda bundles, now, who: bundles.activate(bundle_id, now, who), home, config)
 
 
 def rollback(home: Home = None, config: Config = None) -> None:
     """Return to the bundle that served before. Noted in models/activations.jsonl."""
-    _change(lambda bundles, now, who: bundles.rollback(now, who), home, config)
+    _change(lambda one: one.previous, lambda bundles, now, who: bundles.rollback(now, who), home, config)
 
 
-def _change(step: "Callable[[Registry, datetime, str], str]", home: Path | None, config: Path | None) -> None:
-    """Change the bundle that serves; where there is a database, its audit says so too."""
+def _change(
+    meant: "Callable[[Entry], bool]",
+    step: "Callable[[Registry, datetime, str], str]",
+    home: Path | None,
+    config: Path | None,
+) -> None:
+    """Change the bundle that serves; where there is a database, its audit says so, before and after."""
     from triage.bootstrap import open_site, registry
     from triage.clock import utc_now
     from triage.services.audit import model_changed
 
     chosen, who = settings(home, config), operator()
     database = open_site(chosen).database if chosen.has_database else None
-    bundle_id = step(registry(chosen), utc_now(), who)
+    bundles = registry(chosen)
+    wanted = next((one.bundle_id for one in bundles.entries() if meant(one)), None)
+    if database is not None and wanted is not None:
+        model_changed(database, who, wanted, utc_now, {"what": "to be activated"})
+    bundle_id = step(bundles, utc_now(), who)
     if database is not None:
-        model_changed(database, who, bundle_id, utc_now)
+        model_changed(database, who, bundle_id, utc_now, {"what": "activated"})
     typer.echo(f"active: {bundle_id[:12]}")

@@ -33,6 +33,7 @@ def read(
     from triage.domain.audit import Action
     from triage.domain.reading import Step
     from triage.domain.verdict import Verdict
+    from triage.services.audit import way
     from triage.services.reading import take
 
     given = {Verdict.AGREE: agree, Verdict.DISAGREE: disagree, Verdict.NOT_ASSESSABLE: not_assessable}
@@ -42,6 +43,7 @@ def read(
     step = Step(action=Action.READ, actor=user, verdict=next(iter(verdicts), None), note=note)
     opened = site(home, config)
     policy, lease = opened.settings.policy.head_starts, opened.settings.reading.lease
+    way.set({"by": operator()})  # --as is only said; who typed it is known
     study = take(opened.database, uid, step, policy, utc_now, lease)
     typer.echo(f"{study.study_instance_uid}: read by {user}{', ' + verdicts[0].value if verdicts else ''}")
 

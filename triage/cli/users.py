@@ -51,7 +51,7 @@ def add(
         raise AccountInvalid(f"{there.name}: is {there.role.value}, not {role.value}; change it with: triage users role")
     if there is None:
         accounts.add(name, role, operator())
-    typer.echo(accounts.issue_token(name, operator()))
+    typer.echo(accounts.issue_token(name, operator(), any_role=True))
 
 
 def list_users(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
@@ -98,17 +98,17 @@ def enable(name: Name, home: Home = None, config: Config = None) -> None:
 
 
 def password(name: Name, password_stdin: FromStdin = False, home: Home = None, config: Config = None) -> None:
-    """Set another password; the account's sessions end."""
+    """Set another password; the account's sessions and tokens end."""
     accounts = _accounts(home, config)
     with accounts.database.read() as transaction:
         if transaction.accounts.account(name.strip().lower()) is None:
             raise UnknownAccount("no account has this name; see: triage users list")
     accounts.set_password(name, _new_password(password_stdin), operator())
-    typer.echo(f"password of {name} changed; its sessions ended")
+    typer.echo(f"password of {name} changed; its sessions and tokens ended")
 
 
 def external(name: Name, home: Home = None, config: Config = None) -> None:
-    """From now on the account signs in by the identity provider; its password and its sessions end."""
+    """From now on the account signs in by the identity provider; its password, its sessions and its tokens end."""
     _accounts(home, config).set_external(name, operator())
     typer.echo(f"{name} signs in by the identity provider; the first to come by that name there has it")
 
@@ -119,9 +119,9 @@ def role(
     home: Home = None,
     config: Config = None,
 ) -> None:
-    """Give an account another role; its sessions end."""
+    """Give an account another role; its sessions and tokens end."""
     _accounts(home, config).set_role(name, role, operator())
-    typer.echo(f"{name} is {role.value}; its sessions ended")
+    typer.echo(f"{name} is {role.value}; its sessions and tokens ended")
 
 
 def sessions(

@@ -94,8 +94,10 @@ class SqlAccounts:
         self._connection.execute(delete(tables.sign_in_attempt).where(tables.sign_in_attempt.c.digest == digest))
         return SignInAttempt(**row) if row else None
 
-    def drop_attempts(self, begun_before: datetime) -> None:
-        self._connection.execute(delete(tables.sign_in_attempt).where(tables.sign_in_attempt.c.begun_at < begun_before))
+    def drop_attempts(self, begun_before: datetime, most: int) -> None:
+        table = tables.sign_in_attempt
+        newest = select(table.c.digest).order_by(table.c.begun_at.desc(), table.c.digest).limit(most)
+        self._connection.execute(delete(table).where(or_(table.c.begun_at < begun_before, table.c.digest.not_in(newest))))
 
     def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
         session = tables.account_session
@@ -188,8 +190,10 @@ class MemoryAccounts:
     def take_attempt(self, digest: str) -> SignInAttempt | None:
         return self._attempts.pop(digest, None)
 
-    def drop_attempts(self, begun_before: datetime) -> None:
-        _drop(self._attempts, lambda one: one.begun_at < begun_before)
+    def drop_attempts(self, begun_before: datetime, most: int) -> None:
+        by_digest = sorted(self._attempts.values(), key=lambda one: one.digest)
+        newest = {one.digest for one in sorted(by_digest, key=lambda one: one.begun_at, reverse=True)[:most]}
+        _drop(self._attempts, lambda one: one.begun_at < begun_before or one.digest not in newest)
 
     def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
         _drop(self._sessions, lambda one: one.seen_at < seen_before or one.signed_in_at < signed_in_before)

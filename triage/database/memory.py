@@ -193,11 +193,11 @@ class MemoryTransaction:
             raise LookupError("a reading needs its study")
         self._state.readings.append(reading)
 
-    def take_reading_back(self, study_instance_uid: str, at: datetime, by: str) -> None:
+    def take_reading_back(self, study_instance_uid: str, at: datetime, by: str, why: str | None = None) -> None:
         places = [place for place, one in enumerate(self._state.readings) if one.study_instance_uid == study_instance_uid]
         if places and self._state.readings[places[-1]].taken_back_at is None:
             last = self._state.readings[places[-1]]
-            self._state.readings[places[-1]] = replace(last, taken_back_at=at, taken_back_by=by)
+            self._state.readings[places[-1]] = replace(last, taken_back_at=at, taken_back_by=by, taken_back_why=why)
 
     def readings(self, study_instance_uid: str) -> list[FinishedReading]:
         return [one for one in self._state.readings if one.study_instance_uid == study_instance_uid]

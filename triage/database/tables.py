@@ -236,6 +236,7 @@ reading = Table(
     Column("model", Text),
     Column("taken_back_at", Moment, comment="marked unread again; a late image takes nothing back"),
     Column("taken_back_by", Text),
+    Column("taken_back_why", Text),
     comment="finished readings; a row stays when the study comes back unread",
 )
 

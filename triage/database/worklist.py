@@ -145,11 +145,11 @@ class SqlTransaction:
     def add_reading(self, reading: FinishedReading) -> None:
         self.connection.execute(insert(tables.reading).values(_reading_row(reading)))
 
-    def take_reading_back(self, study_instance_uid: str, at: datetime, by: str) -> None:
+    def take_reading_back(self, study_instance_uid: str, at: datetime, by: str, why: str | None = None) -> None:
         table = tables.reading
         last = select(func.max(table.c.id)).where(table.c.study_instance_uid == study_instance_uid).scalar_subquery()
         change = update(table).where(table.c.id == last, table.c.taken_back_at.is_(None))
-        self.connection.execute(change.values(taken_back_at=at, taken_back_by=by))
+        self.connection.execute(change.values(taken_back_at=at, taken_back_by=by, taken_back_why=why))
 
     def readings(self, study_instance_uid: str) -> list[FinishedReading]:
         table = tables.reading

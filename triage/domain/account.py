@@ -1,7 +1,7 @@
 """Who may do what: roles and permissions as a table, accounts, sessions, and what a password must be. Pure."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -135,7 +135,7 @@ class Token:
 class Identity:
     """Who asks. ``csrf``: what a change must bring along; ``None``: came with a token, which no browser sends by itself.
 
-    ``session``: digest of the session it came with; shown nowhere. ``external``: see :class:`Account`.
+    ``session``: digest of the session it came with; shown nowhere. ``external``: see :class:`Account`. ``by_token``: a program.
     """
 
     name: str
@@ -144,6 +144,7 @@ class Identity:
     csrf: str | None = None
     session: str | None = field(default=None, repr=False)
     external: bool = False
+    by_token: bool = False
 
     def may(self, permission: Permission) -> bool:
         """Whether the role grants it."""
@@ -164,11 +165,15 @@ class SessionLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
-    """After ``free`` failures each further one doubles the wait, from ``first`` up to ``most``."""
+    """After ``free`` failures each further one doubles the wait, from ``first`` up to ``most``.
+
+    ``forgives``: the time in which one failure is forgiven; ``None``: only a success makes up for them.
+    """
 
     free: int
     first: timedelta
     most: timedelta
+    forgives: timedelta | None = None
 
     def wait_after(self, failures: int) -> timedelta:
         """How long nothing is tried after that many failures in a row."""
@@ -179,7 +184,10 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guesses:
-    """Failures in a row of one account or address, and until when nothing more is tried."""
+    """Failures of one account or address, and until when nothing more is tried; ``None``: no wait.
+
+    ``last_at``: up to when failures were forgiven, at most one such time before the last of them.
+    """
 
     failures: int = 0
     until: datetime | None = None
@@ -190,14 +198,32 @@ class Guesses:
         return timedelta(0) if self.until is None else max(timedelta(0), min(self.until - now, throttle.most))
 
     def failed(self, now: datetime, throttle: Throttle) -> "Guesses":
-        """One more failure."""
-        failures = self.failures + 1
-        return Guesses(failures=failures, until=now + throttle.wait_after(failures), last_at=now)
+        """One more failure, after those that are forgiven by now."""
+        left = self._left(now, throttle)
+        failures = left.failures + 1
+        wait = throttle.wait_after(failures)
+        return Guesses(failures=failures, until=now + wait if wait else None, last_at=left.last_at or now)
+
+    def succeeded(self, now: datetime, throttle: Throttle) -> "Guesses":
+        """One failure less: it was counted in advance of a try that went well. Others meanwhile stay counted."""
+        failures = max(0, self.failures - 1)
+        wait = min(throttle.wait_after(failures), self.waits(now, throttle))
+        return replace(self, failures=failures, until=now + wait if wait else None)
+
+    def _left(self, now: datetime, throttle: Throttle) -> "Guesses":
+        if throttle.forgives is None:
+            return replace(self, last_at=now)
+        if self.last_at is None or now < self.last_at:  # the clock was set back: begin to forgive from here
+            return replace(self, last_at=now)
+        forgiven = (now - self.last_at) // throttle.forgives
+        if forgiven >= self.failures:
+            return Guesses(last_at=now)
+        return replace(self, failures=self.failures - forgiven, last_at=self.last_at + forgiven * throttle.forgives)
 
 
 PER_ACCOUNT = Throttle(free=5, first=timedelta(seconds=1), most=timedelta(minutes=15))
-PER_ADDRESS = Throttle(free=30, first=timedelta(seconds=1), most=timedelta(minutes=1))
-"""An address can be a whole hospital behind one proxy: it waits later and shorter."""
+PER_ADDRESS = Throttle(free=30, first=timedelta(seconds=1), most=timedelta(minutes=1), forgives=timedelta(seconds=30))
+"""An address can be a whole hospital behind one proxy: it waits later and shorter, and what its people mistype is forgiven."""
 GUESSES_FORGOTTEN_AFTER = timedelta(days=1)
 
 MIN_PASSWORD, MAX_PASSWORD = 12, 1024

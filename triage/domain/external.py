@@ -16,12 +16,16 @@ MAX_SUBJECT = 255
 
 
 class ExternalRefused(SignInRefused):
-    """Not signed in by the provider. ``code`` is what the audit keeps; the message says what to do, and holds no claim."""
+    """Not signed in by the provider. ``code`` is what the audit keeps; the message says what to do, and holds no claim.
 
-    def __init__(self, code: str, message: str, who: str = "") -> None:
+    ``subject``: of one who has no role any more, see :class:`ExternalPerson`; for ending what they opened with the former one.
+    """
+
+    def __init__(self, code: str, message: str, who: str = "", subject: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.who = who
+        self.subject = subject
 
 
 class ProviderSilent(ExternalRefused):
@@ -64,7 +68,7 @@ def person_of(claims: Mapping[str, Any], rules: Rules) -> ExternalPerson:
     role = next((role for value, role in rules.roles.items() if value in held), None)
     if role is None:
         message = "your account at the hospital has no role in this service; ask the administrator for one"
-        raise ExternalRefused("no role", message, name)
+        raise ExternalRefused("no role", message, name, f"{rules.issuer} {subject}")
     return ExternalPerson(subject=f"{rules.issuer} {subject}", name=name, role=role)
 
 

@@ -135,7 +135,7 @@ class Step:
 class FinishedReading:
     """That a reader finished a study, and what the network said of it then.
 
-    ``taken_back_at``, ``taken_back_by``: marked unread again, by whom; then it is no finding. A late image that brings the
+    ``taken_back_at``, ``_by``, ``_why``: marked unread again, by whom, with which reason; then it is no finding. A late image that brings the
     study back takes nothing back: the reading was right about the images that there were.
     """
 
@@ -149,6 +149,7 @@ class FinishedReading:
     model: str | None
     taken_back_at: datetime | None = None
     taken_back_by: str | None = None
+    taken_back_why: str | None = None
 
 
 def as_of(reading: Reading, now: datetime) -> Reading:

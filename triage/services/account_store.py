@@ -1,9 +1,19 @@
-"""What accounts need of the database. Adapter and twin: :mod:`triage.database.accounts`."""
+"""What accounts need of the database, and of passwords. Adapters: :mod:`triage.database.accounts`, …`passwords`."""
 
 from datetime import datetime
 from typing import Protocol
 
 from triage.domain.account import Account, Guesses, Session, SignInAttempt, Token
+
+
+class Passwords(Protocol):
+    """How passwords are kept and compared; slow on purpose."""
+
+    def hash(self, password: str) -> str:
+        """What to keep."""
+
+    def verify(self, kept: str, password: str) -> bool:
+        """Whether it is the password."""
 
 
 class AccountStore(Protocol):
@@ -66,8 +76,8 @@ class AccountStore(Protocol):
     def take_attempt(self, digest: str) -> SignInAttempt | None:
         """The attempt, which is gone then: of two that ask, one has it. ``None``: there is none."""
 
-    def drop_attempts(self, begun_before: datetime) -> None:
-        """Remove attempts that are older."""
+    def drop_attempts(self, begun_before: datetime, most: int) -> None:
+        """Remove attempts that are older, and of the others all but the newest ``most``."""
 
     def sweep(self, seen_before: datetime, signed_in_before: datetime, guessed_before: datetime) -> None:
         """Remove sessions and guesses that are older."""

@@ -1,14 +1,13 @@
 """Signing in and out, and looking after accounts. Secrets are stored only as digests, every change is audited."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
-from typing import Protocol
 
 from triage.domain.account import (
-    GRANTS,
     GUESSES_FORGOTTEN_AFTER,
     PER_ACCOUNT,
     PER_ADDRESS,
@@ -16,7 +15,6 @@ from triage.domain.account import (
     AccountInvalid,
     Identity,
     LastAdministrator,
-    Permission,
     Role,
     Session,
     SessionLimits,
@@ -28,36 +26,35 @@ from triage.domain.account import (
     check_password,
 )
 from triage.domain.audit import Action, AuditEntry
+from triage.services.account_store import Passwords
+from triage.services.administrators import can_administer
+from triage.services.audit import via_of, with_way
 from triage.services.ports import Clock, Database, Transaction
 from triage.services.reading import release_all
 
 SEEN_EVERY = timedelta(seconds=30)
 """A session's last sign is written at most so often: a page must not cost a disk sync."""
+REFUSED_AGAIN = timedelta(minutes=1)
+"""For how long somebody who asks again and again for what is refused leaves one record: a page that polls must not fill it."""
 REFUSED = "name or password is wrong"
 FIRST_NAME = "admin"
 NOBODY, NO_ACCOUNT = "(nobody)", "(no such account)"
 """What the audit calls those who have no name here; a name that was typed can be a password."""
 
 
-class Passwords(Protocol):
-    """How passwords are kept and compared; slow on purpose."""
-
-    def hash(self, password: str) -> str:
-        """What to keep."""
-
-    def verify(self, kept: str, password: str) -> bool:
-        """Whether it is the password."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Accounts:
-    """The steps around accounts. ``secret`` gives 256 random bits as text that fits a URL."""
+    """The steps around accounts. ``secret`` gives 256 random bits as text that fits a URL.
+
+    ``passwords_allowed``: whether people may sign in by them; else only the identity provider and tokens open.
+    """
 
     database: Database
     passwords: Passwords
     clock: Clock
     secret: Callable[[], str]
     limits: SessionLimits = field(default_factory=SessionLimits)
+    passwords_allowed: bool = True
 
     @cached_property
     def _dummy(self) -> str:
@@ -75,9 +72,10 @@ class Accounts:
             SignInThrottled: too many guesses; not even looked at.
             SignInRefused: wrong name or password, or disabled; does not say which.
         """
-        now, known = self.clock(), name.strip().lower()
-        keys = ((digest_of(f"account:{known}"), PER_ACCOUNT), (digest_of(f"address:{address}"), PER_ADDRESS))
+        known = name.strip().lower()
+        keys = ((_guessed(known), PER_ACCOUNT), (digest_of(f"address:{address}"), PER_ADDRESS))
         with self.database.write() as tx:  # counted before it is tried: parallel guesses cannot slip through
+            now = self.clock()  # after the lock was had: a wait that began meanwhile counts
             guesses = [(key, throttle, tx.accounts.guesses(key)) for key, throttle in keys]
             wait = max(one.waits(now, throttle) for _, throttle, one in guesses)
             if wait > timedelta(0):
@@ -88,12 +86,12 @@ class Accounts:
         right = self.passwords.verify(account.password_hash if account and account.password_hash else self._dummy, password)
         secret = self.secret()
         with self.database.write() as tx:
-            current = tx.accounts.account(known)  # disabled or changed while it was compared: too late
+            now, current = self.clock(), tx.accounts.account(known)  # disabled or changed while it was compared: too late
             granted = right and current is not None and current == account and not current.disabled and current.password_hash
             if granted and current:
-                tx.accounts.drop_guesses(keys[0][0])
-                # its own failure, counted in advance, is taken back from the address; earlier ones stay
-                tx.accounts.put_guesses(keys[1][0], guesses[1][2])
+                (own, _), (shared, throttle) = keys
+                tx.accounts.drop_guesses(own)
+                tx.accounts.put_guesses(shared, tx.accounts.guesses(shared).succeeded(now, throttle))
                 self.open_session(tx, current, secret, now, former)
                 note(tx, now, known, Action.SIGN_IN, known, {"address": address})
             else:
@@ -136,13 +134,13 @@ class Accounts:
         )
 
     def by_token(self, secret: str) -> Identity | None:
-        """Who the bearer token is."""
+        """Who the bearer token is; of one who has to choose a password first it opens nothing."""
         with self.database.read() as tx:
             token = tx.accounts.token(digest_of(secret))
             account = tx.accounts.account(token.account) if token else None
-        if account is None or account.disabled:
+        if account is None or account.disabled or account.must_change:
             return None
-        return Identity(name=account.name, role=account.role, external=account.external)
+        return Identity(name=account.name, role=account.role, external=account.external, by_token=True)
 
     def sign_out(self, secret: str) -> None:
         """End the session for good; with a person's last one the claims are given back."""
@@ -181,9 +179,13 @@ class Accounts:
         return ended
 
     def refused(self, who: Identity, what: str) -> None:
-        """Note that somebody asked for what the role does not grant."""
-        with self.database.write() as tx:
-            note(tx, self.clock(), who.name, Action.REFUSED, who.name, {"what": what})
+        """Note that somebody asked for what the role does not grant; the same again within :data:`REFUSED_AGAIN` is one."""
+        details = {"what": what, **via_of(who)}
+        with self.database.read() as tx:
+            last = tx.latest_audit_about(who.name, Action.REFUSED, who.name, json.dumps(details, sort_keys=True))
+        if last is None or not timedelta(0) <= self.clock() - last.entry.at < REFUSED_AGAIN:
+            with self.database.write() as tx:
+                note(tx, self.clock(), who.name, Action.REFUSED, who.name, details)
 
     def add(self, name: str, role: Role, by: str, password: str | None = None, *, must_change: bool = False) -> Account:
         """A new account; without a password it can only use tokens.
@@ -213,18 +215,34 @@ class Accounts:
             return None
         return FIRST_NAME, password
 
-    def issue_token(self, name: str, by: str) -> str:
-        """A new token of an account; told once, stored as its digest.
+    def is_external(self, name: str) -> bool:
+        """Whether there is such an account and the identity provider signs it in."""
+        with self.database.read() as tx:
+            account = tx.accounts.account(name)
+        return account is not None and account.external
+
+    def issue_token(self, name: str, by: str, *, any_role: bool = False) -> str:
+        """A new token of a program's account; told once, stored as its digest.
+
+        ``any_role``: of a person's, too; for the operator of the machine, who can do everything there anyway.
 
         Raises:
             UnknownAccount: no such account.
+            AccountInvalid: it is a person's: whoever issues it could act as them.
         """
         secret = self.secret()
         with self.database.write() as tx:
             account, now = _existing(tx, name), self.clock()
+            if account.role is not Role.SERVICE and not any_role:
+                raise AccountInvalid(f"token: {account.name} is a person's account; give one to an account of role service")
             tx.accounts.put_token(Token(digest=digest_of(secret), account=account.name, issued_at=now))
             note(tx, now, by, Action.USER, account.name, {"what": "token issued"})
         return secret
+
+    def my_tokens(self, name: str) -> list[Token]:
+        """An account's tokens, the oldest first."""
+        with self.database.read() as tx:
+            return [one for one in tx.accounts.tokens() if one.account == name]
 
     def revoke_tokens(self, name: str, by: str) -> int:
         """Make every token of an account worthless; returns how many there were.
@@ -245,9 +263,9 @@ class Accounts:
             SignInRefused: the present password is wrong, or was guessed at too often.
             AccountInvalid: the new one would be guessed.
         """
-        now, key = self.clock(), digest_of(f"account:{name}")
+        key = _guessed(name)
         with self.database.write() as tx:
-            guesses = tx.accounts.guesses(key)
+            now, guesses = self.clock(), tx.accounts.guesses(key)
             if (wait := guesses.waits(now, PER_ACCOUNT)) > timedelta(0):
                 raise SignInThrottled(wait)
             tx.accounts.put_guesses(key, guesses.failed(now, PER_ACCOUNT))
@@ -259,7 +277,9 @@ class Accounts:
         self.set_password(name, new, name)
 
     def set_password(self, name: str, password: str, by: str, *, must_change: bool = False) -> None:
-        """Another password; ends every session of the account. One of the identity provider's is a local one then.
+        """Another password; ends every session and token of the account, and forgets what was guessed at it.
+
+        One of the identity provider's is a local one then.
 
         Raises:
             UnknownAccount: no such account.
@@ -274,13 +294,16 @@ class Accounts:
         def changed(one: Account) -> Account:
             return replace(one, password_hash=kept, must_change=must_change, external=False, subject=None)
 
-        self._change(name, by, "password", changed)
+        self._change(name, by, "password", changed, forget=True)
 
     def set_external(self, name: str, by: str) -> None:
         """From now on the account signs in by the identity provider: no password; the next one who comes by that name has it.
 
+        Its sessions end, its tokens are revoked.
+
         Raises:
             UnknownAccount: no such account.
+            LastAdministrator: nobody would be left who may look after accounts.
         """
 
         def changed(one: Account) -> Account:
@@ -289,17 +312,17 @@ class Accounts:
         self._change(name, by, "external", changed)
 
     def set_disabled(self, name: str, disabled: bool, by: str) -> None:
-        """Shut or open an account; shutting ends its sessions and revokes its tokens.
+        """Shut or open an account; shutting ends its sessions and revokes its tokens, opening forgets what was guessed at it.
 
         Raises:
             UnknownAccount: no such account.
             LastAdministrator: nobody would be left who may look after accounts.
         """
         what = "disabled" if disabled else "enabled"
-        self._change(name, by, what, lambda one: replace(one, disabled=disabled), revoke_tokens=disabled)
+        self._change(name, by, what, lambda one: replace(one, disabled=disabled), forget=not disabled)
 
     def set_role(self, name: str, role: Role, by: str) -> None:
-        """Another role; ends every session of the account.
+        """Another role; ends every session and revokes every token of the account.
 
         Raises:
             UnknownAccount: no such account.
@@ -320,24 +343,25 @@ class Accounts:
             release_all(tx, account.name, now, actor=by, because="sessions ended")
         return ended
 
-    def _change(
-        self, name: str, by: str, what: str, change: Callable[[Account], Account], *, revoke_tokens: bool = False
-    ) -> None:
+    def _change(self, name: str, by: str, what: str, change: Callable[[Account], Account], *, forget: bool = False) -> None:
         with self.database.write() as tx:
-            account = _existing(tx, name)
-            changed = change(account)
-            others = (one for one in tx.accounts.accounts() if one.name != account.name)
-            if _looks_after(account) and not _looks_after(changed) and not any(map(_looks_after, others)):
+            account, could = _existing(tx, name), self.can_administer(tx)
+            tx.accounts.put_account(change(account))
+            tx.accounts.drop_sessions(account.name)
+            tx.accounts.drop_tokens(account.name)
+            if could and not self.can_administer(tx):  # nothing of the above is kept then
                 raise LastAdministrator(
                     f"{account.name} is the last who may look after accounts; give another one that role first"
                 )
-            tx.accounts.put_account(changed)
-            tx.accounts.drop_sessions(account.name)
-            if revoke_tokens:
-                tx.accounts.drop_tokens(account.name)
+            if forget:
+                tx.accounts.drop_guesses(_guessed(account.name))
             now = self.clock()
             note(tx, now, by, Action.USER, account.name, {"what": what})
             release_all(tx, account.name, now, actor=by, because="sessions ended")
+
+    def can_administer(self, tx: Transaction) -> bool:
+        """See :func:`triage.services.administrators.can_administer`."""
+        return can_administer(tx, passwords_allowed=self.passwords_allowed)
 
     def _hashed(self, password: str, name: str) -> str:
         check_password(password, name)
@@ -354,8 +378,9 @@ def csrf_of(secret: str) -> str:
     return sha256(b"csrf:" + secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _looks_after(account: Account) -> bool:
-    return not account.disabled and Permission.USERS in GRANTS[account.role]
+def _guessed(name: str) -> str:
+    """The key of what was guessed at an account."""
+    return digest_of(f"account:{name}")
 
 
 def _existing(tx: Transaction, name: str) -> Account:
@@ -369,4 +394,4 @@ def note(
     tx: Transaction, at: datetime, actor: str, action: Action, subject: str, details: Mapping[str, str] | None = None
 ) -> None:
     """Audit what was done to an account."""
-    tx.append_audit(AuditEntry(at=at, actor=actor, action=action, subject=subject, details=details or {}))
+    tx.append_audit(AuditEntry(at=at, actor=actor, action=action, subject=subject, details=with_way(details or {})))

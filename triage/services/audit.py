@@ -8,10 +8,12 @@ another machine. Nobody is kept from adding false entries at the end.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from triage.domain.account import Identity
 from triage.domain.audit import GENESIS, Action, AuditEntry, AuditHead, Break, canonical, first_break
 from triage.domain.errors import AuditBroken
 from triage.services.ports import AuditAnchor, Clock, Database, Transaction
@@ -21,6 +23,10 @@ SYSTEM = "system"
 A_LOOK = timedelta(minutes=15)
 """For how long what a person sees of a study counts as one look."""
 EXPORT_PAGE = 1000
+BY_TOKEN: Mapping[str, str] = {"via": "token"}
+"""What the audit adds where a program acted, whoever's account it has."""
+way: ContextVar[Mapping[str, str]] = ContextVar("way", default={})  # noqa: B039 - nobody changes it
+"""How the one who acts came in, as the audit says it. Set by :mod:`triage.web.identity`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +62,17 @@ def verify_audit(database: Database, anchor: AuditAnchor, clock: Clock, elsewher
     return Verification(head=head, broken=broken)
 
 
-def exported_lines(database: Database, page: int = EXPORT_PAGE) -> Iterator[str]:
+def exported_lines(database: Database, page: int = EXPORT_PAGE, allowed: Callable[[], bool] = lambda: True) -> Iterator[str]:
     """Every record as a JSON line: what its digest covers (:func:`triage.domain.audit.canonical`), and the digest.
 
+    ``allowed``: asked before each page; where it says no, a line that says so is the last one.
     Read in pages, each in a transaction of its own: whoever fetches slowly must not hold a snapshot of the database open.
     """
     last, previous = 0, GENESIS
     while True:
+        if not allowed():
+            yield json.dumps({"incomplete": "whoever asked may not read the audit any more"})
+            return
         with database.read() as tx:
             records = list(tx.audit(after=last, limit=page))
         for record in records:
@@ -94,6 +104,7 @@ def listed(database: Database, actor: str, clock: Clock) -> None:
 
 
 def _note_once(database: Database, actor: str, action: Action, subject: str, details: Mapping[str, str], clock: Clock) -> None:
+    details = with_way(details)
     written = json.dumps(dict(details), sort_keys=True)
 
     def is_noted(tx: Transaction) -> bool:
@@ -148,4 +159,14 @@ def note_policy(database: Database, policy: Mapping[str, str], clock: Clock) -> 
 
 def _append(database: Database, actor: str, action: Action, subject: str, details: Mapping[str, str], clock: Clock) -> None:
     with database.write() as tx:
-        tx.append_audit(AuditEntry(at=clock(), actor=actor, action=action, subject=subject, details=details))
+        tx.append_audit(AuditEntry(at=clock(), actor=actor, action=action, subject=subject, details=with_way(details)))
+
+
+def via_of(who: Identity) -> Mapping[str, str]:
+    """How somebody came in, as the audit says it; nothing where a person did."""
+    return BY_TOKEN if who.by_token else {}
+
+
+def with_way(details: Mapping[str, str]) -> dict[str, str]:
+    """Details of a record, and that it was done by a token, if it was."""
+    return {**details, **way.get()}

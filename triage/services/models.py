@@ -1,6 +1,7 @@
 """Choosing the bundle that serves: by a named person, with the gate's word or a reason, audited with what was proved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -55,25 +56,21 @@ def activate(bundles: Bundles, database: Database, clock: Clock, bundle_id: str,
         BundleError: unknown, refused, or the promotion gate said *fail*; nothing has changed.
         ReasonMissing: no record of the gate says *pass*, and no reason was given.
     """
-    entry, reason = bundles.card(bundle_id).entry, " ".join(reason.split())[:REASON_MAX]
-    if entry.barred:
-        raise BundleError("the promotion gate's verdict is fail: nobody can approve it; mend data or recipe, train again")
-    if entry.needs_reason and not reason:
-        raise ReasonMissing("no record of the promotion gate says pass: say why this bundle shall serve all the same")
-    proof = bundles.activate(entry.bundle_id, clock(), who)
-    _note(database, clock, who, proof, {"what": "activated", "gate": entry.verdict or "no record", "reason": reason})
-    return proof
+    told = Told(database, clock, who, "activated", reason)
+    return _change(bundles.card(bundle_id).entry, lambda whole: bundles.activate(whole, clock(), who), told)
 
 
 def rollback(bundles: Bundles, database: Database, clock: Clock, who: str, reason: str = "") -> Proof:
-    """Return to the bundle that served before; it served already, so no gate is asked.
+    """Return to the bundle that served before, by the same rules: the gate may have failed it since.
 
     Raises:
-        BundleError: there was none before, or it is refused; nothing has changed.
+        BundleError: there was none before, it is refused, or the promotion gate said *fail*; nothing has changed.
+        ReasonMissing: no record of the gate says *pass*, and no reason was given.
     """
-    proof = bundles.rollback(clock(), who)
-    _note(database, clock, who, proof, {"what": "rolled back", "reason": " ".join(reason.split())[:REASON_MAX]})
-    return proof
+    before = next((entry for entry in bundles.entries() if entry.previous), None)
+    if before is None:
+        raise BundleError("no bundle was active before that can be read; see: triage models list")
+    return _change(before, lambda _: bundles.rollback(clock(), who), Told(database, clock, who, "rolled back", reason))
 
 
 def history(database: Database, bundle_id: str, limit: int = 20) -> list[AuditRecord]:
@@ -82,6 +79,35 @@ def history(database: Database, bundle_id: str, limit: int = 20) -> list[AuditRe
         return tx.audit_newest(AuditFilter(action=Action.MODEL.value, subject=bundle_id), limit=limit)
 
 
-def _note(database: Database, clock: Clock, who: str, proof: Proof, details: Mapping[str, str]) -> None:
-    told = {name: value for name, value in {**details, "proof": proof.sentence}.items() if value}
-    model_changed(database, who, proof.bundle_id, clock, told)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the audit is told of a change, before it and after it."""
+
+    database: Database
+    clock: Clock
+    who: str
+    what: str
+    reason: str
+
+    def note(self, bundle_id: str, details: Mapping[str, str]) -> None:
+        """One record; what is empty is left out."""
+        told = {name: value for name, value in details.items() if value}
+        model_changed(self.database, self.who, bundle_id, self.clock, told)
+
+
+def _change(entry: Entry, step: Callable[[str], Proof], told: Told) -> Proof:
+    reason = " ".join(told.reason.split())[:REASON_MAX]
+    if entry.barred:
+        raise BundleError("the promotion gate's verdict is fail: nobody can approve it; mend data or recipe, train again")
+    if entry.needs_reason and not reason:
+        raise ReasonMissing("no record of the promotion gate says pass: say why this bundle shall serve all the same")
+    why = {"gate": entry.verdict or "no record", "reason": reason}
+    # first: what cannot be audited does not serve, and what died on the way can be seen
+    told.note(entry.bundle_id, {"what": f"to be {told.what}", **why})
+    try:
+        proof = step(entry.bundle_id)
+    except BundleError as error:
+        told.note(entry.bundle_id, {"what": f"not {told.what}", "why": str(error)[:REASON_MAX]})
+        raise
+    told.note(proof.bundle_id, {"what": told.what, **why, "proof": proof.sentence})
+    return proof

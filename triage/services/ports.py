@@ -223,7 +223,7 @@ class Transaction(Protocol):
     def add_reading(self, reading: FinishedReading) -> None:
         """Write a finished reading to the study's history, where it stays."""
 
-    def take_reading_back(self, study_instance_uid: str, at: datetime, by: str) -> None:
+    def take_reading_back(self, study_instance_uid: str, at: datetime, by: str, why: str | None = None) -> None:
         """Mark the study's last reading as taken back; one that is so already, or none at all, stays as it is."""
 
     def readings(self, study_instance_uid: str) -> list[FinishedReading]:

@@ -8,8 +8,12 @@ from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE, Standing, Step, finished, standing, taken
 from triage.domain.study import Study
 from triage.domain.worklist import next_free
+from triage.services.audit import with_way
 from triage.services.ports import Clock, Database, Transaction
 
+REASONS = ("marked by mistake", "wrong study", "to be read again", "asked back by the ward")
+"""Why a study is marked unread, as the dialog offers it and the audit keeps it."""
+OTHER_WORDS = "in other words"
 FIRST_LOOK = 100
 """Rows that are read at first; nearly always one of them is free."""
 
@@ -37,7 +41,7 @@ def take(
         if step.action is Action.READ:
             tx.add_reading(finished(after, step.note))
         if step.action is Action.UNREAD:
-            tx.take_reading_back(study_instance_uid, now, step.actor)
+            tx.take_reading_back(study_instance_uid, now, step.actor, step.reason)
         tx.append_audit(
             AuditEntry(
                 at=now, actor=step.actor, action=step.action, subject=study_instance_uid, details=_details(before, after, step)
@@ -80,13 +84,17 @@ def next_to_read(database: Database, reader: str, now: datetime, after: str | No
 
 
 def _details(before: Study, after: Study, step: Step) -> dict[str, str]:
-    """What the audit keeps; a note on the film stays in the history of readings."""
+    """What the audit keeps: no free text, as that can tell of a patient, and auditors see and export the audit.
+
+    A note on the film and a reason stay in the history of readings. Of a reason it keeps which of :data:`REASONS`, or that it was another.
+    """
+    reason = " ".join((step.reason or "").split()).rstrip(".").lower()
     details = {
         "reader_before": before.reading.reader if before.reading.reader != after.reading.reader else None,
         "lease_until": after.reading.lease_until.isoformat() if after.reading.lease_until else None,
         "verdict": after.reading.verdict or (before.reading.verdict if step.action is Action.UNREAD else None),
-        "reason": step.reason,
+        "reason": reason if reason in REASONS else OTHER_WORDS if reason else None,
         "level": after.level.value,
         "model": after.model,
     }
-    return {name: value for name, value in details.items() if value}
+    return with_way({name: value for name, value in details.items() if value})

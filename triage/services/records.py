@@ -75,6 +75,7 @@ def _reading(reading: FinishedReading, numbers: bool) -> dict[str, Any]:
         "model": reading.model,
         "taken_back_at": reading.taken_back_at.isoformat() if reading.taken_back_at else None,
         "taken_back_by": reading.taken_back_by,
+        "taken_back_why": reading.taken_back_why,
     }
 
 

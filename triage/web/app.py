@@ -1,7 +1,7 @@
 """The web application, wired from its parts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -41,6 +41,7 @@ from triage.web.admin.installation import Installation
 from triage.web.answers import EVERYWHERE, Json
 from triage.web.darkroom import Darkroom
 from triage.web.external import External
+from triage.web.forwarded import Forwarded
 from triage.web.guard import Guard
 from triage.web.html import pages_of
 from triage.web.identity import AccountAuthenticator, Authenticator, Door, Gate
@@ -71,6 +72,7 @@ def create_app(
     heat_map: Rules | None = None,
     public_url: str = "",
     metrics_open: bool = False,
+    trusted_proxy: Collection[str] = (),
     head_starts: HeadStarts | None = None,
     lease: timedelta = LEASE,
     who: Callable[[Request], str] | None = None,
@@ -83,7 +85,8 @@ def create_app(
     :class:`triage.web.site.Site`. Without ``who`` there are no routes that change a reading.
     ``accounts``: who may sign in; ``authenticator``: tells who asks (default: by ``accounts``). One of the two is needed.
     ``external``: how people sign in by the hospital's identity provider, beside or instead of a password.
-    ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`. ``installation``: for the administrator's pages.
+    ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`. ``trusted_proxy``: addresses, see
+    :class:`triage.web.forwarded.Forwarded`. ``installation``: for the administrator's pages.
     """
     site = Site(
         database=database,
@@ -141,6 +144,7 @@ def create_app(
     )
     app.add_middleware(Gate, door=door)
     app.add_middleware(Guard, public_url=public_url)
+    app.add_middleware(Forwarded, proxies=trusted_proxy)
     if accounts is not None:
         steps = sign_in.SignIn(accounts=accounts, html=html, public_url=public_url, external=external)
         app.include_router(sign_in.router(steps))

@@ -18,6 +18,7 @@ from triage.domain.reason import Reason
 
 MEMORY_BYTES = 4 << 30
 LINE_BYTES = 4096
+MOST_PARTS = 16
 
 T = TypeVar("T")
 Said = tuple[dict[str, Any], list[bytes]]
@@ -28,7 +29,7 @@ class Child:
     """One child at a time, started when it is needed, replaced when it has died or was too slow. Thread-safe."""
 
     def __init__(self, command: tuple[str, ...], deadline_seconds: float, most_bytes: int) -> None:
-        """``most_bytes``: more than any part of an answer has; what a child says beyond it is not read."""
+        """``most_bytes``: more than all parts of an answer have; of a child that says more nothing is read."""
         self._command = command
         self._deadline = deadline_seconds
         self._most = most_bytes
@@ -59,7 +60,14 @@ class Child:
                 if "reason" in answer:
                     raise PixelError(Reason.from_code(answer["reason"]))
                 return understand(answer, parts)
-            except (OSError, EOFError, ValueError, KeyError, TypeError):  # it died, or talks what was not agreed
+            except (
+                OSError,
+                EOFError,
+                ValueError,
+                KeyError,
+                TypeError,
+                RecursionError,
+            ):  # it died, or talks what was not agreed
                 self._end()
                 if overdue.is_set():
                     raise PixelError(Reason.TIMED_OUT, "it took too long") from None
@@ -130,7 +138,16 @@ def _hear(source: IO[bytes], most_bytes: int) -> Said:
         raise EOFError
     if not isinstance(said, dict):
         raise TypeError("not an object")
-    return said, [_read(source, min(size, most_bytes)) for size in said.get("sizes", [])]
+    return said, [_read(source, size) for size in _sizes(said.get("sizes", []), most_bytes)]
+
+
+def _sizes(said: Any, most_bytes: int) -> list[int]:
+    """How many bytes follow, part by part; a read of -1 would have no end, and many parts add up."""
+    if not isinstance(said, list) or len(said) > MOST_PARTS or not all(type(size) is int and size >= 0 for size in said):
+        raise ValueError("not sizes")
+    if sum(said) > most_bytes:
+        raise ValueError("too much")
+    return said
 
 
 def _read(source: IO[bytes], size: int) -> bytes:

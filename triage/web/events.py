@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
-from triage.web.identity import while_signed_in
+from triage.web.answers import Json
+from triage.web.identity import name_of, while_signed_in
 from triage.web.notices import Notice, notices
 from triage.web.site import Site
 from triage.web.vitals import look
@@ -20,6 +23,8 @@ WATCH_EVERY = 0.25
 BREATHE_EVERY = 15.0
 RETRY_AFTER_MS = 2000
 PAUSE_AFTER_ERROR = 5.0
+STREAMS = 20
+"""Of one person at the same time; each browser needs one or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +102,36 @@ async def _wait(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
+class Stream(StreamingResponse):
+    """One of at most :data:`STREAMS` of a person at the same time. ``opened``: how many each has, by name; changed by this."""
+
+    def __init__(self, pieces: AsyncIterator[str], name: str, opened: Counter[str]) -> None:
+        super().__init__(pieces, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        self._name = name
+        self._opened = opened
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it until it ends, or say that there are too many."""
+        if self._opened[self._name] >= STREAMS:
+            refusal = Json({"detail": "too many open pages; close some"}, 429, {"Retry-After": "60"})
+            await refusal(scope, receive, send)
+            return
+        self._opened[self._name] += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._opened[self._name] -= 1
+            if not self._opened[self._name]:
+                del self._opened[self._name]
+
+
 def router(feed: Feed) -> APIRouter:
     """The route of the stream."""
     routes = APIRouter(include_in_schema=False)
+    opened: Counter[str] = Counter()
 
     @routes.get("/events")
-    async def events(request: Request) -> StreamingResponse:
-        pieces = while_signed_in(request, feed.follow())
-        return StreamingResponse(pieces, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    async def events(request: Request) -> Stream:
+        return Stream(while_signed_in(request, feed.follow()), name_of(request), opened)
 
     return routes

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from triage.domain.account import SignInThrottled
 from triage.domain.external import ATTEMPT_LASTS, ExternalRefused, ProviderSilent
-from triage.services.external_sign_in import Keys
+from triage.services.external_sign_in import Keys, NotBegun
 from triage.web.external import External
 from triage.web.identity import cookie_of
 from triage.web.sign_in import SignIn, is_secure, own_path, sentence
@@ -68,6 +68,9 @@ class Way:
         except SignInThrottled as throttled:
             answer = self.sign_in.page("/", sentence(throttled), status=429)
             answer.headers["Retry-After"] = str(int(throttled.wait.total_seconds()) + 1)
+        except NotBegun as refusal:
+            structlog.get_logger().warning("sign-in by the identity provider refused", cause=refusal.code)
+            return self.sign_in.page("/", sentence(refusal), status=403)
         except ExternalRefused as refusal:
             steps.refused(refusal, address)
             silent = isinstance(refusal, ProviderSilent)

@@ -1,5 +1,6 @@
 """What holds for every answer: the strict headers, and that only this machine's own names are served."""
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -16,6 +17,10 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
+"""For a year a browser that was here asks by https only (RFC 6797)."""
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+"""A name or bracketed address and a port (RFC 9110, 7.2), and nothing that would mean something else in a URL."""
 
 
 def is_loopback(host: str) -> bool:
@@ -24,6 +29,13 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost" or ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:
         return False
+
+
+def is_from_here(scope: Scope) -> bool:
+    """Whether a program of this machine itself asks: by its address, by the name it asks for, and not for somebody else."""
+    headers, (address, _) = Headers(scope=scope), scope.get("client") or ("", 0)
+    handed_on = "x-forwarded-for" in headers or "forwarded" in headers
+    return is_loopback(address) and is_loopback(_without_port(headers.get("host", ""))) and not handed_on
 
 
 def origins_of(host: str, public_url: str) -> frozenset[str]:
@@ -44,6 +56,7 @@ class Guard:
     def __init__(self, app: ASGIApp, public_url: str = "") -> None:
         self._app = app
         self._public = urlsplit(public_url).hostname or ""
+        self._headers = HEADERS | (OVER_TLS if public_url.startswith("https://") else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -56,7 +69,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
                 headers.setdefault("Cache-Control", cache)
             await send(message)
@@ -74,6 +87,6 @@ class Guard:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """The name or address of a ``Host`` header; empty: it is not one."""
+    found = _HOST.fullmatch(host)
+    return found[1] if found else ""

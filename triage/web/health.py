@@ -5,10 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.requests import Request
 
 from triage.domain.role import RoleStatus
 from triage.domain.worklist import span
 from triage.web.answers import Json
+from triage.web.guard import is_from_here
 from triage.web.site import Site
 from triage.web.vitals import EXPECTED_ROLES, STOPPED, Vitals, look
 
@@ -78,10 +80,12 @@ def router(site: Site) -> APIRouter:
         return Json({"alive": True})
 
     @routes.get("/readyz", summary="The service does its work", responses={503: {"description": "It does not; says why"}})
-    def readyz() -> Json:
+    def readyz(request: Request) -> Json:
         vitals = look(site)
         found = reasons(vitals)
         roles = [role_facts(status, vitals) for status in vitals.roles]
+        for role in roles if not is_from_here(request.scope) else ():
+            del role["pid"]  # nobody has said who asks
         return Json({"ready": not found, "reasons": found, "roles": roles}, status_code=503 if found else 200)
 
     return routes

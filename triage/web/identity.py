@@ -1,5 +1,6 @@
 """Who asks: the gate before every route. Credentials, permission, and that a change was meant (CSRF token and Origin)."""
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,14 +18,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from triage.domain.account import Identity, Permission
 from triage.domain.errors import IndexUnavailable
 from triage.services.accounts import Accounts
+from triage.services.audit import via_of, way
 from triage.web.answers import Json
-from triage.web.guard import is_loopback, origins_of
+from triage.web.guard import is_from_here, origins_of
 from triage.web.html import present
 from triage.web.permissions import BY_ITSELF, METRICS, PUBLIC, PUBLIC_FOLDER, ROUTES, WITH_OLD_PASSWORD
 
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 MAX_BODY = 1 << 20
+BODY_SECONDS = 10.0
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PERSON_HEADER = "x-person"
 """Goes along with what a page asks for by itself when somebody has touched it since: reading is work without requests."""
@@ -68,7 +71,7 @@ class AccountAuthenticator:
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """How the gate is set. ``forbidden`` makes the page; ``metrics_open``: ``/metrics`` without account, from this machine."""
+    """How the gate is set. ``forbidden`` makes the page; ``metrics_open``: ``/metrics`` without account, to this machine."""
 
     authenticator: Authenticator
     forbidden: Callable[[], HTMLResponse]
@@ -89,7 +92,14 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        body = b"" if scope["method"] in SAFE_METHODS else await _body(request)
+        try:  # before anybody is known: nobody may keep us waiting
+            async with asyncio.timeout(BODY_SECONDS):
+                body = b"" if scope["method"] in SAFE_METHODS else await _body(request)
+        except TimeoutError:
+            await Json({"detail": "the body came too slowly"}, 408, {"Connection": "close"})(scope, receive, send)
+            return
+        except ClientDisconnect:
+            return
         if body is None:
             await Json({"detail": "the body is too large"}, status_code=413)(scope, receive, send)
             return
@@ -101,20 +111,23 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        scope["still_signed_in"] = self._still(request) if who else None
+        if who:
+            scope["still_allowed"] = self._still(request)
         token = present.set(who)
+        came = way.set(via_of(who) if who else {})
         try:
             await self._app(scope, receive if scope["method"] in SAFE_METHODS else _replay(body, receive), send)
         finally:
             present.reset(token)
+            way.reset(came)
 
     def _judge(self, request: Request, body: bytes) -> tuple[Identity | None, Response | None]:
         """Who it is, and the refusal, if any."""
-        path, method, headers = request.url.path, request.method, request.headers
+        path, method, headers = request.scope["path"], request.method, request.headers  # not the URL: ``Host`` is part of that
         door = self._door
         if path in PUBLIC or path.startswith(PUBLIC_FOLDER):
             return None, None if method in SAFE_METHODS or self._own_origin(headers, absent=True) else _meddled()
-        if path == METRICS and door.metrics_open and request.client and is_loopback(request.client.host):
+        if path == METRICS and door.metrics_open and is_from_here(request.scope):
             return None, None
         template = template_of(path)
         who = door.authenticator.identify(headers, renew=template not in BY_ITSELF or PERSON_HEADER in headers)
@@ -151,7 +164,13 @@ class Gate:
         return absent if origin is None else origin in origins_of(headers.get("host", ""), self._door.public_url)
 
     def _still(self, request: Request) -> Callable[[], bool]:
-        return lambda: self._door.authenticator.identify(request.headers, renew=False) is not None
+        needs = (needed(request.scope["path"]) or {}).get(request.method)
+
+        def still() -> bool:
+            who = self._door.authenticator.identify(request.headers, renew=False)
+            return who is not None and needs is not None and who.may(needs)
+
+        return still
 
 
 def name_of(_: Request) -> str:
@@ -172,15 +191,21 @@ def template_of(path: str) -> str:
 
 
 async def while_signed_in(request: Request, pieces: AsyncIterator[str]) -> AsyncIterator[str]:
-    """A stream that ends when its session does; asked before each piece."""
-    still = request.scope.get("still_signed_in")
+    """A stream that ends when its session does, or the permission for it; asked before each piece."""
+    still = still_allowed(request)
     async for piece in pieces:
         try:
-            if still is not None and not await run_in_threadpool(still):
+            if not await run_in_threadpool(still):
                 return
         except IndexUnavailable:
             pass  # the stream tells of exactly that; nothing of a patient is in it
         yield piece
+
+
+def still_allowed(request: Request) -> Callable[[], bool]:
+    """Tells, while an answer is being sent, whether the one who asked for it may have it still; asks the database."""
+    found: Callable[[], bool] = request.scope.get("still_allowed", lambda: True)
+    return found
 
 
 def cookie_of(headers: Headers, name: str) -> str:
@@ -223,12 +248,13 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _is_page(request: Request) -> bool:
     """Whether a person looks at a whole page: not a stream, not the API."""
     headers = request.headers
-    return "text/html" in headers.get("accept", "") and not request.url.path.startswith("/api/v1/")
+    return "text/html" in headers.get("accept", "") and not request.scope["path"].startswith("/api/v1/")
 
 
 def _sign_in_first(request: Request) -> Response:
     if _is_page(request) and request.method == "GET":
-        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        query = request.scope["query_string"].decode("latin-1")
+        asked = request.scope["path"] + (f"?{query}" if query else "")
         return RedirectResponse(f"/sign-in?next={quote(asked, safe='')}", 303)
     headers = {"WWW-Authenticate": "Bearer"}
     return Json({"detail": "sign in first", "sign_in": "/sign-in"}, status_code=401, headers=headers)

@@ -1,11 +1,11 @@
-"""Where one is signed in, and ending it everywhere else."""
+"""Where one is signed in, and ending it everywhere else; one's own tokens, and revoking them."""
 
 from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from triage.domain.account import Identity
+from triage.domain.account import Identity, UnknownAccount
 from triage.services.accounts import Accounts
 from triage.web.answers import Json
 from triage.web.html import present
@@ -51,12 +51,33 @@ def router(accounts: Accounts) -> APIRouter:
     def end_others() -> Json:
         return Json({"ended": accounts.end_others(_who())})
 
+    @routes.get("/api/v1/me/tokens", summary="When my tokens were issued", tags=["account"])
+    def tokens() -> Json:
+        return Json([{"issued_at": one.issued_at.isoformat()} for one in accounts.my_tokens(_who().name)])
+
+    @routes.post("/api/v1/me/tokens/revoke", summary="Revoke all my tokens", tags=["account"])
+    def revoke() -> Json:
+        return Json({"revoked": _revoke_mine(accounts)})
+
+    @routes.post("/password/revoke-tokens", include_in_schema=False, response_class=HTMLResponse)
+    def revoke_from_page() -> Response:
+        _revoke_mine(accounts)
+        return RedirectResponse("/password", 303)
+
     @routes.post("/password/end-others", include_in_schema=False, response_class=HTMLResponse)
     def end_others_from_page() -> Response:
         accounts.end_others(_who())
         return RedirectResponse("/password", 303)
 
     return routes
+
+
+def _revoke_mine(accounts: Accounts) -> int:
+    name = _who().name
+    try:
+        return accounts.revoke_tokens(name, name)
+    except UnknownAccount:  # known to another authenticator only: no token of ours either
+        return 0
 
 
 def _who() -> Identity:

@@ -32,6 +32,8 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/api/v1/me": {"GET": _P.ACCOUNT},
     "/api/v1/me/sessions": {"GET": _P.ACCOUNT},
     "/api/v1/me/sessions/end-others": {"POST": _P.ACCOUNT},
+    "/api/v1/me/tokens": {"GET": _P.ACCOUNT},
+    "/api/v1/me/tokens/revoke": {"POST": _P.ACCOUNT},
     "/api/docs": {"GET": _P.ACCOUNT},
     "/api/openapi.json": {"GET": _P.ACCOUNT, "HEAD": _P.ACCOUNT},
     METRICS: {"GET": _P.METRICS},
@@ -64,6 +66,7 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/api/v1/audit/export": {"GET": _P.AUDIT},
     "/password": {"GET": _P.ACCOUNT, "POST": _P.ACCOUNT},
     "/password/end-others": {"POST": _P.ACCOUNT},
+    "/password/revoke-tokens": {"POST": _P.ACCOUNT},
     "/sign-out": {"POST": _P.ACCOUNT},
 }
 """Path template: method: permission."""

@@ -1,5 +1,6 @@
 """Signing in and out, and changing the own password."""
 
+import asyncio
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,7 +15,12 @@ from triage.web.external import External
 from triage.web.html import Html, present
 from triage.web.identity import cookie_of, form_of
 from triage.web.my_sessions import rows_of
+from triage.web.text import full_time
 
+MAX_PATH = 1000
+"""Characters of a page to return to; our own are shorter, and it is kept while somebody is at the identity provider."""
+PASSWORDS_AT_ONCE = 4
+"""To compare one takes tens of megabytes and all of a processor; the others wait without holding a thread."""
 COOKIE, SECURE_COOKIE = "triage-session", "__Host-triage-session"
 
 
@@ -30,7 +36,7 @@ def is_secure(public_url: str) -> bool:
 
 def own_path(asked: str) -> str:
     """Where to go after signing in: a path of this service, else the worklist."""
-    plain = asked.isascii() and asked.isprintable() and "\\" not in asked
+    plain = len(asked) <= MAX_PATH and asked.isascii() and asked.isprintable() and "\\" not in asked
     if not plain or not asked.startswith("/") or asked.startswith("//"):
         return "/"
     parts = urlsplit(asked)
@@ -90,8 +96,9 @@ class SignIn:
 
     def account(self, who: Identity, error: str = "", status: int = 200) -> HTMLResponse:
         """The own account: another password, and where one is signed in."""
-        rows = rows_of(self.accounts, who)
-        return self.html("password.html", {"error": error, "must": who.must_change, "sessions": rows}, status)
+        tokens = [full_time(one.issued_at) for one in self.accounts.my_tokens(who.name)]
+        values = {"error": error, "must": who.must_change, "sessions": rows_of(self.accounts, who), "tokens": tokens}
+        return self.html("password.html", values, status)
 
     def change(self, form: dict[str, str]) -> Response:
         """Another password, with the present one as proof; then sign in anew."""
@@ -112,6 +119,7 @@ def router(steps: SignIn) -> APIRouter:
     """The three addresses."""
     steps.accounts.warm_up()
     routes = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    places = asyncio.Semaphore(PASSWORDS_AT_ONCE)
 
     @routes.get("/sign-in")
     def sign_in(next: str = "/", left: bool = False) -> HTMLResponse:
@@ -120,7 +128,8 @@ def router(steps: SignIn) -> APIRouter:
     @routes.post("/sign-in")
     async def enter(request: Request) -> Response:
         form = form_of(request.headers, await request.body())
-        return await run_in_threadpool(steps.enter, request, form)
+        async with places:
+            return await run_in_threadpool(steps.enter, request, form)
 
     @routes.post("/sign-out")
     def leave(request: Request) -> Response:
@@ -135,7 +144,8 @@ def router(steps: SignIn) -> APIRouter:
     @routes.post("/password")
     async def change(request: Request) -> Response:
         form = form_of(request.headers, await request.body())
-        return await run_in_threadpool(steps.change, form)
+        async with places:
+            return await run_in_threadpool(steps.change, form)
 
     return routes
 

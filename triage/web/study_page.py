@@ -89,12 +89,13 @@ def router(site: Site) -> APIRouter:
         return html("study.html", {**back, **values})
 
     @routes.get("/fragments/study")
-    def state(uid: str) -> HTMLResponse:
+    def state(request: Request, uid: str) -> HTMLResponse:
         """What an open page asks for by itself after a change of the list: who reads the study, and whether it has changed."""
         with site.database.read() as tx:
             study, readings = tx.study(uid), tx.readings(uid)
         if study is None:
             return HTMLResponse("no study has this UID", 404)
+        site.note_image(request, uid)  # notes of readers are in it; within a look at the page it leaves no further record
         return html("fragments/study.html", {"uid": uid, **_state(site, study, readings, site.clock())})
 
     return routes

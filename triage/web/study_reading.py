@@ -45,6 +45,7 @@ class Finished:
     model: str
     taken_back: str
     taken_back_by: str
+    taken_back_why: str
 
 
 def standing_of(
@@ -83,4 +84,5 @@ def finished(reading: FinishedReading) -> Finished:
         model=plain(reading.model, 128) or "none",
         taken_back=full_time(reading.taken_back_at) if reading.taken_back_at else "",
         taken_back_by=plain(reading.taken_back_by, 128),
+        taken_back_why=plain(reading.taken_back_why, 400),
     )

@@ -61,5 +61,6 @@ def test_where_there_is_a_database_its_audit_says_which_bundle_serves(tmp_path: 
     models(home, "activate", installed)
     models(home, "rollback")
     with database.read() as tx:
-        assert [(one.action, one.subject) for one in tx.audit()] == [("model", installed), ("model", packaged)]
+        audited = [(one.subject, one.entry.details["what"]) for one in tx.audit() if one.action == "model"]
+    assert audited == [(one, what) for one in (installed, packaged) for what in ("to be activated", "activated")]
     database.close()

@@ -11,6 +11,7 @@ from tests.unit.cli.test_commands import home, is_one_line, triage
 from tests.unit.domain import make
 from triage.bootstrap import open_site
 from triage.cli import app
+from triage.cli.common import operator
 from triage.config import load
 from triage.domain.errors import AuditBroken, TriageError
 
@@ -34,6 +35,11 @@ def test_reading_from_a_script(room: Path) -> None:
     record = json.loads(triage("study", UID, "--json", home=room).stdout)
     assert (record["reading"]["state"], record["reading"]["verdict"]) == ("read", "agree")
     assert record["readings"][0]["note"] == "old fracture"
+    database = open_site(load(home=room, environment={})).database
+    with database.read() as tx:
+        (noted,) = [one.entry for one in tx.audit() if one.action == "read"]
+    database.close()
+    assert (noted.actor, noted.details["by"]) == ("Dr Grey", operator())
     again = triage("read", UID, "--as", "other", home=room)
     assert again.returncode == 1
     assert is_one_line(again)

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -159,6 +160,53 @@ def test_one_address_trying_many_names_is_throttled(world: World) -> None:
     assert world.tries("anna", SECRET, "10.0.0.2") == "in", "another address is not held up"
 
 
+def test_typing_mistakes_of_a_whole_hospital_behind_one_address_throttle_nobody(world: World) -> None:
+    for number in range(200):
+        world.now = NOW + timedelta(seconds=30 * number)
+        assert world.tries(f"name{number}", "x") == "SignInRefused", number
+        assert world.tries("anna", SECRET) == "in", number
+
+
+def test_a_success_does_not_wipe_out_what_was_guessed_meanwhile(world: World) -> None:
+    verify = world.accounts.passwords.verify
+
+    class Slow:
+        hash = world.accounts.passwords.hash
+
+        def verify(self, kept: str, password: str) -> bool:
+            for number in range(29):
+                world.tries(f"name{number}", "x")
+            return verify(kept, password)
+
+    slow = Accounts(database=world.database, passwords=Slow(), clock=lambda: world.now, secret=lambda: "slow")
+    slow.sign_in("anna", SECRET, "10.0.0.1")
+    world.now += timedelta(seconds=1)
+    assert world.tries("name", "x") == "SignInRefused", "the thirtieth"
+    assert world.tries("name", "x") == "SignInThrottled"
+
+
+def test_who_waited_for_the_lock_is_judged_by_the_time_when_it_was_had(world: World) -> None:
+    """Of guesses that queue for the database the later ones find the wait that the earlier ones caused."""
+    for _ in range(PER_ACCOUNT.free):
+        world.tries("anna", "x")
+    asked: list[bool] = []
+    write = world.database.write
+
+    class Watched:
+        def write(self) -> object:
+            asked.append(False)
+            return write()
+
+    def clock() -> datetime:
+        asked[-1:] = [True]
+        return world.now
+
+    watched = Accounts(database=Watched(), passwords=world.accounts.passwords, clock=clock, secret=lambda: "s")  # type: ignore[arg-type]
+    with pytest.raises(SignInThrottled):
+        watched.sign_in("anna", SECRET, "10.0.0.9")
+    assert asked == [True], "the clock was read once the lock was had"
+
+
 def test_a_restart_does_not_help(tmp_path: Path) -> None:
     database = sql_database(tmp_path)
     world = World(database)
@@ -229,7 +277,7 @@ def test_everything_is_audited_and_no_secret_is(world: World) -> None:
     world.tries("anna", "wrong-password-typed")
     world.tries("typed-the-password-as-name", "x")
     world.accounts.sign_out(secret)
-    token = world.accounts.issue_token("anna", "test")
+    token = world.accounts.issue_token("anna", "test", any_role=True)
     with world.database.read() as tx:
         records = list(tx.audit())
     assert [record.action for record in records] == [
@@ -295,3 +343,66 @@ def test_whoever_may_not_look_after_accounts_can_be_shut_though_nobody_else_may(
     with pytest.raises(LastAdministrator, match="give another one that role first"):
         accounts.set_role("carol", Role.ML_ADMIN, "carol")
     accounts.set_role("carol", Role.PACS_ADMIN, "carol")
+
+
+@pytest.mark.parametrize("change", ["password", "own password", "role", "external", "disabled"])
+def test_a_token_does_not_outlive_what_it_was_given_for(world: World, change: str) -> None:
+    accounts = world.accounts
+    token, other = (accounts.issue_token(name, "test", any_role=True) for name in ("anna", "anna"))
+    {
+        "password": lambda: accounts.set_password("anna", "another long sentence", "test"),
+        "own password": lambda: accounts.change_password("anna", SECRET, "another long sentence"),
+        "role": lambda: accounts.set_role("anna", Role.VIEWER, "test"),
+        "external": lambda: accounts.set_external("anna", "test"),
+        "disabled": lambda: accounts.set_disabled("anna", True, "test"),
+    }[change]()
+    accounts.set_disabled("anna", False, "test")
+    assert (accounts.by_token(token), accounts.by_token(other)) == (None, None)
+
+
+def test_only_a_program_gets_a_token_unless_the_machines_operator_asks(world: World) -> None:
+    with pytest.raises(AccountInvalid, match="role service"):
+        world.accounts.issue_token("anna", "chief")
+    assert world.accounts.by_token(world.accounts.issue_token("anna", "(root)", any_role=True)) is not None
+
+
+def test_a_token_opens_nothing_before_the_password_was_chosen(world: World) -> None:
+    world.accounts.set_password("anna", "for once and no longer", "test", must_change=True)
+    assert world.accounts.by_token(world.accounts.issue_token("anna", "test", any_role=True)) is None
+
+
+@pytest.mark.parametrize("change", ["password", "enabled"])
+def test_an_administrator_ends_the_wait_of_an_account(world: World, change: str) -> None:
+    for _ in range(12):
+        world.now += MINUTE
+        world.tries("anna", "x", "10.3.3.3")
+    assert world.tries("anna", SECRET, "10.3.3.4") == "SignInThrottled"
+    if change == "password":
+        world.accounts.set_password("anna", "another long sentence", "test")
+    else:
+        world.accounts.set_disabled("anna", True, "test")
+        world.accounts.set_disabled("anna", False, "test")
+    assert world.tries("anna", SECRET if change == "enabled" else "another long sentence", "10.3.3.4") == "in"
+
+
+def test_an_administrator_who_cannot_come_in_looks_after_nothing(world: World) -> None:
+    accounts = world.accounts
+    accounts.add("carol", Role.PACS_ADMIN, "test", SECRET)
+    accounts.add("dave", Role.PACS_ADMIN, "test")  # neither password nor token
+    accounts.add("erin", Role.PACS_ADMIN, "test")
+    accounts.set_external("erin", "test")  # nobody came by that name yet
+    with pytest.raises(LastAdministrator):
+        accounts.set_disabled("carol", True, "test")
+    with pytest.raises(LastAdministrator):
+        accounts.set_external("carol", "test")
+    assert accounts.by_session(accounts.sign_in("carol", SECRET, "")), "nothing of it was kept"
+    accounts.issue_token("dave", "test", any_role=True)
+    accounts.set_disabled("carol", True, "test")
+
+
+def test_where_nobody_signs_in_with_a_password_it_makes_nobody_an_administrator(world: World) -> None:
+    accounts = replace(world.accounts, passwords_allowed=False)
+    accounts.add("carol", Role.PACS_ADMIN, "test", SECRET)
+    with world.database.read() as tx:
+        assert not accounts.can_administer(tx)
+        assert world.accounts.can_administer(tx)

@@ -1,5 +1,6 @@
 """A step of reading is one transaction; of many readers exactly one wins."""
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import triage.web
 from tests.unit.database.stores import KINDS, opened
 from tests.unit.domain import make
 from tests.unit.domain.make import NOW, POLICY, Clock
@@ -17,7 +19,7 @@ from triage.domain.reading import Step
 from triage.domain.study import ReadingState, with_image, with_outcome
 from triage.domain.verdict import Label, NoLabel, Verdict, label_of
 from triage.services.ports import Database
-from triage.services.reading import FIRST_LOOK, next_to_read, take
+from triage.services.reading import FIRST_LOOK, OTHER_WORDS, REASONS, next_to_read, take
 
 UID = "1.2.3"
 
@@ -76,6 +78,29 @@ def test_a_takeover_says_from_whom(database: Database) -> None:
     with database.read() as tx:
         assert tx.audit_head() is not None
         assert [one.entry.details.get("reader_before") for one in tx.audit()] == [None, "dr"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [
+        *((reason, reason) for reason in REASONS),
+        (" Marked  by mistake. ", "marked by mistake"),
+        ("Mrs Grey, born 1950, has a fracture", OTHER_WORDS),
+        ("marked by mistake: Mrs Grey", OTHER_WORDS),
+    ],
+)
+def test_the_audit_keeps_no_words_of_a_reason_that_are_not_listed(database: Database, reason: str, kept: str) -> None:
+    act(database, Action.READ)
+    act(database, Action.UNREAD, reason=reason)
+    with database.read() as tx:
+        *_, record = tx.audit()
+    assert record.entry.details["reason"] == kept
+    assert "Grey" not in record.details
+
+
+def test_the_dialog_offers_what_the_audit_keeps() -> None:
+    dialog = (Path(triage.web.__file__).parent / "templates" / "fragments" / "reading_dialogs.html").read_text("utf-8")
+    assert tuple(re.findall(r"<option>(.*?)</option>", dialog.partition('id="reasons"')[2])) == REASONS
 
 
 def test_what_is_refused_or_changes_nothing_writes_nothing(database: Database) -> None:

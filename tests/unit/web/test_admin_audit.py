@@ -122,6 +122,19 @@ def test_the_export_is_whole_verifiable_and_audited_first(house: House) -> None:
     assert verify_audit(house.database, MemoryAnchor(), lambda: NOW).broken is None
 
 
+def test_an_export_ends_with_the_permission_and_says_so(house: House) -> None:
+    asked: list[bool] = []
+
+    def allowed() -> bool:
+        asked.append(True)
+        return len(asked) < 3
+
+    whole = list(exported_lines(house.database))
+    cut = list(exported_lines(house.database, 2, allowed))
+    assert cut[:-1] == whole[:4]
+    assert "incomplete" in cut[-1]
+
+
 def test_an_export_in_pages_is_the_same(house: House) -> None:
     whole = list(exported_lines(house.database))
     for page in (1, 7, 250, 251):

@@ -12,6 +12,7 @@ from tests.unit.web.house import House
 from tests.unit.web.test_admin_pages import FIRST, SECOND, card
 from triage.domain.account import Role
 from triage.domain.bundle import FAIL, NOT_ENOUGH, PASS, Promotion
+from triage.domain.errors import AuditBroken
 from triage.inference.apart import BundlesApart
 from triage.inference.memory import MemoryBundles
 from triage.inference.registry import PACKAGED
@@ -91,7 +92,10 @@ def test_a_failed_or_refused_bundle_does_not_serve(house: House) -> None:
         assert words in page
         answer = house.send(f"/api/v1/models/{bundle_id}/activate", {"reason": "I want it"}, Role.ML_ADMIN)
         assert answer.status_code == 409
-    assert (active(house), house.audited("model")) == (FIRST, [])
+    assert active(house) == FIRST
+    assert [(subject, details["what"]) for _, subject, details in house.audited("model")] == [
+        (BROKEN, "to be activated"), (BROKEN, "not activated"), (BROKEN, "to be activated"), (BROKEN, "not activated"),
+    ]  # fmt: skip
     assert post(house, f"{'f' * 64}/activate", reason="x")[0] == 404
 
 
@@ -104,8 +108,42 @@ def test_rolling_back_is_asked_first_and_audited(house: House) -> None:
     assert active(house) == FIRST
     assert house.audited("model")[-1][1:] == (
         FIRST,
-        {"what": "rolled back", "reason": "too many flags", "proof": house.audited("model")[-1][2]["proof"]},
+        {
+            "what": "rolled back",
+            "gate": "no record",
+            "reason": "too many flags",
+            "proof": house.audited("model")[-1][2]["proof"],
+        },
     )
+
+
+def test_rolling_back_does_not_get_round_the_gate(house: House) -> None:
+    post(house, f"{PASSED}/activate")
+    page = house.get("/admin/models/rollback", Role.ML_ADMIN).text
+    assert "required" in page.partition("<main")[2].partition("</main>")[0]
+    status, page = post(house, "rollback", reason=" ")
+    assert status == 400
+    assert "say why" in page
+    failed = card(FIRST, active=True, promotion=gate(FIRST, FAIL))
+    bundles = MemoryBundles([failed, card(PASSED, promotion=gate(PASSED, PASS))])
+    other = House(NOW, Installation(bundles=bundles))
+    assert post(other, f"{PASSED}/activate")[0] == 303
+    assert 'class="fields' not in other.get("/admin/models/rollback", Role.ML_ADMIN).text
+    status, page = post(other, "rollback", reason="I want it")
+    assert (status, active(other)) == (409, PASSED)
+    assert "verdict is fail" in page
+    assert other.send("/api/v1/models/rollback", {"reason": "I want it"}, Role.ML_ADMIN).status_code == 409
+    other.close()
+
+
+def test_no_bundle_begins_to_serve_that_the_audit_cannot_tell_of(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise AuditBroken("the audit is broken")
+
+    house.secret(Role.ML_ADMIN)
+    monkeypatch.setattr("triage.services.models.model_changed", broken)
+    assert house.send(f"/api/v1/models/{PASSED}/activate", None, Role.ML_ADMIN).status_code == 503
+    assert active(house) == FIRST
 
 
 def test_a_script_can_do_the_same(house: House) -> None:
@@ -115,9 +153,13 @@ def test_a_script_can_do_the_same(house: House) -> None:
     assert house.send(f"/api/v1/models/{SECOND}/activate", None, Role.ML_ADMIN).status_code == 422
     done = house.send(f"/api/v1/models/{SECOND[:8]}/activate", {"reason": "why not"}, Role.ML_ADMIN)
     assert (done.status_code, done.json()["active"]) == (200, SECOND)
-    assert house.send("/api/v1/models/rollback", None, Role.ML_ADMIN).json()["active"] == FIRST
+    assert house.send("/api/v1/models/rollback", None, Role.ML_ADMIN).status_code == 422
+    back = house.send("/api/v1/models/rollback", {"reason": "it served well"}, Role.ML_ADMIN)
+    assert back.json()["active"] == FIRST
     one = house.get(f"/api/v1/models/{SECOND}", Role.ML_ADMIN).json()
-    assert one["history"][0]["details"]["reason"] == "why not"
+    assert [(past["details"]["what"], past["details"]["reason"]) for past in one["history"]] == [
+        ("activated", "why not"), ("to be activated", "why not"),
+    ]  # fmt: skip
     assert one["card"] == "# gap6"
     assert house.get("/api/v1/models/short", Role.ML_ADMIN).status_code == 404
 

@@ -129,3 +129,46 @@ def test_a_form_without_the_token_of_its_page_changes_nothing(house: House) -> N
     assert role_of(house, "anna") == (Role.RADIOLOGIST, False)
     with house.database.read() as tx:
         assert tx.accounts.account("x") is None
+
+
+def test_an_administrator_cannot_make_a_token_that_acts_as_a_person(house: House) -> None:
+    assert house.send("/api/v1/users/anna/token").status_code == 422
+    page = house.post("/admin/users/anna/token")
+    assert page.status_code == 400
+    assert "person&#39;s account" in page.text
+    assert "Issue a token" not in house.get("/admin/users/anna").text
+    for role in Role:
+        new = {"name": f"new-{role.value}", "role": role.value, "sign_in": "token"}
+        assert house.send("/api/v1/users", new).status_code == (201 if role is Role.SERVICE else 422)
+    assert {one["name"] for one in house.get("/api/v1/users").json()} == {ME, "anna", "new-service"}, (
+        "refused before it was made"
+    )
+
+
+def test_what_a_token_did_is_told_apart_in_the_audit(house: House) -> None:
+    token = house.send("/api/v1/users", {"name": "job", "role": "service", "sign_in": "token"}).json()["token"]
+    bearer = {"authorization": f"Bearer {token}"}
+    assert house.ask("POST", "/api/v1/studies/1.2.1/claim", headers=bearer).status_code == 200
+    assert house.ask("GET", "/study/1.2.1", headers=bearer).status_code == 200
+    assert house.ask("GET", "/api/v1/users", headers=bearer).status_code == 403
+    assert house.get("/study/1.2.1").status_code == 200
+    for action in ("claim", "view", "refused"):
+        actor, _, details = house.audited(action)[0]
+        assert (actor, details["via"]) == ("job", "token"), action
+    assert house.audited("view")[1][2] == {}
+    assert "via" not in str(house.audited("user"))
+
+
+def test_what_the_provider_decides_is_not_changed_here(house: House) -> None:
+    house.accounts.set_external("anna", "test")
+    for step, given in (("role", {"role": "viewer"}), ("password", {})):
+        page = house.post(f"/admin/users/anna/{step}", given)
+        assert page.status_code == 409
+        assert "the provider decides" in page.text
+        assert house.send(f"/api/v1/users/anna/{step}", given).status_code == 409
+    page = house.get("/admin/users/anna").text
+    assert "hospital account" in page
+    assert "Change role" not in page
+    assert "one-time" not in page
+    assert [one["external"] for one in house.get("/api/v1/users").json() if one["name"] == "anna"] == [True]
+    assert house.post("/admin/users/anna/disable").status_code == 303

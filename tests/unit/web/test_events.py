@@ -5,9 +5,15 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
-from triage.web.events import Feed, Seen
+from tests.unit.web.conftest import NOW
+from tests.unit.web.house import House
+from tests.unit.web.test_gate import scope_of
+from triage.domain.account import Role
+from triage.web.events import STREAMS, Feed, Seen
 from triage.web.notices import Notice
+from triage.web.sign_in import COOKIE
 
 DEADLINE = 5
 
@@ -106,5 +112,49 @@ def test_a_slow_follower_skips_to_the_newest_state() -> None:
         assert "id: 5\n" in await anext(slow)
         feed.stop()
         await watch
+
+    run(scene())
+
+
+async def asked(app: Any, headers: dict[str, str], statuses: list[int], gone: asyncio.Event) -> None:
+    """A browser that opens the stream and stays until ``gone``."""
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    async def receive() -> Message:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    scope = scope_of("127.0.0.1:8080", "/events")
+    scope["headers"] += [(name.encode(), value.encode()) for name, value in headers.items()]
+    await app(scope, receive, send)
+
+
+def test_one_person_has_at_most_twenty_streams_and_nobody_else_is_kept_out() -> None:
+    async def scene() -> None:
+        house = House(NOW)
+        anna, ben = ({"cookie": f"{COOKIE}={house.secret(role)}"} for role in (Role.RADIOLOGIST, Role.VIEWER))
+        gone, statuses = asyncio.Event(), []
+        streams = [asyncio.create_task(asked(house.app, anna, statuses, gone)) for _ in range(STREAMS)]
+        while len(statuses) < STREAMS:
+            await asyncio.sleep(0.01)
+        await asked(house.app, anna, statuses, gone)
+        assert statuses == [200] * STREAMS + [429]
+        other = asyncio.create_task(asked(house.app, ben, statuses, gone))
+        while len(statuses) < STREAMS + 2:
+            await asyncio.sleep(0.01)
+        assert statuses[-1] == 200
+        gone.set()
+        await asyncio.gather(*streams, other)
+        gone.clear()
+        again = asyncio.create_task(asked(house.app, anna, statuses, gone))
+        while len(statuses) < STREAMS + 3:
+            await asyncio.sleep(0.01)
+        assert statuses[-1] == 200, "what was closed does not count"
+        gone.set()
+        await again
+        house.close()
 
     run(scene())

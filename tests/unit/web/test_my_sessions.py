@@ -57,7 +57,7 @@ def test_the_page_shows_them_and_has_the_button_only_where_there_are_others(hous
 
 def test_a_token_sees_and_ends_the_sessions_of_its_account(house: House) -> None:
     secret = house.enter(Role.RADIOLOGIST)
-    bearer = {"authorization": f"Bearer {house.accounts.issue_token('radiologist', 'test')}"}
+    bearer = {"authorization": f"Bearer {house.accounts.issue_token('radiologist', 'test', any_role=True)}"}
     assert [one["this"] for one in house.ask("GET", "/api/v1/me/sessions", headers=bearer).json()] == [False]
     assert house.ask("POST", "/api/v1/me/sessions/end-others", headers=bearer).json() == {"ended": 1}
     assert house.ask("GET", "/api/v1/me", headers=of(secret)).status_code == 401
@@ -67,3 +67,23 @@ def test_nobody_sees_anothers(house: House) -> None:
     house.enter(Role.VIEWER)
     chief = house.enter(Role.PACS_ADMIN)
     assert len(house.ask("GET", "/api/v1/me/sessions", headers=of(chief)).json()) == 1
+
+
+def test_a_person_sees_and_revokes_tokens_that_act_in_that_name(house: House) -> None:
+    mine = house.enter()
+    tokens = [house.accounts.issue_token("radiologist", "(root)", any_role=True) for _ in range(2)]
+    house.accounts.add("other", Role.SERVICE, "test")
+    others = house.accounts.issue_token("other", "test")
+    page = house.ask("GET", "/password", headers=of(mine)).text
+    assert "Revoke all of them" in page
+    assert house.ask("GET", "/api/v1/me/tokens", headers=of(mine)).json() == [{"issued_at": house.now.isoformat()}] * 2
+    for hidden in (*tokens, *map(digest_of, tokens), others):
+        assert hidden not in page
+    form, headers = {"csrf": csrf_of(mine)}, of(mine) | {"origin": HERE}
+    assert house.ask("POST", "/password/revoke-tokens", headers=headers).status_code == 403
+    assert house.ask("POST", "/password/revoke-tokens", data=form, headers=headers).headers["location"] == "/password"
+    assert [house.accounts.by_token(token) for token in tokens] == [None, None]
+    assert house.accounts.by_token(others) is not None
+    assert "Revoke" not in house.ask("GET", "/password", headers=of(mine)).text
+    headers |= {"x-csrf-token": csrf_of(mine)}
+    assert house.ask("POST", "/api/v1/me/tokens/revoke", headers=headers).json() == {"revoked": 0}

@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
+from threading import Event, Lock
 from typing import Any
 
 import httpx
@@ -20,7 +22,7 @@ from triage.services.accounts import Accounts, csrf_of
 from triage.web.app import create_app
 from triage.web.identity import name_of, needed
 from triage.web.permissions import PUBLIC, ROUTES
-from triage.web.sign_in import COOKIE, SECURE_COOKIE, own_path
+from triage.web.sign_in import COOKIE, PASSWORDS_AT_ONCE, SECURE_COOKIE, own_path
 
 SECRET = "four quiet herons wade"
 HERE = "http://127.0.0.1:8080"
@@ -282,6 +284,34 @@ def test_a_body_without_end_is_cut(house: House) -> None:
     assert house.ask("POST", "/sign-in", content=b"x" * (2 << 20)).status_code == 413
 
 
+def test_at_most_four_passwords_are_compared_at_once() -> None:
+    lock, comparing, most = Lock(), [0], [0]
+
+    class Watched(Argon2):
+        def verify(self, kept: str, password: str) -> bool:
+            with lock:
+                comparing[0] += 1
+                most[0] = max(most[0], comparing[0])
+            Event().wait(0.1)
+            with lock:
+                comparing[0] -= 1
+            return super().verify(kept, password)
+
+    house = House()
+    watched = replace(house.accounts, passwords=Watched(time_cost=1, memory_cost=8))
+    app = create_app(house.database, clock=house.clock, free_bytes=lambda: 10**9, accounts=watched, who=name_of)
+
+    async def crowd() -> list[int]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=HERE) as client:
+            tries = [client.post("/sign-in", data={"name": f"n{number}", "password": "x"}) for number in range(12)]
+            return [answer.status_code for answer in await asyncio.gather(*tries)]
+
+    assert asyncio.run(crowd()) == [401] * 12
+    assert most == [PASSWORDS_AT_ONCE]
+    app.state.previews.close()
+    house.app.state.previews.close()
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -295,6 +325,7 @@ def test_a_body_without_end_is_cut(house: House) -> None:
         "/sign-in",
         "/ä",
         "/\t/evil",
+        "/study/" + "1" * 994,
     ],
 )
 def test_the_way_back_is_one_of_our_own(asked: str) -> None:

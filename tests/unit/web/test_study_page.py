@@ -211,11 +211,6 @@ def test_hostile_tags_stay_text(open_site: Open) -> None:
             assert re.fullmatch(r"https://pacs\.example/[\w.~%-]+\?a=[\w.~%-]+", href)
 
 
-def test_the_list_links_to_the_study_and_its_page(open_site: Open) -> None:
-    database, now = scene.afternoon(NOW)
-    assert 'href="/study/1.2.1?page=1"' in open_site(database, now).get("/").text
-
-
 TEMPLATES = {
     "https://v.example/viewer?StudyInstanceUIDs={study_instance_uid}": "https://v.example/viewer?StudyInstanceUIDs=1.2.3",
     "https://v.example/{accession_number}/{patient_id}": "https://v.example/A%2F1%26b/P%20%C3%A9%22%3C",

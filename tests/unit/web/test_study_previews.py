@@ -13,7 +13,7 @@ from tests.films import film
 from triage.archive.memory import MemoryArchive
 from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
-from triage.web.darkroom import Darkroom, Facts, Print
+from triage.web.darkroom import PRINT_BYTES, Darkroom, Facts, Print
 from triage.web.previews import WAITING, Previews
 from triage.web.shelf import Busy
 
@@ -67,6 +67,23 @@ CHILDREN = {
     "dies": ("import os, sys; sys.stdin.buffer.read(8); os.abort()", Reason.CANNOT_DECODE),
     "stops halfway": ("""print('{"facts": {}, "sizes": [9, 9]}', flush=True)""", Reason.CANNOT_DECODE),
     "ends at once": ("", Reason.CANNOT_DECODE),
+    **{
+        f"announces {sizes[:12]}": (
+            f"""print('{{"facts": {{}}, "sizes": ' + {sizes} + '}}', flush=True); import sys; sys.stdin.read()""",
+            Reason.CANNOT_DECODE,
+        )
+        for sizes in (
+            "'[-1]'",
+            "'[true, 1]'",
+            "'[1.5]'",
+            "'\"99\"'",
+            "'{}'",
+            "'null'",
+            "str([0] * 99)",
+            f"'[{PRINT_BYTES}, 1]'",
+        )
+    },
+    "nests without end": ("print('[' * 4000, flush=True); import sys; sys.stdin.read()", Reason.CANNOT_DECODE),
     "talks nonsense": ("print('no json', flush=True); import sys; sys.stdin.read()", Reason.CANNOT_DECODE),
 }
 
@@ -79,6 +96,7 @@ def test_a_child_that_fails_costs_one_film_only(child: str) -> None:
         with pytest.raises(PixelError) as caught:
             darkroom.develop(FILM)
         assert caught.value.reason is reason
+        assert darkroom._child._child is None, "the next one gets another child"
     darkroom.close()
 
 

@@ -1,12 +1,13 @@
 """The auditor's page: what was done, by whom, when; whether the chain holds; all of it as a file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from triage.domain.audit import Action, AuditFilter, AuditRecord
@@ -17,6 +18,7 @@ from triage.web.admin.frame import asker, framed
 from triage.web.admin.installation import Installation
 from triage.web.answers import Json
 from triage.web.html import Html
+from triage.web.identity import still_allowed
 from triage.web.site import Site
 from triage.web.text import plain
 
@@ -152,19 +154,19 @@ def api(site: Site, installation: Installation) -> APIRouter:
         return Json({"ok": not broken, "records": found.head.sequence, "digest": found.head.digest, "broken": broken})
 
     @routes.get("/export", summary="Every record as JSON lines; the export is audited first", response_class=StreamingResponse)
-    def export() -> Response:
+    def export(request: Request) -> Response:
         with site.database.read() as tx:
             head = tx.audit_head()
         exported_audit(site.database, asker(), head.sequence if head else 0, site.clock)
         name = f"audit-{site.clock():%Y%m%dT%H%M%SZ}.jsonl"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(_lines(site), media_type="application/jsonl", headers=headers)
+        return StreamingResponse(_lines(site, still_allowed(request)), media_type="application/jsonl", headers=headers)
 
     return routes
 
 
-def _lines(site: Site) -> Iterator[str]:
-    for line in exported_lines(site.database):
+def _lines(site: Site, allowed: Callable[[], bool]) -> Iterator[str]:
+    for line in exported_lines(site.database, allowed=allowed):
         yield line + "\n"
 
 

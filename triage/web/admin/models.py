@@ -59,11 +59,11 @@ def pages(site: Site, html: Html, installation: Installation) -> APIRouter:
         values = {"bundle": _row(entry), "serving": serving, "error": error, "reason": reason, "most": REASON_MAX}
         return show("model_activate.html", values, status)
 
-    def ask_back(error: str = "", status: int = 200) -> HTMLResponse:
+    def ask_back(error: str = "", reason: str = "", status: int = 200) -> HTMLResponse:
         entries = [_row(one) for one in bundles.entries()]
         serving = next((one for one in entries if one["active"]), None)
         previous = next((one for one in entries if one["previous"]), None)
-        values = {"previous": previous, "serving": serving, "error": error, "most": REASON_MAX}
+        values = {"previous": previous, "serving": serving, "error": error, "reason": reason, "most": REASON_MAX}
         return show("model_rollback.html", values, status)
 
     @routes.get(PATH)
@@ -77,10 +77,13 @@ def pages(site: Site, html: Html, installation: Installation) -> APIRouter:
     @routes.post(f"{PATH}/rollback")
     async def roll_back(request: Request) -> Response:
         def step(form: dict[str, str]) -> Response:
+            reason = form.get("reason", "")
             try:
-                proof = rollback(bundles, site.database, site.clock, asker(), form.get("reason", ""))
+                proof = rollback(bundles, site.database, site.clock, asker(), reason)
+            except ReasonMissing as error:
+                return ask_back(_sentence(error), reason, 400)
             except BundleError as error:
-                return ask_back(_sentence(error), 409)
+                return ask_back(_sentence(error), reason, 409)
             return RedirectResponse(f"{PATH}/{proof.bundle_id}?done=rollback", 303)
 
         return await with_form(request, step)
@@ -135,6 +138,8 @@ def api(site: Site, installation: Installation) -> APIRouter:
     def roll_back(details: Annotated[Activation | None, Body()] = None) -> Json:
         try:
             proof = rollback(bundles, site.database, site.clock, asker(), (details or Activation()).reason)
+        except ReasonMissing as error:
+            return Json({"detail": str(error)}, 422)
         except BundleError as error:
             return Json({"detail": str(error)}, 409)
         return Json({"active": proof.bundle_id, "proof": proof.sentence})

@@ -35,13 +35,21 @@ class NotMeant(AccountInvalid):
     """A change of the own account that was not confirmed."""
 
 
+class NotOurs(AccountInvalid):
+    """A change of what the identity provider decides."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What can be done to an account. ``own``: done to oneself it shuts the door, so that it has to be confirmed."""
+    """What can be done to an account. ``own``: done to oneself it shuts the door, so that it has to be confirmed.
+
+    ``local``: not to one that signs in by the identity provider.
+    """
 
     change: Change
     summary: str
     own: bool = False
+    local: bool = False
 
 
 def _role(accounts: Accounts, name: str, by: str, given: Given) -> None:
@@ -75,12 +83,14 @@ def _revoke(accounts: Accounts, name: str, by: str, _: Given) -> None:
 
 
 STEPS: dict[str, Step] = {
-    "role": Step(change=_role, summary="Give an account another role; its sessions end", own=True),
+    "role": Step(change=_role, summary="Give an account another role; its sessions and tokens end", own=True, local=True),
     "disable": Step(change=_disable, summary="Shut an account; its sessions end, its tokens are revoked", own=True),
     "enable": Step(change=_enable, summary="Open an account again"),
-    "password": Step(change=_password, summary="Give a one-time password, told once; sessions end", own=True),
+    "password": Step(
+        change=_password, summary="Give a one-time password, told once; sessions and tokens end", own=True, local=True
+    ),
     "sessions": Step(change=_sessions, summary="Sign an account out everywhere", own=True),
-    "token": Step(change=_token, summary="Issue a bearer token, told once"),
+    "token": Step(change=_token, summary="Issue a bearer token to an account of role service, told once"),
     "revoke": Step(change=_revoke, summary="Revoke every token of an account"),
 }
 SECRETS = {"password": "One-time password", "token": "Bearer token"}
@@ -123,11 +133,14 @@ def take(accounts: Accounts, step: str, name: str, by: str, given: Given) -> str
     Raises:
         UnknownAccount: no such account.
         NotMeant: it is one's own account, and that was not confirmed by its name.
+        NotOurs: the identity provider decides on that.
         AccountInvalid: what was given cannot be used, or nobody would be left who may look after accounts.
     """
     name = name.strip().lower()  # as accounts are named, or another spelling would go unconfirmed
     if STEPS[step].own and name == by and given.get("confirm", "").strip().lower() != by:
         raise NotMeant(f"this is your own account, and you will be signed out; type your name ({by}) to confirm")
+    if STEPS[step].local and accounts.is_external(name):
+        raise NotOurs(f"{name} signs in with the hospital account: the provider decides; to keep {name} out, shut the account")
     return STEPS[step].change(accounts, name, by, given)
 
 
@@ -139,6 +152,8 @@ def add(accounts: Accounts, by: str, given: Given) -> tuple[str, str, str]:
     """
     role = role_of(given)
     if given.get("sign_in") == "token":
+        if role is not Role.SERVICE:
+            raise AccountInvalid("sign in: a token is for a program; choose the role service, or a one-time password")
         account = accounts.add(given.get("name", ""), role, by)
         return account.name, "token", accounts.issue_token(account.name, by)
     password = accounts.secret()
@@ -203,7 +218,7 @@ def pages(accounts: Accounts, html: Html) -> APIRouter:
 
 
 DONE = {
-    "role": "The role was changed; the account's sessions ended.",
+    "role": "The role was changed; the account's sessions and tokens ended.",
     "disable": "The account is shut; its sessions ended, its tokens are worthless.",
     "enable": "The account is open again.",
     "sessions": "Every session of the account ended.",
@@ -212,7 +227,7 @@ DONE = {
 """What a page says after a step; the address carries the key only."""
 ANSWERS: dict[int | str, dict[str, Any]] = {
     404: {"description": "No such account"},
-    409: {"description": "The last administrator, or the own account without `confirm`"},
+    409: {"description": "The last administrator, the own account without `confirm`, or the identity provider decides"},
     422: {"description": "What was sent cannot be used"},
 }
 
@@ -259,7 +274,7 @@ def api(accounts: Accounts) -> APIRouter:
 
 
 def _status(error: AccountInvalid) -> int:
-    return 409 if isinstance(error, LastAdministrator | NotMeant) else 400
+    return 409 if isinstance(error, LastAdministrator | NotMeant | NotOurs) else 400
 
 
 def _sentence(error: Exception) -> str:
@@ -274,6 +289,7 @@ def _facts(person: Person) -> dict[str, Any]:
         "role": account.role.value,
         "disabled": account.disabled,
         "password": account.password_hash is not None,
+        "external": account.external,
         "must_change": account.must_change,
         "created_at": account.created_at.isoformat(),
         "seen_at": person.seen_at.isoformat() if person.seen_at else None,
@@ -295,5 +311,7 @@ def _row(person: Person) -> dict[str, Any]:
         "seen": full_time(person.seen_at) if person.seen_at else "",
         "sessions": person.sessions,
         "tokens": person.tokens,
-        "password": account.password_hash is not None,
+        "way": "hospital account" if account.external else "password" if account.password_hash else "token only",
+        "external": account.external,
+        "takes_token": account.role is Role.SERVICE,
     }

@@ -24,4 +24,5 @@ def upgrade() -> None:
     """What was taken back so far is in the audit; a study that a late image brought back is not."""
     op.add_column("reading", sa.Column("taken_back_at", sa.BigInteger(), nullable=True))
     op.add_column("reading", sa.Column("taken_back_by", sa.Text(), nullable=True))
+    op.add_column("reading", sa.Column("taken_back_why", sa.Text(), nullable=True))
     op.execute(MARK)
