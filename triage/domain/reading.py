@@ -135,8 +135,8 @@ class Step:
 class FinishedReading:
     """That a reader finished a study, and what the network said of it then.
 
-    ``taken_back_at``, ``_by``, ``_why``: marked unread again, by whom, with which reason; then it is no finding. A late image that brings the
-    study back takes nothing back: the reading was right about the images that there were.
+    ``taken_back_at``, ``_by``, ``_why``: marked unread again, by whom, with which reason; then it is no finding. A late image
+    that brings the study back takes nothing back: the reading was right about the images that there were.
     """
 
     study_instance_uid: str

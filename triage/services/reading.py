@@ -86,7 +86,8 @@ def next_to_read(database: Database, reader: str, now: datetime, after: str | No
 def _details(before: Study, after: Study, step: Step) -> dict[str, str]:
     """What the audit keeps: no free text, as that can tell of a patient, and auditors see and export the audit.
 
-    A note on the film and a reason stay in the history of readings. Of a reason it keeps which of :data:`REASONS`, or that it was another.
+    A note on the film and a reason stay in the history of readings. Of a reason the audit keeps which of :data:`REASONS` it
+    is, or that it was another.
     """
     reason = " ".join((step.reason or "").split()).rstrip(".").lower()
     details = {
