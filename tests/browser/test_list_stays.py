@@ -87,8 +87,13 @@ def test_a_stat_is_said_at_once_wherever_it_stands(serve: Serve, watched: Watche
     scene.arrive(database, "1.3.1", datetime.now(UTC))
     scene.make_stat(database, "1.3.1")  # nobody is at the list
     expect(said).to_have_text("STAT: Okafor, Adaeze N")
-    page.locator("#rows tr").nth(2).focus()
     page.evaluate("document.getElementById('announce').textContent = ''")
+    page.locator("#level-not_flagged").click()
+    expect(page.locator("#rows tr")).to_have_count(1)
+    page.locator("#everything").click()  # what was STAT before is no news in another view
+    expect(page.locator("#rows tr")).to_have_count(7)
+    expect(said).not_to_contain_text("STAT: ")
+    page.locator("#rows tr").nth(2).focus()
     scene.make_stat(database, "1.2.2")  # one that is listed already, while the list is held
     expect(said).to_have_text("STAT: Okafor, Adaeze N")
     expect(page.locator("#bar")).to_have_class("urgent")

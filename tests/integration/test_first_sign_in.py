@@ -14,7 +14,7 @@ import pytest
 from tests.identity_provider import CLIENT, SECRET, IdentityProvider
 from tests.integration.conftest import Serve
 from tests.integration.service import Service
-from triage.services.accounts import csrf_of
+from triage.services.sessions import csrf_of
 
 FIRST = re.compile(r"^First sign-in: (\S+) / (\S+) ", re.MULTILINE)
 OWN = "a sentence of my own"

@@ -9,8 +9,8 @@ import pytest
 from tests.identity_provider import SECRET
 from tests.integration.hospital import LABEL, PASSWORD, Hospital, hospital
 from triage.domain.account import Role
-from triage.services.accounts import csrf_of
 from triage.services.external_sign_in import Keys
+from triage.services.sessions import csrf_of
 from triage.web.external_sign_in import COOKIE as ATTEMPT
 from triage.web.sign_in import COOKIE
 

@@ -5,7 +5,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 
 class Argon2:
-    """See :class:`triage.services.accounts.Passwords`. Passes, KiB of memory: RFC 9106, second option."""
+    """See :class:`triage.services.account_store.Passwords`. Passes, KiB of memory: RFC 9106, second option."""
 
     def __init__(self, time_cost: int = 3, memory_cost: int = 65536) -> None:
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_cost, parallelism=1)

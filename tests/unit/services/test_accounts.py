@@ -27,8 +27,9 @@ from triage.domain.account import (
     check_password,
 )
 from triage.domain.audit import Action
-from triage.services.accounts import Accounts, csrf_of, digest_of
+from triage.services.accounts import Accounts
 from triage.services.ports import Database
+from triage.services.sessions import csrf_of, digest_of
 
 SECRET = "four quiet herons wade"
 MINUTE = timedelta(minutes=1)

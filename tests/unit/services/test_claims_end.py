@@ -140,7 +140,7 @@ def test_ending_the_others_keeps_this_one(world: World) -> None:
 def test_what_fails_midway_leaves_session_and_claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = prepared(World(MemoryDatabase()))
     secret = world.enter()
-    monkeypatch.setattr("triage.services.accounts.release_all", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("triage.services.sessions.release_all", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         world.accounts.sign_out(secret)
     assert world.accounts.by_session(secret) is not None

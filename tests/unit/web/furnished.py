@@ -21,7 +21,8 @@ from triage.domain.reading import FinishedReading
 from triage.domain.reason import Reason
 from triage.domain.study import Reading, ReadingState, Study, begin, placed, with_image, with_outcome
 from triage.domain.verdict import Verdict
-from triage.services.accounts import Accounts, digest_of
+from triage.services.accounts import Accounts
+from triage.services.sessions import digest_of
 from triage.web.identity import name_of
 
 Tell = Callable[[str, int], str]

@@ -10,8 +10,9 @@ import httpx
 from tests.unit.web import scene
 from triage.database.passwords import Argon2
 from triage.domain.account import Role
-from triage.services.accounts import Accounts, csrf_of
+from triage.services.accounts import Accounts
 from triage.services.ports import Database
+from triage.services.sessions import csrf_of
 from triage.web.admin.installation import Installation
 from triage.web.app import create_app
 from triage.web.identity import name_of

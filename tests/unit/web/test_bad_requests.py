@@ -15,7 +15,7 @@ from tests.unit.web.every_page import PARAMETERS
 from tests.unit.web.furnished import House
 from triage.domain.account import GRANTS, Role
 from triage.domain.study import ReadingState
-from triage.services.accounts import csrf_of
+from triage.services.sessions import csrf_of
 from triage.web.app import create_app
 from triage.web.permissions import PUBLIC, ROUTES
 from triage.web.sign_in import COOKIE

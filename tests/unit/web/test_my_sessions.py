@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.web.test_sign_in import HERE, SECRET, House, of
 from triage.domain.account import Role
-from triage.services.accounts import csrf_of, digest_of
+from triage.services.sessions import csrf_of, digest_of
 
 
 @pytest.fixture

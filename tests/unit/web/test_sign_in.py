@@ -18,7 +18,8 @@ from tests.unit.web.signed_in import SignedIn
 from triage.database.passwords import Argon2
 from triage.domain.account import GRANTS, Role, SessionLimits
 from triage.domain.errors import ConfigError
-from triage.services.accounts import Accounts, csrf_of
+from triage.services.accounts import Accounts
+from triage.services.sessions import csrf_of
 from triage.web.app import create_app
 from triage.web.identity import name_of, needed
 from triage.web.permissions import PUBLIC, ROUTES

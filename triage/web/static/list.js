@@ -62,7 +62,8 @@ export class List {
   // Does something to the page; the row under the pointer or the focus, or what a reader who has scrolled looks at, stays
   // where it is on the screen. Where it cannot, presses are dropped for a moment.
   steady(act) {
-    const row = this.body?.querySelector("tr:hover") ?? this.focused ?? (window.scrollY > 0 ? this.rows.find((one) => top(one) >= 0) : null);
+    const first = () => (window.scrollY > 0 ? this.rows.find((one) => top(one) >= 0) : null);
+    const row = this.body?.querySelector("tr:hover") ?? this.focused ?? first();
     const before = row ? top(row) : 0;
     act();
     if (!row?.isConnected) return;
@@ -74,7 +75,8 @@ export class List {
   take(next, { force = false } = {}) {
     mark(next);
     const rows = [...next.querySelectorAll("#rows tr")];
-    this.announce(rows);
+    if (force) this.urgent = this.stats(rows); // another view: what is STAT in it is no news
+    else this.announce(rows);
     this.steady(() => {
       for (const id of PARTS) this.part(next, id);
       if (!this.body || !rows.length) return this.replace(next);
