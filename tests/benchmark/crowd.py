@@ -87,14 +87,15 @@ class Looker:
             self.seen.delays.append((ended - told_at) * 1000)
 
 
-async def run(service: Service, database: SqlDatabase, numbers: Sequence[int], factor: float) -> Seen:
+async def run(service: Service, database: SqlDatabase, tokens: list[str], numbers: Sequence[int], factor: float) -> Seen:
     """Let the studies of these numbers arrive, ``factor`` times as fast as 300 an hour, while the readers look on."""
     warming, seen = Seen(), Seen()
     lookers = [Looker(warming) for _ in range(READERS)]
     tasks: list[asyncio.Task[None]] = []
-    asker = Asker(service.web_port, service.token)
-    for looker in lookers:
-        tasks += [asyncio.create_task(looker.listen(asker)), asyncio.create_task(looker.fetch(asker))]
+    asker = Asker(service.web_port, tokens[0])
+    for looker, token in zip(lookers, tokens, strict=True):
+        own = Asker(service.web_port, token)
+        tasks += [asyncio.create_task(looker.listen(own)), asyncio.create_task(looker.fetch(own))]
     await until(lambda: all(looker.last for looker in lookers), tasks)
     for looker in lookers:
         looker.seen = seen

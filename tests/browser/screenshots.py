@@ -31,7 +31,7 @@ def started() -> tuple[subprocess.Popen[str], str, str]:
 
 
 def tour(page: Page, address: str, theme: str) -> None:
-    """The list with a claim, the why, a study, the verdict, analytics."""
+    """The list with a claim, a study, the verdict; the study is read."""
 
     def shot(name: str) -> None:
         page.screenshot(path=FOLDER / f"{name}-{theme}.png")
@@ -51,8 +51,6 @@ def tour(page: Page, address: str, theme: str) -> None:
     shot("verdict")
     page.keyboard.press("1")
     page.locator("#undo:not([hidden])").wait_for()
-    page.goto(f"{address}/analytics")
-    shot("analytics")
 
 
 def main() -> int:
