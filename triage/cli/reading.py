@@ -43,8 +43,11 @@ def read(
     step = Step(action=Action.READ, actor=user, verdict=next(iter(verdicts), None), note=note)
     opened = site(home, config)
     policy, lease = opened.settings.policy.head_starts, opened.settings.reading.lease
-    way.set({"by": operator()})  # --as is only said; who typed it is known
-    study = take(opened.database, uid, step, policy, utc_now, lease)
+    before = way.set({"by": operator()})  # --as is only said; who typed it is known
+    try:
+        study = take(opened.database, uid, step, policy, utc_now, lease)
+    finally:
+        way.reset(before)
     typer.echo(f"{study.study_instance_uid}: read by {user}{', ' + verdicts[0].value if verdicts else ''}")
 
 
