@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = "tests/integration"
+BESIDE = ("-n", "2", "--dist", "loadfile")
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", ("ruff", "check", ".")),
     ("ruff format", ("ruff", "format", "--check", ".")),
@@ -29,12 +30,12 @@ def run(name: str, command: list[str]) -> bool:
 
 
 def tests(chosen: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """What pytest is asked, run by run: the whole service wants the machine for itself, the rest goes two files at a time."""
+    """What pytest is asked, run by run, two files at a time: the whole service does not run beside trainings and browsers."""
     if chosen:
         yield " ".join(chosen), chosen
         return
-    yield "beside each other", ["-n", "2", "--dist", "loadfile", f"--ignore={WHOLE}"]
-    yield "of the whole service", [WHOLE]
+    yield "of the parts", [*BESIDE, f"--ignore={WHOLE}"]
+    yield "of the whole service", [*BESIDE, f"{WHOLE}/test_kills.py", WHOLE]  # the longest, which mostly waits, first
 
 
 def main(arguments: list[str]) -> int:
