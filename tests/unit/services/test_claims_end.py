@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.database.stores import KINDS, opened
 from tests.unit.domain import make
 from tests.unit.domain.make import NOW, POLICY
-from tests.unit.services.test_accounts import SECRET, World
+from tests.unit.services.people import SECRET, World
 from triage.database.memory import MemoryDatabase
 from triage.domain.account import Identity, Role, UnknownAccount
 from triage.domain.audit import Action
