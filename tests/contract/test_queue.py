@@ -208,6 +208,7 @@ def test_a_new_image_gives_a_quarantined_study_another_chance(database: Database
     enqueue(database, "1.1")
     at = NOW + exhaust(database, "fails")
     ask(database, "quarantine_exhausted", at)
+    assert ask(database, "depth") == QueueDepth(quarantined=1)
     enqueue(database, "1.1", at=at)
     assert claimed(database, at).attempts == 1
 
