@@ -7,7 +7,8 @@ it is given a twin: another film that must look the same by the standard; ``why`
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -20,8 +21,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
 from tests.unit.imaging.conftest import EXPLICIT_LITTLE, anatomy, make_film
+from triage.imaging import preview
 from triage.imaging.header import read_dataset
-from triage.imaging.preview import frame, shades
 
 IMPLICIT, DEFLATED, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 RLE, JPEG_LS, JPEG_LS_NEAR = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"
@@ -98,10 +99,22 @@ def table(entries: NDArray[Any], first: int, bits: int, *, packed: bool = False)
     return item
 
 
+def swapped(item: Dataset) -> Dataset:
+    """The same table for a big endian file: pydicom writes OW as it is given."""
+    item = deepcopy(item)
+    item.LUTData = np.frombuffer(item.LUTData, "<u2").byteswap().tobytes()
+    return item
+
+
 def curve(size: int, bits: int) -> NDArray[np.int64]:
     """Entries that rise from 0 to the most that ``bits`` hold, faster in the middle."""
     share = np.linspace(0, 1, size)
     return np.rint(share * share * (3 - 2 * share) * ((1 << bits) - 1)).astype(np.int64)
+
+
+def jagged(size: int) -> NDArray[np.int64]:
+    """Entries of 8 bits of which no two neighbours are alike."""
+    return curve(size, 8) ^ (np.arange(size) % 2 * 32)
 
 
 def window(centre: float, width: float, function: str | None = None, **elements: Any) -> dict[str, Any]:
@@ -192,7 +205,7 @@ def modality_tables() -> Iterator[Case]:
     for name, pixels, item, given in [
         ("16 bits", ramp(12), table(curve(4096, 16), 0, 16), wide),
         ("16 bits, MONOCHROME1", ramp(12), table(curve(4096, 16), 0, 16), wide | {"PhotometricInterpretation": "MONOCHROME1"}),
-        ("8 bits, packed", ramp(12), table(curve(4096, 8), 0, 8, packed=True), window(128, 256)),
+        ("8 bits, packed", ramp(12), table(jagged(4096), 0, 8, packed=True), window(128, 256)),
         ("8 bits in words", ramp(12), table(curve(4096, 8), 0, 8), window(128, 256)),
         ("part of the range", ramp(12), table(curve(1000, 16), 1500, 16), wide),
         ("first value signed", ramp(12, signed=True), table(curve(4096, 16), -2048, 16), wide),
@@ -204,7 +217,8 @@ def modality_tables() -> Iterator[Case]:
         for syntax in (
             (EXPLICIT_LITTLE, IMPLICIT, BIG) if name in ("8 bits, packed", "first value signed") else (EXPLICIT_LITTLE,)
         ):
-            film = make_film(pixels, bits=bits, syntax=syntax, ModalityLUTSequence=Sequence([item]), **given)
+            items = Sequence([swapped(item) if syntax == BIG else item])
+            film = make_film(pixels, bits=bits, syntax=syntax, ModalityLUTSequence=items, **given)
             yield Case(name=f"modality LUT, {name}{_called(syntax)}", film=film)
 
 
@@ -214,7 +228,7 @@ def voi_tables() -> Iterator[Case]:
         ("16 bits", ramp(12), [table(curve(4096, 16), 0, 16)], {}),
         ("16 bits, MONOCHROME1", ramp(12), [table(curve(4096, 16), 0, 16)], {"PhotometricInterpretation": "MONOCHROME1"}),
         ("12 bits", ramp(12), [table(curve(4096, 12), 0, 12)], {}),
-        ("8 bits, packed", ramp(12), [table(curve(4096, 8), 0, 8, packed=True)], {}),
+        ("8 bits, packed", ramp(12), [table(jagged(4096), 0, 8, packed=True)], {}),
         ("8 bits in words", ramp(12), [table(curve(4096, 8), 0, 8)], {}),
         ("part of the range", ramp(12), [table(curve(1500, 16), 1500, 16)], {}),
         ("ends below white", ramp(12), [table(curve(4096, 16) // 2 + 9000, 0, 16)], {}),
@@ -228,7 +242,8 @@ def voi_tables() -> Iterator[Case]:
     ]:  # fmt: skip
         bits = 16 if pixels.max() > 4095 else 12
         for syntax in (EXPLICIT_LITTLE, IMPLICIT, BIG) if "signed" in name or "packed" in name else (EXPLICIT_LITTLE,):
-            film = make_film(pixels, bits=bits, syntax=syntax, VOILUTSequence=Sequence(items), **given)
+            sequence = Sequence([swapped(item) if syntax == BIG else item for item in items])
+            film = make_film(pixels, bits=bits, syntax=syntax, VOILUTSequence=sequence, **given)
             yield Case(name=f"VOI LUT, {name}{_called(syntax)}", film=film, options=LUT)
 
 
@@ -316,17 +331,13 @@ def syntaxes() -> Iterator[Case]:
         yield Case(name=f"{bits} bits{_called(syntax)}", film=make_film(_anatomy(bits), bits=bits, syntax=syntax, **given))
 
 
-FAMILIES = (polarities, depths, layouts, rescales, modality_tables, voi_tables, windows, paddings, syntaxes)
-
-
-def cases() -> list[Case]:
-    """The matrix."""
-    return [case for family in FAMILIES for case in family()]
+Family = Callable[[], Iterator[Case]]
+FAMILIES: tuple[Family, ...] = (polarities, depths, layouts, rescales, modality_tables, voi_tables, windows, paddings, syntaxes)
 
 
 def shown_by_us(film: bytes) -> NDArray[np.uint8]:
     """The 8-bit picture (rows, columns), as the product renders a file."""
-    return shades(frame(read_dataset(BytesIO(film))))
+    return preview.shades(preview.frame(read_dataset(BytesIO(film))))
 
 
 def _called(syntax: str) -> str:
