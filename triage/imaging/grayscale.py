@@ -114,6 +114,18 @@ def is_inverted(dataset: Dataset) -> bool:
     return code(dataset, "PhotometricInterpretation") == "MONOCHROME1" or code(dataset, "PresentationLUTShape") == "INVERSE"
 
 
+def is_curved(dataset: Dataset) -> bool:
+    """Whether a value's meaning is not linear, apart from a window's ends: Modality LUT, VOI LUT, sigmoid."""
+    window = window_of(dataset)
+    sequences = ("ModalityLUTSequence", "VOILUTSequence")
+    return any(items(dataset, keyword) for keyword in sequences) or (window is not None and window.function == "SIGMOID")
+
+
+def has_padding(dataset: Dataset) -> bool:
+    """Whether some stored value may be no picture; see :func:`padding`."""
+    return _stored(dataset, "PixelPaddingValue") is not None
+
+
 def padding(stored: Tones, dataset: Dataset) -> NDArray[np.bool_]:
     """Which stored values are no picture (PS3.3 C.7.5.1.1.2): Pixel Padding Value, to Pixel Padding Range Limit if given."""
     value, limit = _stored(dataset, "PixelPaddingValue"), _stored(dataset, "PixelPaddingRangeLimit")
