@@ -32,7 +32,7 @@ def film(pixels: NDArray[Any] | int | None = None, **elements: Any) -> Dataset:
 
 checkerboard = np.indices(SIZE).sum(axis=0) % 2 * 4095
 half_black = np.where(np.arange(SIZE[0])[:, np.newaxis] < SIZE[0] // 2, 0, anatomy(12, *SIZE))
-saturated = np.where(anatomy(12, *SIZE) > 200, 4095, 0)
+saturated = np.where(anatomy(12, *SIZE) > 2200, 4095, 0)
 noise = np.random.default_rng(2).integers(0, 4096, SIZE)
 one_bright_pixel = np.zeros(SIZE, np.uint16)
 one_bright_pixel[3, 4] = 4095
@@ -80,7 +80,7 @@ OUTCOMES["padding a word"][0].add_new("PixelPaddingValue", "LO", "none")
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_a_tensor_of_numbers_or_the_reason(name: str, algorithm: str) -> None:
     dataset, reason = OUTCOMES[name]
-    spec = PreprocessingSpec(algorithm=algorithm, height=24, width=16)
+    spec = PreprocessingSpec(algorithm=algorithm, height=64, width=48)
     if reason is None:
         tensor = preprocess(dataset, spec)
         assert np.isfinite(tensor).all()
