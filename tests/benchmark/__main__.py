@@ -1,11 +1,12 @@
-"""``python -m tests.benchmark [--quick]``: prints the tables of docs/performance.md; ``list``: those of the reading list."""
+"""``python -m tests.benchmark [--quick]``: prints the tables of docs/performance.md; ``list``: those of the reading list,
+``pixels``: those of the pixels."""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmark import assess, films, receive, worklist
+from tests.benchmark import assess, films, pixels, receive, worklist
 
 SIZES = {"2 MB": 1024, "15 MB": 2750}
 
@@ -36,5 +37,7 @@ def main(quick: bool) -> None:
 if __name__ == "__main__":
     if "list" in sys.argv:
         worklist.main(sys.argv)
+    elif "pixels" in sys.argv:
+        pixels.main("--quick" in sys.argv)
     else:
         main("--quick" in sys.argv)
