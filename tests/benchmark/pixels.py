@@ -93,7 +93,7 @@ def _films(folder: Path) -> dict[str, Path]:
 
 
 def _jpeg_2000(pixels: np.ndarray, reversible: bool) -> bytes:
-    level = 0 if reversible else 45
+    level = 0 if reversible else 60
     return bytes(imagecodecs.jpeg2k_encode(pixels, level=level, codecformat="J2K", reversible=reversible, bitspersample=BITS))
 
 
