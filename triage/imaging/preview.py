@@ -13,6 +13,7 @@ from triage.imaging import grayscale
 from triage.imaging.codecs import decode_frame, describe
 from triage.imaging.elements import items
 from triage.imaging.preprocess import BRIGHTEST, DARKEST, FLAT, averaged, indexed
+from triage.imaging.shutter import shutter
 
 LONGEST_SIDE = 1024
 """Pixels of a preview's longer side at most: it shows which film this is, it is not made for diagnosis."""
@@ -26,10 +27,10 @@ STEPS = 0xFFFF - 1
 class Preview:
     """A film at most ``LONGEST_SIDE`` long, or whole (:func:`frame`).
 
-    ``values`` (height, width): 0 is padding, every other one stands for ``intercept + slope * value``: the modality value
-    (PS3.3 C.11.1), or, where the header has a VOI LUT or a sigmoid, the value after it, so that every window is linear.
-    ``low`` and ``high`` are where the default window is black and white, in the same unit; ``inverted``: the other way
-    round. ``rows`` and ``columns``: of the film itself.
+    ``values`` (height, width): 0 is where padding or a shutter hides the film, every other one stands for
+    ``intercept + slope * value``: the modality value (PS3.3 C.11.1), or, where the header has a VOI LUT or a sigmoid, the
+    value after it, so that every window is linear. ``low`` and ``high`` are where the default window is black and white,
+    in the same unit; ``inverted``: the other way round. ``rows`` and ``columns``: of the film itself.
     """
 
     values: NDArray[np.uint16]
@@ -58,7 +59,8 @@ def preview(dataset: Dataset) -> Preview:
     """The preview of a film, in this order: decode, Modality LUT or rescale, VOI where it is not linear, area average.
 
     The default window is the header's first one; where there is none, or it leaves the film flat, the one between the
-    film's 1st and 99th percentile. Shutters and overlays are not drawn; pixels are taken as square.
+    film's 1st and 99th percentile. What padding or a shutter hides is 0. Overlays are not
+    drawn; pixels are taken as square.
 
     Raises:
         PixelError: the reason says why there is none.
@@ -86,7 +88,7 @@ def frame(dataset: Dataset) -> Preview:
 
 
 def shades(film: Preview) -> NDArray[np.uint8]:
-    """The film as it is seen under its default window: 0 black, 255 white; padding black."""
+    """The film as it is seen under its default window: 0 black, 255 white; black where it is hidden."""
     value = film.intercept + film.slope * np.arange(0x10000)
     if film.high > film.low:
         grey = np.clip((value - film.low) / (film.high - film.low), 0.0, 1.0)
@@ -112,9 +114,13 @@ def _decoded(dataset: Dataset) -> _Film:
     with np.errstate(all="ignore"):  # what overflows is caught by the steps
         tones, ends = _tones(stored, dataset)
         picture = ~grayscale.padding(stored, dataset)
+        shown = shutter(dataset, description.rows, description.columns)
+        if shown is not None:  # what it hides gets an entry of its own in the tables: one that is no picture
+            index = np.where(shown, index.astype(np.int32), np.int32(tones.size))
+            tones, picture = np.append(tones, tones[-1]), np.append(picture, False)
         field, seen = averaged(index, tones, picture, *_size(description.rows, description.columns))
     if not seen.any():
-        raise PixelError(Reason.NUMERIC, "the film is all padding")
+        raise PixelError(Reason.NUMERIC, "nothing of the film is to be seen")
     _steps(field[seen])
     return _Film(index, tones, picture, ends, field, seen)
 

@@ -89,7 +89,9 @@ def test_the_function_is_the_one_the_header_names():
 
 def test_a_voi_table_goes_before_a_window():
     dataset = data_set(WindowCenter=1, WindowWidth=2, VOILUTSequence=[table([4, 10, 8], [0, 50, 60, 200])])
-    assert grayscale.voi(np.array([0.0, 10, 11, 12, 13, 99]), dataset) == pytest.approx([0, 0, 0.25, 0.3, 1, 1])
+    assert grayscale.voi(np.array([0.0, 10, 11, 12, 13, 99]), dataset) == pytest.approx(
+        np.array([0, 0, 50, 60, 200, 200]) / 255
+    )
 
 
 def test_rescale():
@@ -108,7 +110,7 @@ def test_a_rescale_that_gives_no_numbers_is_refused(slope):
 
 def test_a_modality_table_of_signed_values_and_of_bytes():
     # first mapped value -2, as US 65534 (C.11.1.1.1: the same sign as the pixels)
-    words = data_set(ModalityLUTSequence=[table([4, 65534, 16], [5, 6, 7, 8])])
+    words = data_set(PixelRepresentation=1, ModalityLUTSequence=[table([4, 65534, 16], [5, 6, 7, 8])])
     assert grayscale.modality(np.array([-3.0, -2, -1, 0, 1, 2]), words) == pytest.approx([5, 5, 6, 7, 8, 8])
     packed = data_set(ModalityLUTSequence=[table([4, 0, 8], bytes([9, 8, 7, 6]))])
     assert grayscale.modality(np.array([0.0, 1, 2, 3]), packed) == pytest.approx([9, 8, 7, 6])
