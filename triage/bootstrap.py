@@ -230,6 +230,7 @@ def _run_intake(site: Site, launch: Launch) -> None:
 
 
 def _run_worker(site: Site, launch: Launch) -> None:
+    from triage.sandbox.memory import MemoryFilms
     from triage.worker import Worker
 
     stop = stop_event(launch.supervised)
@@ -237,6 +238,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         name=f"{launch.name}-{os.getpid()}",
         database=site.database,
         archive=site.archive,
+        films=MemoryFilms(),
         load=active_classifier(site),
         head_starts=site.settings.policy.head_starts,
         min_age_years=site.settings.policy.min_age_years,

@@ -16,6 +16,8 @@ from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection
 from triage.domain.study import Study
+from triage.imaging.eligibility import Intended
+from triage.imaging.prepare import Prepared
 from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
 from triage.services.analytics_store import AnalyticsStore
@@ -294,6 +296,18 @@ class AuditAnchor(Protocol):
 
     def add(self, head: AuditHead, at: datetime) -> None:
         """Note a head, durably."""
+
+
+class Films(Protocol):
+    """Where received films are opened: parsed, examined by their tags, decoded, preprocessed. Thread-safe, one at a time."""
+
+    def prepare(self, stream: BinaryIO, spec: PreprocessingSpec, intended: Intended, within_seconds: float) -> Prepared:
+        """What becomes of a whole object, from its first byte wherever ``stream`` stands.
+
+        Never raises for what a film holds or does: one that kills its decoder is *cannot decode*, one that takes longer than
+        ``within_seconds`` is *timed out*; what its tags said before still stands. The tensor is made
+        even where they exclude it.
+        """
 
 
 class Classifier(Protocol):

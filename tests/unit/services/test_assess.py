@@ -23,6 +23,7 @@ def outcome_of(*images: bytes, classifier: MemoryClassifier | None = None) -> Ou
         "1.2.3",
         instances,
         archive=world.archive,
+        films=world.films,
         classifier=classifier or MemoryClassifier(),
         min_age_years=16,
         clock=world.clock,
@@ -98,7 +99,13 @@ def test_a_film_that_is_gone_from_the_archive_is_not_scored() -> None:
     instance = world.store(films.film())
     world.archive.set_aside(instance.digest)
     outcome = assess(
-        "1.2.3", [instance], archive=world.archive, classifier=MemoryClassifier(), min_age_years=16, clock=world.clock
+        "1.2.3",
+        [instance],
+        archive=world.archive,
+        films=world.films,
+        classifier=MemoryClassifier(),
+        min_age_years=16,
+        clock=world.clock,
     )
     assert isinstance(outcome, NotAssessed)
     assert outcome.reason is Reason.CANNOT_DECODE
