@@ -12,7 +12,7 @@ from triage.domain.reason import Reason
 from triage.imaging import grayscale
 from triage.imaging.codecs import decode_frame, describe
 from triage.imaging.elements import items
-from triage.imaging.preprocess import BRIGHTEST, DARKEST, FLAT, averaged, indexed
+from triage.imaging.preprocess import BRIGHTEST, DARKEST, FLAT, averaged, hidden, indexed
 from triage.imaging.shutter import shutter
 
 LONGEST_SIDE = 1024
@@ -115,9 +115,7 @@ def _decoded(dataset: Dataset) -> _Film:
         tones, ends = _tones(stored, dataset)
         picture = ~grayscale.padding(stored, dataset)
         shown = shutter(dataset, description.rows, description.columns)
-        if shown is not None:  # what it hides gets an entry of its own in the tables: one that is no picture
-            index = np.where(shown, index.astype(np.int32), np.int32(tones.size))
-            tones, picture = np.append(tones, tones[-1]), np.append(picture, False)
+        index, tones, picture = hidden(shown, index, tones, picture)
         field, seen = averaged(index, tones, picture, *_size(description.rows, description.columns))
     if not seen.any():
         raise PixelError(Reason.NUMERIC, "nothing of the film is to be seen")
