@@ -89,6 +89,9 @@ def study(console: Console, study: Study, record: dict[str, Any], now: datetime)
     line(f"key {study.key.isoformat()} = arrived {study.arrived_at.isoformat()} - {head_start_words(study.head_start)}")
     for one in record["instances"]:
         line(f"image  {one['received_at']}  {one['size_bytes']} bytes  sha256 {one['digest'][:16]}…  {one['sop_instance_uid']}")
+    for one in record["set_aside"]:
+        sender = clean(one["calling_ae_title"])
+        line(f"set aside  {one['received_at']}  from {sender}  sha256 {one['digest'][:16]}…  {one['cause']}")
     for one in record["outcomes"]:
         result = one["reason"] or f"probability {one['probability']:.4f} (threshold {one['threshold']:.4f})"
         line(f"decided  {one['decided_at']}  {one['outcome']}  {result}  {one['model'] or ''}")
