@@ -24,7 +24,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one line of the list shows, to whomever. ``rank`` 0: read, no place any more; ``lease``: of a claim."""
+    """What one line of the list shows, to whomever.
+
+    ``rank`` 0: read, no place any more; ``lease``: of a claim; ``doubt``: the mark where the level's reason does not say it.
+    """
 
     uid: str
     rank: int
@@ -47,6 +50,7 @@ class Row:
     images_covered: int
     late: str
     doubt: str
+    doubt_code: str
     assessed: str
     state: str
     reader: str
@@ -82,6 +86,7 @@ def row(item: WorklistItem, now: datetime, *, numbers: bool, beside: RowFacts = 
         images_covered=study.images_covered,
         late=late(study, beside),
         doubt=doubt_words(study),
+        doubt_code=study.doubt.code if study.doubt else "",
         assessed=study.assessed_at.isoformat() if study.assessed_at else "",
         state=reading.state.value,
         reader=plain(reading.reader),

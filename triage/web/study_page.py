@@ -165,7 +165,8 @@ def image(number: int, one: Coverage, numbers: bool) -> Image:
     if one.probability is not None:
         said = f"scored {one.probability:.2f}" if numbers else "scored"
     else:
-        said = f"not scored: {one.reason.sentence}" if one.reason else "not scored yet"
+        seen = "looked at, but the study is not assessed" if one.considered else "not scored yet"
+        said = f"not scored: {one.reason.sentence}" if one.reason else seen
     return Image(
         uid=instance.sop_instance_uid,
         number=number,

@@ -1,6 +1,5 @@
 """Patients are never merged: what two headers may share and still be two people, tried one by one (B24)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,15 +8,11 @@ import pytest
 from tests import films
 from tests.unit.services.world import World
 from triage.domain import identity
-from triage.domain.audit import Action
 from triage.domain.doubt import Doubt
 from triage.domain.errors import DataSetMismatch
-from triage.domain.identity import Likeness
 from triage.domain.instance import Facts
 from triage.domain.level import Level
 from triage.domain.reason import Reason
-from triage.domain.study import ReadingState
-from triage.services import receive
 
 JOINS, MARKED, SET_ASIDE = "joins", "joins, marked", "set aside"
 JANE = {"PatientBirthDate": "19700101", "PatientSex": "F", "IssuerOfPatientID": "HOSPITAL-A"}
