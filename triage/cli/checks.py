@@ -146,6 +146,23 @@ def backlog(settings: Settings) -> Iterator[Finding]:
     opened.close()
 
 
+def doubts(settings: Settings) -> Iterator[Finding]:
+    """Whether a study waits whose films may not be one patient's, or not all of them."""
+    if not settings.home.is_dir():
+        return
+    opened = open_database(settings)
+    if schema.present(opened.engine) == schema.newest():
+        with opened.read() as transaction:
+            found = [study for study in transaction.worklist() if study.doubt is not None and study.doubt.reason is not None]
+        if found:
+            words = f"{len(found)} unread {'study' if len(found) == 1 else 'studies'} of which a film was set aside"
+            remedy = "triage verify names them; give the film its own UIDs where it was made, and send it again"
+            yield Finding(WARN, "set aside", words, remedy)
+        else:
+            yield Finding(OK, "set aside", "no unread study lacks a film that was refused")
+    opened.close()
+
+
 def fail_safe(settings: Settings) -> Iterator[Finding]:
     """With the network off the list is first come, first served."""
     starts = settings.policy.head_starts
@@ -175,6 +192,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     identity_provider,
     peers,
     backlog,
+    doubts,
     fail_safe,
 )
 

@@ -210,11 +210,14 @@ class Transaction(Protocol):
     def outcomes(self, study_instance_uid: str) -> list[Outcome]:
         """A study's history, oldest first."""
 
-    def add_quarantined(self, quarantined: QuarantinedObject) -> None:
-        """Account for an object that was set aside. The same digest twice: one row."""
+    def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
+        """Account for an object that was set aside; ``False``: its digest has a row already, which stays."""
 
     def quarantined(self) -> list[QuarantinedObject]:
-        """Every object that was set aside."""
+        """Every object that was set aside, first received first."""
+
+    def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
+        """Those whose header names this study."""
 
     def put_role(self, status: RoleStatus) -> None:
         """A role's sign of life."""
