@@ -32,9 +32,12 @@ Understand = Callable[[dict[str, Any], list[bytes]], T]
 class Child:
     """One server at a time, started when needed, replaced when it has died or hangs. Thread-safe; one question at a time."""
 
-    def __init__(self, deadline_seconds: float, most_bytes: int, command: tuple[str, ...] = COMMAND) -> None:
+    def __init__(
+        self, deadline_seconds: float, most_bytes: int, command: tuple[str, ...] = COMMAND, *, grace_seconds: float = GRACE
+    ) -> None:
         """``most_bytes``: more than an answer has; of one that has more nothing is believed."""
         self._deadline = deadline_seconds
+        self._grace = grace_seconds
         self._most = most_bytes + LINE_BYTES
         self._command = command
         self._lock = threading.Lock()
@@ -88,7 +91,7 @@ class Child:
         for attempt in (1, 2):
             server = self._ready()
             try:
-                data, ended = server.ask({**question, "seconds": seconds}, film, seconds, self._most)
+                data, ended = server.ask({**question, "seconds": seconds}, film, seconds + self._grace, self._most)
             except Overdue:
                 self._end()
                 log.warning("a film's server hangs", seconds=seconds)
@@ -166,10 +169,10 @@ class _Server:
         """(what the child said, how it ended).
 
         Raises:
-            Overdue: nothing was to be had in time and grace.
+            Overdue: nothing was to be had in time.
             EOFError, OSError: the server is gone.
         """
-        deadline = time.monotonic() + seconds + GRACE
+        deadline = time.monotonic() + seconds
         source, sink = os.pipe()
         try:
             try:
