@@ -90,6 +90,22 @@ def model(settings: Settings) -> Iterator[Finding]:
     yield Finding(OK, "model", f"{classifier.model.label}, golden films passed")
 
 
+def sandbox(settings: Settings) -> Iterator[Finding]:
+    """Films are opened in a child that can do nothing else: as far as this kernel knows how to bind it."""
+    from triage.sandbox.films import SandboxFilms
+    from triage.sandbox.limits import PROTECTIONS
+
+    films = SandboxFilms()
+    try:
+        in_force = films.protections()
+    finally:
+        films.close()
+    yield Finding(OK, "sandbox", f"films are opened apart, bound by {', '.join(in_force)}")
+    for name, remedy in PROTECTIONS.items():
+        if name not in in_force:
+            yield Finding(WARN, "sandbox", f"the kernel or the container has no {name}; the rest holds", f"needs {remedy}")
+
+
 def ports(settings: Settings) -> Iterator[Finding]:
     """The ports are free, or the service has them."""
     for name, host, port in (
@@ -188,6 +204,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     database,
     archive,
     model,
+    sandbox,
     ports,
     identity_provider,
     peers,

@@ -80,7 +80,8 @@ def _averaged_first(dataset: Dataset, spec: PreprocessingSpec) -> Film | None:
             field, seen = averaged(index, stored, picture, spec.height, spec.width)
             return _first_usable(dataset, grayscale.modality(field, dataset), lambda choice: (choice, seen))
     count = levels(description.rows, description.columns, spec.height, spec.width)
-    field = resample(decode_low_band(dataset, count), spec.height, spec.width)
+    # rounding adds half a value a level (F.4.8.2.1.1): without it an inverted film lies as much above its twin as below
+    field = resample(decode_low_band(dataset, count), spec.height, spec.width) - count / 2
     seen = np.ones(field.shape, dtype=np.bool_)
     return _first_usable(dataset, grayscale.modality(field, dataset), lambda choice: (choice, seen))
 
