@@ -45,11 +45,13 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class _Film:
-    """A decoded film: indices into the table of its tones, which of them are picture, the header's window, the area average."""
+    """A decoded film: indices into the table of its tones, which of them occur and are picture, the header's window, the area
+    average and where it has picture.
+    """
 
     index: NDArray[np.integer]
     tones: grayscale.Tones
-    picture: NDArray[np.bool_]
+    used: NDArray[np.bool_]
     ends: tuple[float, float] | None
     field: NDArray[np.float64]
     seen: NDArray[np.bool_]
@@ -78,12 +80,9 @@ def frame(dataset: Dataset) -> Preview:
         PixelError: as :func:`preview`: what has no preview has no frame.
     """
     film = _decoded(dataset)
-    used = np.zeros(film.tones.shape, dtype=np.bool_)
-    used[film.index] = True
-    used &= film.picture
-    slope, least = _steps(film.tones[used])
+    slope, least = _steps(film.tones[film.used])
     table = np.zeros(film.tones.shape, dtype=np.uint16)
-    table[used] = np.rint((film.tones[used] - least) / slope) + 1
+    table[film.used] = np.rint((film.tones[film.used] - least) / slope) + 1
     return _finished(film, dataset, table.take(film.index), slope, least)
 
 
@@ -111,16 +110,18 @@ def _decoded(dataset: Dataset) -> _Film:
     if description.rows * description.columns > MAX_PIXELS:
         raise PixelError(Reason.CANNOT_DECODE, "more pixels than a preview is made of")
     index, stored = indexed(decode_frame(dataset))
-    with np.errstate(all="ignore"):  # what overflows is caught by the steps
-        tones, ends = _tones(stored, dataset)
-        picture = ~grayscale.padding(stored, dataset)
-        shown = shutter(dataset, description.rows, description.columns)
-        index, tones, picture = hidden(shown, index, tones, picture)
-        field, seen = averaged(index, tones, picture, *_size(description.rows, description.columns))
-    if not seen.any():
+    shown = shutter(dataset, description.rows, description.columns)
+    index, stored, picture = hidden(shown, index, stored, ~grayscale.padding(stored, dataset))
+    used = np.zeros(stored.shape, dtype=np.bool_)
+    used[index] = True
+    used &= picture
+    if not used.any():
         raise PixelError(Reason.NUMERIC, "nothing of the film is to be seen")
+    with np.errstate(all="ignore"):  # what overflows is caught by the steps
+        tones, ends = _tones(stored, dataset, used)
+        field, seen = averaged(index, tones, picture, *_size(description.rows, description.columns))
     _steps(field[seen])
-    return _Film(index, tones, picture, ends, field, seen)
+    return _Film(index, tones, used, ends, field, seen)
 
 
 def _steps(seen: NDArray[np.float64]) -> tuple[float, float]:
@@ -147,17 +148,17 @@ def _finished(film: _Film, dataset: Dataset, values: NDArray[np.uint16], slope: 
     )
 
 
-def _tones(stored: grayscale.Tones, dataset: Dataset) -> tuple[grayscale.Tones, tuple[float, float] | None]:
+def _tones(
+    stored: grayscale.Tones, dataset: Dataset, used: NDArray[np.bool_]
+) -> tuple[grayscale.Tones, tuple[float, float] | None]:
     """The value shown for each stored value, and the ends of the header's window, if any."""
     modality = grayscale.modality(stored, dataset)
-    window = grayscale.window_of(dataset)
-    if items(dataset, "VOILUTSequence") or (window is not None and window.function == "SIGMOID"):
-        interest = grayscale.voi(modality, dataset)
-        if interest is not None:
-            return interest, (0.0, 1.0)
-        window = None
-    if window is None or grayscale.voi(modality, dataset) is None:
+    interest, window = grayscale.voi(modality, dataset), grayscale.window_of(dataset)
+    if interest is None:
         return modality, None
+    if window is None or window.function == "SIGMOID" or items(dataset, "VOILUTSequence"):
+        # a curve cannot be undone by another window: where the film is flat under it, it is set aside here
+        return (interest, (0.0, 1.0)) if np.ptp(interest[used]) > FLAT else (modality, None)
     return modality, window.ends
 
 

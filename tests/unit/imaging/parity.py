@@ -74,7 +74,13 @@ def ramp(bits: int, *, signed: bool = False) -> NDArray[Any]:
 
 
 def cells(
-    pixels: NDArray[Any], *, stored: int, allocated: int = 16, high: int | None = None, litter: int = 0, **elements: Any
+    pixels: NDArray[Any],
+    *,
+    stored: int,
+    allocated: int = 16,
+    high: int | None = None,
+    litter: int | NDArray[np.int64] = 0,
+    **elements: Any,
 ) -> Dataset:
     """An uncompressed film whose cells are laid out as said; ``litter`` fills the bits that are not the value's."""
     high = stored - 1 if high is None else high

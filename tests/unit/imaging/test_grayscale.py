@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from triage.domain.errors import PixelError
@@ -158,3 +160,39 @@ def test_padding_by_value_and_by_range():
     negative = data_set(PixelRepresentation=1)
     negative.add_new(0x00280120, "US", 65534)
     assert stored[grayscale.padding(stored, negative)].tolist() == [-2]
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(["LINEAR", "LINEAR_EXACT", "SIGMOID"]), finite, finite, st.lists(finite, min_size=2, max_size=30))
+def test_any_window_rises_from_0_to_1_and_gives_numbers(function, centre, width, values):
+    dataset = data_set(VOILUTFunction=function)
+    for keyword, value in (("WindowCenter", centre), ("WindowWidth", width)):
+        dataset.add_new(keyword, "FD", value)
+    values = np.sort(np.clip(values, -1e300, 1e300))
+    shown = grayscale.voi(values, dataset)
+    if shown is None:
+        assert width < (1 if function == "LINEAR" else 5e-324)
+    else:
+        assert np.isfinite(shown).all()
+        assert (shown >= 0).all()
+        assert (shown <= 1).all()
+        assert (np.diff(shown) >= 0).all()
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(-0x8000, 0xFFFF), st.none() | st.integers(-0x8000, 0xFFFF), st.booleans())
+def test_padding_is_what_lies_between_its_two_values(value, limit, signed):
+    stored = np.arange(-0x8000, 0x8000) if signed else np.arange(0x10000)
+    dataset = data_set(PixelRepresentation=int(signed))
+    for keyword, given_ in (("PixelPaddingValue", value), ("PixelPaddingRangeLimit", limit)):
+        if given_ is not None:
+            dataset.add_new(keyword, "SS" if given_ < 0 else "US", given_)
+    ends = [
+        int(np.array(end & 0xFFFF, np.uint16).view(np.int16 if signed else np.uint16))
+        for end in (value, limit)
+        if end is not None
+    ]
+    assert np.array_equal(grayscale.padding(stored.astype(float), dataset), (stored >= min(ends)) & (stored <= max(ends)))
