@@ -5,6 +5,7 @@ import math
 import re
 import unicodedata
 import warnings
+from hashlib import sha256
 
 from pydicom import config
 from pydicom.dataset import Dataset
@@ -44,6 +45,24 @@ def text(dataset: Dataset, keyword: str) -> str | None:
     for value in values(dataset, keyword):
         return clean(value)
     return None
+
+
+def identifier(dataset: Dataset, keyword: str) -> str | None:
+    """As :func:`text`, for a value that tells people apart: what cleaning would make alike stays different.
+
+    Leading and trailing spaces and a NUL of padding mean nothing (PS3.5 6.2). Where there is more than the text shows (several
+    values, what cannot be seen, what is too long), a digest of the whole stands behind it.
+    """
+    found = values(dataset, keyword)
+    try:
+        whole = "\\".join(map(str, found)).strip("\0 ")
+    except Exception:  # as in clean
+        return None
+    shown = clean(found[0]) if found else None
+    if shown == (whole or None):
+        return shown
+    digest = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{(shown or '')[: TEXT_LIMIT // 2]} (#{digest})".strip()
 
 
 def code(dataset: Dataset, keyword: str) -> str | None:

@@ -13,6 +13,7 @@ from triage.imaging import grayscale
 from triage.imaging.codecs import decode_frame, decode_low_band, describe
 from triage.imaging.pyramid import levels
 from triage.imaging.resample import resample
+from triage.imaging.shutter import shutter
 from triage.imaging.spec import NEWEST, PreprocessingSpec
 
 DARKEST, BRIGHTEST = 1.0, 99.0
@@ -29,10 +30,10 @@ def preprocess(dataset: Dataset, spec: PreprocessingSpec) -> NDArray[np.float32]
 
     Every algorithm decodes, applies Modality LUT or rescale, then VOI LUT or window where there is a usable one, and
     polarity; averages over areas to the input size; and takes the 1st to the 99th percentile to 0..1. They differ in the
-    order, see :data:`ALGORITHMS`. What is no picture takes no part in averages and percentiles and becomes 0. Rows and
-    columns are scaled each on its own, so a film that is not square is stretched: the NIH films were all made square that
-    way, from sensors of 2500 × 2048 or 2992 × 2991, before they were published, and a network trained on them has never seen
-    a border added to fill a square.
+    order, see :data:`ALGORITHMS`. What is no picture (padding; from the second algorithm on, also what a display shutter
+    hides) takes no part in averages and percentiles and becomes 0. Rows and columns are scaled each on its own, so a film
+    that is not square is stretched: the NIH films were all made square that way, from sensors of 2500 × 2048 or 2992 × 2991,
+    before they were published, and a network trained on them has never seen a border added to fill a square.
 
     Raises:
         PixelError: the reason says why there is no tensor.
@@ -46,9 +47,13 @@ def preprocess(dataset: Dataset, spec: PreprocessingSpec) -> NDArray[np.float32]
 
 def _windowed_first(dataset: Dataset, spec: PreprocessingSpec) -> Film | None:
     """``grey-area-percentile-1``: every step at full resolution, then the average."""
+    return _tones_averaged(dataset, spec, None)
+
+
+def _tones_averaged(dataset: Dataset, spec: PreprocessingSpec, shown: NDArray[np.bool_] | None) -> Film | None:
     index, stored = indexed(decode_frame(dataset))
-    tones = grayscale.modality(stored, dataset)
-    picture = ~grayscale.padding(stored, dataset)
+    tones, picture = grayscale.modality(stored, dataset), ~grayscale.padding(stored, dataset)
+    index, tones, picture = hidden(shown, index, tones, picture)
 
     def film(choice: Film) -> tuple[Film, NDArray[np.bool_]]:
         return averaged(index, choice, picture, spec.height, spec.width)
@@ -65,16 +70,18 @@ def _averaged_first(dataset: Dataset, spec: PreprocessingSpec) -> Film | None:
     commutes, and the first algorithm's order stands.
     """
     description = describe(dataset)
+    shown = shutter(dataset, description.rows, description.columns)
     if grayscale.is_curved(dataset):
-        return _windowed_first(dataset, spec)
-    if grayscale.has_padding(dataset):
+        return _tones_averaged(dataset, spec, shown)
+    if shown is not None or grayscale.has_padding(dataset):
         index, stored = indexed(decode_frame(dataset))
-        picture = ~grayscale.padding(stored, dataset)
+        index, stored, picture = hidden(shown, index, stored, ~grayscale.padding(stored, dataset))
         if not picture[index].all():
             field, seen = averaged(index, stored, picture, spec.height, spec.width)
             return _first_usable(dataset, grayscale.modality(field, dataset), lambda choice: (choice, seen))
     count = levels(description.rows, description.columns, spec.height, spec.width)
-    field = resample(decode_low_band(dataset, count), spec.height, spec.width)
+    # rounding adds half a value a level (F.4.8.2.1.1): without it an inverted film lies as much above its twin as below
+    field = resample(decode_low_band(dataset, count), spec.height, spec.width) - count / 2
     seen = np.ones(field.shape, dtype=np.bool_)
     return _first_usable(dataset, grayscale.modality(field, dataset), lambda choice: (choice, seen))
 
@@ -107,6 +114,18 @@ def indexed(pixels: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.float
         stored = np.arange(0x10000).astype(np.uint16).view(np.int16).astype(np.float64)
         return pixels.astype(np.int16, copy=False).view(np.uint16), stored
     return pixels, np.arange(int(pixels.max()) + 1, dtype=np.float64)
+
+
+def hidden(
+    shown: NDArray[np.bool_] | None, index: NDArray[np.integer], tones: NDArray[np.float64], picture: NDArray[np.bool_]
+) -> tuple[NDArray[np.integer], NDArray[np.float64], NDArray[np.bool_]]:
+    """Indices, tones and which of them are picture, of a film without what a shutter hides.
+
+    ``shown``: where the film shows; ``None``: everywhere. What is hidden gets an entry of its own, one that is no picture.
+    """
+    if shown is None:
+        return index, tones, picture
+    return np.where(shown, index.astype(np.int32), np.int32(tones.size)), np.append(tones, tones[-1]), np.append(picture, False)
 
 
 def averaged(

@@ -12,7 +12,7 @@ from triage.domain.reason import Reason
 from triage.imaging import grayscale
 from triage.imaging.codecs import decode_frame, describe
 from triage.imaging.elements import items
-from triage.imaging.preprocess import BRIGHTEST, DARKEST, FLAT, averaged, indexed
+from triage.imaging.preprocess import BRIGHTEST, DARKEST, FLAT, averaged, hidden, indexed
 from triage.imaging.shutter import shutter
 
 LONGEST_SIDE = 1024
@@ -110,11 +110,8 @@ def _decoded(dataset: Dataset) -> _Film:
     if description.rows * description.columns > MAX_PIXELS:
         raise PixelError(Reason.CANNOT_DECODE, "more pixels than a preview is made of")
     index, stored = indexed(decode_frame(dataset))
-    picture = ~grayscale.padding(stored, dataset)
     shown = shutter(dataset, description.rows, description.columns)
-    if shown is not None:  # what it hides gets an entry of its own in the tables: one that is no picture
-        index = np.where(shown, index.astype(np.int32), np.int32(stored.size))
-        stored, picture = np.append(stored, stored[-1]), np.append(picture, False)
+    index, stored, picture = hidden(shown, index, stored, ~grayscale.padding(stored, dataset))
     used = np.zeros(stored.shape, dtype=np.bool_)
     used[index] = True
     used &= picture

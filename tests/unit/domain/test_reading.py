@@ -40,7 +40,7 @@ def test_the_table_says_something_for_every_action_and_standing() -> None:
 
 def test_every_refusal_is_used_and_says_what_to_do() -> None:
     in_table = {cell for row in STEPS.values() for cell in row.values() if isinstance(cell, Refusal)}
-    assert in_table | {Refusal.NETWORK_CHANGED, Refusal.IMAGES_CHANGED} == set(Refusal)
+    assert in_table | {Refusal.NETWORK_CHANGED, Refusal.IMAGES_CHANGED, Refusal.DOUBT_CHANGED} == set(Refusal)
 
 
 @pytest.mark.parametrize("had_said", Level)
