@@ -310,6 +310,9 @@ class Films(Protocol):
         Never raises for what a film holds or does: one that kills its decoder is *cannot decode*, one that takes longer than
         ``within_seconds`` is *timed out*; what its tags said before still stands. The tensor is made
         even where they exclude it.
+
+        Raises:
+            FilmsUnavailable: none can be opened at this moment.
         """
 
 
