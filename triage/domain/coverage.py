@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from triage.domain.assessment import Assessment, Outcome
+from triage.domain.assessment import Assessment, InstanceExcuse, Outcome
 from triage.domain.instance import Instance
 from triage.domain.reason import Reason
 from triage.domain.study import Study
@@ -11,11 +11,15 @@ from triage.domain.study import Study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """An image and what the standing outcome says of it: a probability, a reason, or neither (not looked at yet)."""
+    """An image and what the standing outcome says of it: a probability, a reason, or neither (not looked at yet).
+
+    ``detail``: what tags and image said, where both were asked.
+    """
 
     instance: Instance
     probability: float | None = None
     reason: Reason | None = None
+    detail: str = ""
 
     @property
     def covered(self) -> bool:
@@ -27,8 +31,14 @@ def coverage(study: Study, instances: Iterable[Instance], outcomes: Iterable[Out
     """Each image, in the order given. The standing outcome is the one that the study's level rests on."""
     standing = standing_outcome(study, outcomes)
     scores = {one.digest: one.probability for one in standing.scores} if isinstance(standing, Assessment) else {}
-    excuses = {one.digest: one.reason for one in standing.excuses} if standing else {}
-    return [Coverage(instance=one, probability=scores.get(one.digest), reason=excuses.get(one.digest)) for one in instances]
+    excuses = {one.digest: one for one in standing.excuses} if standing else {}
+    return [_of(one, scores.get(one.digest), excuses.get(one.digest)) for one in instances]
+
+
+def _of(instance: Instance, probability: float | None, excuse: InstanceExcuse | None) -> Coverage:
+    if excuse is None:
+        return Coverage(instance=instance, probability=probability)
+    return Coverage(instance=instance, probability=probability, reason=excuse.reason, detail=excuse.detail)
 
 
 def standing_outcome(study: Study, outcomes: Iterable[Outcome]) -> Outcome | None:

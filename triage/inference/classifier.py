@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from triage.domain.assessment import Model
 from triage.domain.errors import BundleError, InferenceError
+from triage.domain.opinion import Opinion
 from triage.domain.reason import Reason
 from triage.imaging.spec import PreprocessingSpec
 from triage.inference.bundle import Bundle
@@ -89,6 +90,14 @@ class LiteRtClassifier:
         if not 0.0 <= probability <= 1.0:  # false for NaN as well
             raise InferenceError(Reason.MODEL_DISAGREES, "the network gave no finite number")
         return probability
+
+    def opinion(self, tensor: NDArray[np.float32]) -> Opinion | None:
+        """What the image gate says of one tensor; ``None``: the bundle brings no gate.
+
+        Raises:
+            InferenceError: the input is no usable tensor, or the gate gave no finite number.
+        """
+        return None if self._bundle.gate is None else self._bundle.gate.opinion(tensor)
 
     def _check_signature(self) -> None:
         inputs, outputs = self._runner.get_input_details(), self._runner.get_output_details()

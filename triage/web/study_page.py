@@ -158,6 +158,7 @@ def image(number: int, one: Coverage, numbers: bool) -> Image:
         said = f"scored {one.probability:.2f}" if numbers else "scored"
     else:
         said = f"not scored: {one.reason.sentence}" if one.reason else "not scored yet"
+        said += f" ({one.detail})" if one.detail else ""
     return Image(
         uid=instance.sop_instance_uid,
         number=number,
