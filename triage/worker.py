@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 
 from triage.domain.assessment import Assessment, Outcome
-from triage.domain.errors import BundleError, IndexUnavailable
+from triage.domain.errors import BundleError, FilmsUnavailable, IndexUnavailable
 from triage.domain.instance import Instance
 from triage.domain.jobs import Job
 from triage.domain.level import HeadStarts
@@ -56,11 +56,12 @@ class Worker:
         self._hung_after = hung_after
         self._classifier: Classifier | None = None
         self._trouble: str | None = None
+        self._unopened: str | None = None
 
     @property
     def trouble(self) -> str | None:
         """Why nothing is assessed, in words for an administrator, or ``None``."""
-        return self._trouble
+        return self._trouble or self._unopened
 
     @property
     def model(self) -> str | None:
@@ -99,12 +100,20 @@ class Worker:
                 instances = transaction.instances(job.study_instance_uid)
             with self._lease_kept(job, timedelta(seconds=self._budget.of(len(instances))) + self._hung_after):
                 outcome = self._assess(job, instances)
+        except FilmsUnavailable as error:
+            if self._unopened is None:
+                log.error("no film can be opened", cause=str(error))
+            self._unopened = str(error)
+            with self._database.write() as transaction:
+                transaction.jobs.release(job, self._clock())
+            return False
         except Exception as error:
             # unforeseen: the message may quote the data set, so only its kind goes on
             log.error("assessment failed", kind=type(error).__name__)
             with self._database.write() as transaction:
                 transaction.jobs.retry(job, type(error).__name__, self._clock())
             return True
+        self._unopened = None
         written = self._write(job, outcome)
         log.info("assessed" if written else "result dropped: no longer this worker's", **_told(outcome))
         return True
