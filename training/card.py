@@ -15,9 +15,9 @@ STATEMENT = (
     "Not a cleared medical device, no diagnosis, no statement that a film needs no reading."
 )
 GATE = (
-    "Before a film is scored, a small network looks at a thumbnail of it: what is no frontal chest film, or is turned, inverted "
-    "or cropped, is not assessed. It learned from train films, pictures made of them, and drawn ones; it was shown no photograph, "
-    "no film of another body part and no true lateral chest film."
+    "Before a film is scored, a small network looks at a thumbnail of it: what is no frontal chest film, or is turned, "
+    "inverted or cropped, is not assessed. It learned from train films, pictures made of them, and drawn ones; it was shown "
+    "no photograph, no film of another body part and no true lateral chest film."
 )
 NO_GATE = "This bundle brings no image gate: turned, inverted or foreign pictures with a chest film's tags are scored."
 LIMITS = (

@@ -12,7 +12,7 @@ import numpy as np
 
 from training import compare, paired, resample
 from training.compare import Pairs, Scored
-from training.gate import measure
+from training.gate.measure import LEAST, asked
 from training.paired import Difference
 from training.statistics import Figure
 
@@ -246,13 +246,13 @@ def _image_gate(evidence: Evidence) -> Iterator[Outcome]:
         said = f"none, {before[0]} brings one; run: python -m training gate" if before else "none, and none served before"
         yield said, Verdict.FAIL if before else Verdict.PASS
         return
-    worst = min(measure.asked(found), key=lambda row: float(row["right"]["value"]))
+    worst = min(asked(found), key=lambda row: float(row["right"]["value"]))
     right = Figure(**worst["right"])
-    said = f"worst of {len(measure.asked(found))}: {worst['kind']} {right} {worst['expected']}"
-    if right.value is not None and right.value >= measure.LEAST:
+    said = f"worst of {len(asked(found))}: {worst['kind']} {right} {worst['expected']}"
+    if right.value is not None and right.value >= LEAST:
         yield said, Verdict.PASS
     else:
-        yield said, Verdict.FAIL if right.high is not None and right.high < measure.LEAST else Verdict.NOT_ENOUGH
+        yield said, Verdict.FAIL if right.high is not None and right.high < LEAST else Verdict.NOT_ENOUGH
 
 
 def _latency(evidence: Evidence) -> Iterator[Outcome]:
@@ -281,7 +281,7 @@ CHECKS: tuple[tuple[str, str, Callable[[Evidence], Iterator[Outcome]]], ...] = (
         f"lower limit of the difference > {LOSS}, where the reference tells",
         _labels_before,
     ),
-    ("image gate", f"each kind of picture on test: at least {measure.LEAST} as it should be; present if it was", _image_gate),
+    ("image gate", f"each kind of picture on test: at least {LEAST} as it should be; present if it was", _image_gate),
     ("golden films and latency", f"loads as in the service; median ≤ {LATENCY_MS:.0f} ms a film on one thread", _latency),
     ("test scores", "those of the bundle's own network (1e-4)", _recomputed),
 )
