@@ -68,8 +68,7 @@ class LiteRtClassifier:
         Raises:
             InferenceError: the tensor has another shape or holds what is no number, or the runtime failed.
         """
-        if tensor.shape != (self.spec.height, self.spec.width, 1) or not np.isfinite(tensor).all():
-            raise InferenceError(Reason.NUMERIC, "the input tensor has another shape or holds what is no number")
+        self._check_tensor(tensor)
         try:
             # the runner's arrays are views of memory that the next film overwrites
             return {name: value.copy() for name, value in self._runner(film=tensor[np.newaxis].astype(np.float32)).items()}
@@ -97,7 +96,12 @@ class LiteRtClassifier:
         Raises:
             InferenceError: the input is no usable tensor, or the gate gave no finite number.
         """
+        self._check_tensor(tensor)
         return None if self._bundle.gate is None else self._bundle.gate.opinion(tensor)
+
+    def _check_tensor(self, tensor: NDArray[np.float32]) -> None:
+        if tensor.shape != (self.spec.height, self.spec.width, 1) or not np.isfinite(tensor).all():
+            raise InferenceError(Reason.NUMERIC, "the input tensor has another shape or holds what is no number")
 
     def _check_signature(self) -> None:
         inputs, outputs = self._runner.get_input_details(), self._runner.get_output_details()
