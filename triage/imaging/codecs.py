@@ -16,6 +16,7 @@ from triage.imaging.codestream import examine
 from triage.imaging.elements import code, integer
 from triage.imaging.encapsulated import only_frame
 from triage.imaging.jpeg_lossless import decode_jpeg_lossless
+from triage.imaging.jpeg_sequential import decode_jpeg_sequential
 from triage.imaging.pyramid import halved, low_band
 from triage.imaging.run_length import decode_run_length
 
@@ -217,8 +218,8 @@ DECODERS: dict[str, Decoder] = {
     "1.2.840.10008.1.2.1.99": _native("<"),  # Deflated Explicit VR Little Endian: inflated when the object is read
     "1.2.840.10008.1.2.2": _native(">"),  # Explicit VR Big Endian (retired)
     "1.2.840.10008.1.2.5": _run_length,  # RLE Lossless
-    "1.2.840.10008.1.2.4.50": _image_codec(imagecodecs.jpeg_decode),  # JPEG Baseline (Process 1)
-    "1.2.840.10008.1.2.4.51": _image_codec(imagecodecs.jpeg_decode),  # JPEG Extended (Process 2 and 4)
+    "1.2.840.10008.1.2.4.50": _image_codec(decode_jpeg_sequential),  # JPEG Baseline (Process 1)
+    "1.2.840.10008.1.2.4.51": _image_codec(decode_jpeg_sequential),  # JPEG Extended (Process 2 and 4)
     "1.2.840.10008.1.2.4.57": _image_codec(decode_jpeg_lossless),  # JPEG Lossless (Process 14)
     "1.2.840.10008.1.2.4.70": _image_codec(decode_jpeg_lossless),  # JPEG Lossless, first-order prediction
     "1.2.840.10008.1.2.4.80": _image_codec(imagecodecs.jpegls_decode),  # JPEG-LS Lossless
