@@ -18,7 +18,7 @@ from triage.domain.reason import Reason
 from triage.sandbox.wire import LINE_BYTES, Overdue, messages, read_to_end, receive, send
 
 COMMAND = (sys.executable, "-m", "triage.sandbox")
-READY_WITHIN = 60.0
+READY_WITHIN = 45.0
 """Seconds in which a server has loaded its libraries."""
 GRACE = 5.0
 """So much longer than its child a server may take before it counts as hung."""
@@ -32,13 +32,17 @@ Understand = Callable[[dict[str, Any], list[bytes]], T]
 class Child:
     """One server at a time, started when needed, replaced when it has died or hangs. Thread-safe; one question at a time."""
 
-    def __init__(self, deadline_seconds: float, most_bytes: int, command: tuple[str, ...] = COMMAND) -> None:
+    def __init__(
+        self, deadline_seconds: float, most_bytes: int, command: tuple[str, ...] = COMMAND, *, grace_seconds: float = GRACE
+    ) -> None:
         """``most_bytes``: more than an answer has; of one that has more nothing is believed."""
         self._deadline = deadline_seconds
+        self._grace = grace_seconds
         self._most = most_bytes + LINE_BYTES
         self._command = command
         self._lock = threading.Lock()
         self._server: _Server | None = None
+        self._closing = False
 
     @property
     def pid(self) -> int | None:
@@ -77,10 +81,12 @@ class Child:
 
     def close(self) -> None:
         """End the server, whatever it does."""
+        self._closing = True
         if server := self._server:
             server.process.kill()
         with self._lock:
             self._end()
+            self._closing = False
 
     def _heard(self, question: Mapping[str, Any], film: int, seconds: float) -> tuple[dict[str, Any], list[bytes], bool]:
         """(answer, its parts, whether it is nonsense)."""
@@ -88,13 +94,15 @@ class Child:
         for attempt in (1, 2):
             server = self._ready()
             try:
-                data, ended = server.ask({**question, "seconds": seconds}, film, seconds, self._most)
+                data, ended = server.ask({**question, "seconds": seconds}, film, seconds + self._grace, self._most)
             except Overdue:
                 self._end()
                 log.warning("a film's server hangs", seconds=seconds)
                 return {"reason": Reason.TIMED_OUT.code}, [], False
             except (EOFError, OSError, ValueError, KeyError):
                 self._end()
+                if self._closing:
+                    break
                 log.warning("a film's server died", attempt=attempt)
                 continue
             whole = not (ended["late"] or ended["signal"] or ended["code"])
@@ -166,10 +174,10 @@ class _Server:
         """(what the child said, how it ended).
 
         Raises:
-            Overdue: nothing was to be had in time and grace.
+            Overdue: nothing was to be had in time.
             EOFError, OSError: the server is gone.
         """
-        deadline = time.monotonic() + seconds + GRACE
+        deadline = time.monotonic() + seconds
         source, sink = os.pipe()
         try:
             try:

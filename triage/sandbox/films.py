@@ -30,6 +30,14 @@ class SandboxFilms:
         """End the fork server and what it does."""
         self._child.close()
 
+    def protections(self) -> list[str]:
+        """Those of :data:`triage.sandbox.limits.PROTECTIONS` that bind a child on this machine, as one of them tells.
+
+        Raises:
+            FilmsUnavailable, PixelError: no child answers.
+        """
+        return self._child.ask({"do": "protections"}, b"", lambda answer, _: [str(name) for name in answer["protections"]])
+
     def prepare(self, stream: BinaryIO, spec: PreprocessingSpec, intended: Intended, within_seconds: float) -> Prepared:
         """See :class:`triage.services.ports.Films`.
 

@@ -28,11 +28,11 @@ RESOURCES = "resource limits"
 SYSTEM_CALLS = "seccomp"
 FILES = "Landlock"
 PROTECTIONS = {
-    RESOURCES: "memory, processor time, file size, open files, no core file",
-    SYSTEM_CALLS: "no network, no program, no process, no file: Linux on x86_64 or aarch64 with CONFIG_SECCOMP_FILTER",
-    FILES: "no file: Linux 5.13 or newer with landlock among the lsm= of its command line",
+    RESOURCES: "POSIX resource limits",  # memory, processor time, file size, open files, no core file
+    SYSTEM_CALLS: "Linux on x86_64 or aarch64 with CONFIG_SECCOMP_FILTER",  # no network, program, process, file
+    FILES: "Linux 5.13 or newer, with landlock in lsm= on its command line, and a container that does not refuse it",  # no file
 }
-"""What each is for, and what it needs."""
+"""What each needs."""
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF, _ASK_VERSION = 444, 446, 1  # the same on every machine

@@ -211,11 +211,14 @@ class Transaction(Protocol):
     def outcomes(self, study_instance_uid: str) -> list[Outcome]:
         """A study's history, oldest first."""
 
-    def add_quarantined(self, quarantined: QuarantinedObject) -> None:
-        """Account for an object that was set aside. The same digest twice: one row."""
+    def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
+        """Account for an object that was set aside; ``False``: its digest has a row already, which stays."""
 
     def quarantined(self) -> list[QuarantinedObject]:
-        """Every object that was set aside."""
+        """Every object that was set aside, first received first."""
+
+    def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
+        """Those whose header names this study."""
 
     def put_role(self, status: RoleStatus) -> None:
         """A role's sign of life."""
@@ -308,6 +311,9 @@ class Films(Protocol):
         Never raises for what a film holds or does: one that kills its decoder is *cannot decode*, one that takes longer than
         ``within_seconds`` is *timed out*; what its tags said before still stands. The tensor is made
         even where they exclude it.
+
+        Raises:
+            FilmsUnavailable: none can be opened at this moment.
         """
 
 

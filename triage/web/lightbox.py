@@ -66,7 +66,8 @@ class Lightbox:
     def __init__(
         self, films: Films, rules: Rules, deadline_seconds: float = DEADLINE_SECONDS, command: tuple[str, ...] | None = None
     ) -> None:
-        self._network = Child(deadline_seconds, 0, command or (sys.executable, "-m", __name__, str(rules.models)))
+        command = command or (sys.executable, "-m", __name__, str(rules.models))
+        self._network = Child(deadline_seconds, 0, command, grace_seconds=0)
         self._opened = SandboxFilms()
         self._rules = rules
         self._films = films

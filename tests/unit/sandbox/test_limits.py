@@ -2,11 +2,13 @@
 
 import os
 import platform
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.integration.service import until
 from tests.unit.sandbox.servers import server
@@ -121,8 +123,10 @@ def test_threads_are_not_to_be_had(child: Child) -> None:
 def test_processor_time_is_bounded_even_where_nobody_looks_at_the_clock() -> None:
     code = "import triage.sandbox.server as s\nreal = s.confine\ns.confine = lambda limits, _, parent: real(limits, 1, parent)"
     command = server(spins="while True: pass")
-    slow = Child(30, 1 << 20, (*command[:2], f"{code}\n{command[2]}"))
-    assert slow.ask({"do": "spins"}, b"", lambda answer, _: answer) == {"reason": "timed_out"}
+    slow = Child(600, 1 << 20, (*command[:2], f"{code}\n{command[2]}"))
+    with capture_logs() as lines:
+        assert slow.ask({"do": "spins"}, b"", lambda answer, _: answer) == {"reason": "timed_out"}
+    assert [(line["late"], line["signal"]) for line in lines] == [(False, signal.SIGXCPU)]
     slow.close()
 
 

@@ -1,6 +1,6 @@
 """Every image of a study is scored or excused; the outcome says which."""
 
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -13,8 +13,11 @@ from triage.domain.errors import InferenceError
 from triage.domain.level import Level
 from triage.domain.opinion import Opinion, Word
 from triage.domain.reason import Reason
+from triage.imaging.eligibility import Intended
+from triage.imaging.prepare import Prepared
+from triage.imaging.spec import PreprocessingSpec
 from triage.inference.memory import MemoryClassifier
-from triage.services.assess import assess
+from triage.services.assess import Budget, assess
 
 
 def outcome_of(*images: bytes, classifier: MemoryClassifier | None = None) -> Outcome:
@@ -176,3 +179,44 @@ def test_a_score_that_is_no_probability_never_becomes_an_outcome() -> None:
 
     with pytest.raises(ValueError, match="probability"):
         outcome_of(films.film(), classifier=Wild())
+
+
+class Slow:
+    """Each film takes as long as it may, on a clock of its own, and then is timed out."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.allowed: list[float] = []
+
+    def prepare(self, stream: BinaryIO, spec: PreprocessingSpec, intended: Intended, within_seconds: float) -> Prepared:
+        self.allowed.append(within_seconds)
+        self.now += within_seconds
+        return Prepared(by_pixels=Reason.TIMED_OUT)
+
+
+@pytest.mark.parametrize(("images", "opened"), [(1, 1), (4, 4), (50, 8)])
+def test_a_study_of_films_that_hang_takes_its_budget_and_no_more(images: int, opened: int) -> None:
+    world, slow = World(), Slow()
+    instances = [world.store(films.film(sop_uid=f"1.2.3.1.{number}")) for number in range(images)]
+    outcome = assess(
+        "1.2.3",
+        instances,
+        archive=world.archive,
+        films=slow,
+        classifier=MemoryClassifier(),
+        min_age_years=16,
+        clock=world.clock,
+        budget=Budget(film=10, study=30, image=1),
+        timer=lambda: slow.now,
+    )
+    assert isinstance(outcome, NotAssessed)
+    assert {excuse.reason for excuse in outcome.excuses} == {Reason.TIMED_OUT}
+    assert len(outcome.excuses) == images, "every image has its excuse"
+    assert len(slow.allowed) == opened
+    assert slow.now <= 30 + images
+
+
+def test_what_the_tags_say_comes_before_what_the_pixels_say() -> None:
+    outcome = outcome_of(films.film(view="LL", PixelData=b"\0\1"))
+    assert isinstance(outcome, NotAssessed)
+    assert outcome.reason is Reason.LATERAL_VIEW
