@@ -13,7 +13,7 @@ from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
 from triage.imaging import jpeg2000
 from triage.imaging.codestream import examine
-from triage.imaging.elements import code, integer
+from triage.imaging.elements import code, integer, values
 from triage.imaging.encapsulated import only_frame
 from triage.imaging.jpeg2000_stream import Jpeg2000Stream, read_jpeg_2000
 from triage.imaging.jpeg_lossless import decode_jpeg_lossless
@@ -45,8 +45,11 @@ def describe(dataset: Dataset) -> PixelDescription:
     """
     if "PixelData" not in dataset:
         raise PixelError(Reason.NO_IMAGE, "no pixel data")
-    if (integer(dataset, "NumberOfFrames") or 1) > 1:
+    frames = integer(dataset, "NumberOfFrames")
+    if frames is not None and frames > 1:
         raise PixelError(Reason.MULTI_FRAME, "more than one frame")
+    if values(dataset, "NumberOfFrames") and frames not in (0, 1):  # 0 is what some devices write of a single frame
+        raise PixelError(Reason.CANNOT_DECODE, "a number of frames that cannot be")
     photometric = code(dataset, "PhotometricInterpretation")
     if (integer(dataset, "SamplesPerPixel") or 1) > 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise PixelError(Reason.NOT_GRAYSCALE, "not one grey sample per pixel")
