@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark
+.PHONY: demo test check lock clean benchmark faults
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -16,6 +16,9 @@ check: .venv/test.stamp
 
 benchmark: .venv/test.stamp
 	$(BIN)/python -m tests.benchmark $(ARGS)
+
+faults: .venv/test.stamp
+	$(BIN)/python -m tests.faults $(ARGS)
 
 .venv/run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
