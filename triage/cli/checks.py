@@ -88,6 +88,31 @@ def model(settings: Settings) -> Iterator[Finding]:
 
     classifier = ActiveClassifier(settings.home / "models", settings.worker.threads)()
     yield Finding(OK, "model", f"{classifier.model.label}, golden films passed")
+    if classifier.bundle.gate is None:
+        yield Finding(
+            WARN,
+            "image gate",
+            "the active bundle brings none: films are judged by their tags only",
+            "turned, inverted or foreign pictures with a chest film's tags are scored; activate a bundle with an image gate",
+        )
+    else:
+        yield Finding(OK, "image gate", "tells golden films from turned and inverted ones")
+
+
+def sandbox(settings: Settings) -> Iterator[Finding]:
+    """Films are opened in a child that can do nothing else: as far as this kernel knows how to bind it."""
+    from triage.sandbox.films import SandboxFilms
+    from triage.sandbox.limits import PROTECTIONS
+
+    films = SandboxFilms()
+    try:
+        in_force = films.protections()
+    finally:
+        films.close()
+    yield Finding(OK, "sandbox", f"films are opened apart, bound by {', '.join(in_force)}")
+    for name, remedy in PROTECTIONS.items():
+        if name not in in_force:
+            yield Finding(WARN, "sandbox", f"the kernel or the container has no {name}; the rest holds", f"needs {remedy}")
 
 
 def ports(settings: Settings) -> Iterator[Finding]:
@@ -146,6 +171,23 @@ def backlog(settings: Settings) -> Iterator[Finding]:
     opened.close()
 
 
+def doubts(settings: Settings) -> Iterator[Finding]:
+    """Whether a study waits whose films may not be one patient's, or not all of them."""
+    if not settings.home.is_dir():
+        return
+    opened = open_database(settings)
+    if schema.present(opened.engine) == schema.newest():
+        with opened.read() as transaction:
+            found = [study for study in transaction.worklist() if study.doubt is not None and study.doubt.reason is not None]
+        if found:
+            words = f"{len(found)} unread {'study' if len(found) == 1 else 'studies'} of which a film was set aside"
+            remedy = "triage verify names them; give the film its own UIDs where it was made, and send it again"
+            yield Finding(WARN, "set aside", words, remedy)
+        else:
+            yield Finding(OK, "set aside", "no unread study lacks a film that was refused")
+    opened.close()
+
+
 def fail_safe(settings: Settings) -> Iterator[Finding]:
     """With the network off the list is first come, first served."""
     starts = settings.policy.head_starts
@@ -171,10 +213,12 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     database,
     archive,
     model,
+    sandbox,
     ports,
     identity_provider,
     peers,
     backlog,
+    doubts,
     fail_safe,
 )
 

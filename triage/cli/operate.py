@@ -74,10 +74,12 @@ def verify(as_json: AsJson = False, home: Home = None, config: Config = None) ->
     else:
         for gap in account.gaps:
             typer.echo(f"{gap.what}: {gap.subject}")
+        for doubt in account.doubts:
+            typer.echo(f"no gap, but look at it: {doubt.what}: {doubt.subject}; see: triage study {doubt.subject}")
         typer.echo(
             f"acknowledged {account.acknowledged} = on disk {account.on_disk} = indexed {account.indexed}; studies: "
             f"assessed {account.assessed}, excused {account.excused}, waiting {account.waiting}; "
-            f"set aside {account.quarantined}; gaps {len(account.gaps)}"
+            f"set aside {account.quarantined}; in doubt {len(account.doubts)}; gaps {len(account.gaps)}"
         )
     if not account.ok:
         raise typer.Exit(1)

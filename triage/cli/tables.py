@@ -77,6 +77,13 @@ def marked(row: dict[str, Any]) -> Text:
     return Text(f"{shape} {words}", style=style)
 
 
+def image_words(image: dict[str, Any]) -> str:
+    """What the network said of an image of a study's record."""
+    if image["covered"]:
+        return "scored" if image["probability"] is None else f"scored {image['probability']:.2f}"
+    return f"not scored: {Reason.from_code(image['reason']).sentence}" if image["reason"] else "no score that counts"
+
+
 def study(console: Console, study: Study, record: dict[str, Any], now: datetime) -> None:
     """One study: its place and the arithmetic of it, its images, what was decided when."""
 
@@ -89,6 +96,13 @@ def study(console: Console, study: Study, record: dict[str, Any], now: datetime)
     line(f"key {study.key.isoformat()} = arrived {study.arrived_at.isoformat()} - {head_start_words(study.head_start)}")
     for one in record["instances"]:
         line(f"image  {one['received_at']}  {one['size_bytes']} bytes  sha256 {one['digest'][:16]}…  {one['sop_instance_uid']}")
+        line(f"       {image_words(one)}")
+    for one in record["set_aside"]:
+        sender = clean(one["calling_ae_title"])
+        line(f"set aside  {one['received_at']}  from {sender}  sha256 {one['digest'][:16]}…  {one['cause']}")
     for one in record["outcomes"]:
         result = one["reason"] or f"probability {one['probability']:.4f} (threshold {one['threshold']:.4f})"
         line(f"decided  {one['decided_at']}  {one['outcome']}  {result}  {one['model'] or ''}")
+        for excuse in one["excuses"]:
+            detail = f"  ({excuse['detail']})" if excuse["detail"] else ""
+            line(f"  not scored  {excuse['reason']}{detail}  sha256 {excuse['digest'][:16]}…")

@@ -176,11 +176,14 @@ class MemoryTransaction:
     def outcomes(self, study_instance_uid: str) -> list[Outcome]:
         return [outcome for (study, _, _), outcome in self._state.outcomes.items() if study == study_instance_uid]
 
-    def add_quarantined(self, quarantined: QuarantinedObject) -> None:
-        self._state.quarantined.setdefault(quarantined.digest, quarantined)
+    def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
+        return self._state.quarantined.setdefault(quarantined.digest, quarantined) is quarantined
 
     def quarantined(self) -> list[QuarantinedObject]:
         return sorted(self._state.quarantined.values(), key=lambda one: (one.received_at, one.digest))
+
+    def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
+        return [one for one in self.quarantined() if one.study_instance_uid == study_instance_uid]
 
     def put_role(self, status: RoleStatus) -> None:
         self._state.roles[status.role] = status

@@ -95,6 +95,7 @@ study = Table(
     Column("verdict_at", Moment),
     Column("lease_until", Moment),
     Column("search_text", Text, nullable=False, server_default="", comment="what a search looks through, folded"),
+    Column("doubt", Text, comment="whose films these are (triage/domain/doubt.py)"),
     CheckConstraint("network_level IN ('flagged','not_assessed','pending','out_of_scope','not_flagged')", name="network_level"),
     CheckConstraint(
         "(network_level IN ('flagged','not_flagged')) = (probability IS NOT NULL)", name="probability_only_where_assessed"
@@ -105,6 +106,10 @@ study = Table(
     ),
     CheckConstraint("level = CASE WHEN stat = 1 THEN 'stat' ELSE network_level END", name="level_of_person_or_network"),
     CheckConstraint("key = arrived_at - head_start", name="key_is_arrival_minus_head_start"),
+    CheckConstraint(
+        "doubt IS NULL OR doubt = 'names_differ' OR network_level NOT IN ('not_flagged','out_of_scope')",
+        name="doubt_keeps_from_resting",
+    ),
 )
 UNREAD = text("reading_state <> 'read'")
 Index(
@@ -196,7 +201,7 @@ quarantined = Table(
     metadata,
     Column("digest", Text, primary_key=True),
     Column("sop_instance_uid", Text),
-    Column("study_instance_uid", Text),
+    Column("study_instance_uid", Text, index=True),
     Column("cause", Text, nullable=False),
     Column("calling_ae_title", Text, nullable=False),
     Column("received_at", Moment, nullable=False),

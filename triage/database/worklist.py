@@ -15,6 +15,7 @@ from triage.database.listing import count_query, listing_query, places, row_fact
 from triage.database.queue import SqlQueue
 from triage.domain.assessment import Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
+from triage.domain.doubt import Doubt
 from triage.domain.instance import Facts, Instance, QuarantinedObject, Sender
 from triage.domain.jobs import RetryPolicy
 from triage.domain.level import Level
@@ -127,12 +128,15 @@ class SqlTransaction:
         )
         return [load_outcome(document) for document in self.connection.execute(query).scalars()]
 
-    def add_quarantined(self, quarantined: QuarantinedObject) -> None:
+    def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
         row = {name: getattr(quarantined, name) for name in QuarantinedObject.__dataclass_fields__}
-        self.connection.execute(insert(tables.quarantined).values(row).on_conflict_do_nothing())
+        return self.connection.execute(insert(tables.quarantined).values(row).on_conflict_do_nothing()).rowcount == 1
 
     def quarantined(self) -> list[QuarantinedObject]:
-        query = select(tables.quarantined).order_by(tables.quarantined.c.received_at, tables.quarantined.c.digest)
+        return [QuarantinedObject(**row._mapping) for row in self.connection.execute(_quarantined_query())]
+
+    def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
+        query = _quarantined_query().where(tables.quarantined.c.study_instance_uid == study_instance_uid)
         return [QuarantinedObject(**row._mapping) for row in self.connection.execute(query)]
 
     def put_role(self, status: RoleStatus) -> None:
@@ -212,6 +216,10 @@ def senders_query() -> Select[Any]:
     return select(title, count, first.label("first_at"), last.label("last_at")).group_by(title).order_by(title)
 
 
+def _quarantined_query() -> Select[Any]:
+    return select(tables.quarantined).order_by(tables.quarantined.c.received_at, tables.quarantined.c.digest)
+
+
 def _row(study: Study) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(study.facts, name) for name in FACTS}
     return row | {
@@ -226,6 +234,7 @@ def _row(study: Study) -> dict[str, Any]:
         "model": study.model,
         "images_covered": study.images_covered,
         "assessed_at": study.assessed_at,
+        "doubt": study.doubt.code if study.doubt else None,
         "head_start": study.head_start,
         "key": study.key,
         "reading_state": study.reading.state.value,
@@ -253,6 +262,7 @@ def _study(row: Row[Any]) -> Study:
         model=row.model,
         images_covered=row.images_covered,
         assessed_at=row.assessed_at,
+        doubt=Doubt.from_code(row.doubt) if row.doubt else None,
         reading=Reading(
             state=ReadingState(row.reading_state),
             reader=row.reader,

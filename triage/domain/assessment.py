@@ -44,12 +44,14 @@ class InstanceScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceExcuse:
-    """Why one image was not scored. ``out_of_scope``: tags and image agree that it is no chest radiograph."""
+    """Why one image was not scored. ``out_of_scope``: tags and image agree that it is no chest radiograph. ``detail``: what
+    each of them says, where both were asked; no value of the header."""
 
     sop_instance_uid: str
     digest: str
     reason: Reason
     out_of_scope: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def combine(
 
     One film at or above the operating point flags the study. Below it, an image that blocks (a frontal film nobody
     could decode, a child) leaves the study *not assessed*: the network did not see all it should have seen. Out of
-    scope only when every image is.
+    scope only when every image is. Of several reasons the first of the table counts, whatever order the images came in.
     """
     scores, excuses = tuple(scores), tuple(excuses)
     assessment = (
@@ -132,11 +134,11 @@ def combine(
         if scores
         else None
     )
-    blocking = next((excuse for excuse in excuses if excuse.reason.blocks and not excuse.out_of_scope), None)
+    blocking = _telling(excuse for excuse in excuses if excuse.reason.blocks and not excuse.out_of_scope)
     if assessment is not None and (assessment.flagged or blocking is None):
         return assessment
     in_scope = [excuse for excuse in excuses if not excuse.out_of_scope]
-    telling = blocking or next(iter(in_scope or excuses), None)
+    telling = blocking or _telling(in_scope or excuses)
     return NotAssessed(
         study_instance_uid=study_instance_uid,
         reason=telling.reason if telling else Reason.NO_IMAGE,
@@ -146,3 +148,8 @@ def combine(
         model=model,
         excuses=excuses,
     )
+
+
+def _telling(excuses: Iterable[InstanceExcuse]) -> InstanceExcuse | None:
+    order = list(Reason)
+    return min(excuses, key=lambda excuse: order.index(excuse.reason), default=None)

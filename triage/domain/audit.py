@@ -33,6 +33,7 @@ class Action(StrEnum):
     REFUSED = "refused"
     USER = "user"
     VERIFY = "verify"
+    CONFLICT = "conflict"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from triage.domain.assessment import Assessment, Outcome
+from triage.domain.assessment import Assessment, InstanceExcuse, Outcome
 from triage.domain.instance import Instance
 from triage.domain.reason import Reason
 from triage.domain.study import Study
@@ -11,11 +11,18 @@ from triage.domain.study import Study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """An image and what the standing outcome says of it: a probability, a reason, or neither (not looked at yet)."""
+    """An image and what the standing outcome says of it: a probability, a reason, or neither.
+
+    ``considered``: the outcome took it into account. With neither of the two, then, it was scored in a study that is not
+    assessed, where no score counts; without it, it was not looked at yet. ``detail``: what tags and image said, where both
+    were asked.
+    """
 
     instance: Instance
     probability: float | None = None
     reason: Reason | None = None
+    considered: bool = False
+    detail: str = ""
 
     @property
     def covered(self) -> bool:
@@ -26,9 +33,19 @@ class Coverage:
 def coverage(study: Study, instances: Iterable[Instance], outcomes: Iterable[Outcome]) -> list[Coverage]:
     """Each image, in the order given. The standing outcome is the one that the study's level rests on."""
     standing = standing_outcome(study, outcomes)
-    scores = {one.digest: one.probability for one in standing.scores} if isinstance(standing, Assessment) else {}
-    excuses = {one.digest: one.reason for one in standing.excuses} if standing else {}
-    return [Coverage(instance=one, probability=scores.get(one.digest), reason=excuses.get(one.digest)) for one in instances]
+    counts = isinstance(standing, Assessment) and study.probability is not None
+    scores = {one.digest: one.probability for one in standing.scores} if isinstance(standing, Assessment) and counts else {}
+    excuses = {one.digest: one for one in standing.excuses} if standing else {}
+    considered = standing.considered if standing else frozenset()
+    return [_of(one, scores.get(one.digest), excuses.get(one.digest), one.digest in considered) for one in instances]
+
+
+def _of(instance: Instance, probability: float | None, excuse: InstanceExcuse | None, considered: bool) -> Coverage:
+    if excuse is None:
+        return Coverage(instance=instance, probability=probability, considered=considered)
+    return Coverage(
+        instance=instance, probability=probability, reason=excuse.reason, detail=excuse.detail, considered=considered
+    )
 
 
 def standing_outcome(study: Study, outcomes: Iterable[Outcome]) -> Outcome | None:
@@ -37,6 +54,9 @@ def standing_outcome(study: Study, outcomes: Iterable[Outcome]) -> Outcome | Non
 
 
 def _rests_on(study: Study, outcome: Outcome) -> bool:
+    if study.doubt is not None and study.reason is not None and study.reason is study.doubt.reason:
+        # the reason is not the network's: what it said last stands in the history, and does not count
+        return study.assessed_at == (outcome.assessed_at if isinstance(outcome, Assessment) else outcome.decided_at)
     if isinstance(outcome, Assessment):
         return (study.probability, study.assessed_at) == (outcome.probability, outcome.assessed_at)
     return (study.reason, study.assessed_at) == (outcome.reason, outcome.decided_at)

@@ -19,15 +19,6 @@ class Facts:
     modality: str | None = None
     view: str | None = None
 
-    def contradicts(self, other: "Facts") -> bool:
-        """Whether the two name different patients; what one leaves out contradicts nothing (an emergency film)."""
-        pairs = ((self.patient_id, other.patient_id), (self.issuer_of_patient_id, other.issuer_of_patient_id))
-        return any(mine is not None and theirs is not None and mine != theirs for mine, theirs in pairs)
-
-    def completed_by(self, other: "Facts") -> "Facts":
-        """These facts; where one is absent, the other's."""
-        return Facts(**{name: getattr(self, name) or getattr(other, name) for name in Facts.__dataclass_fields__})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
@@ -60,7 +51,10 @@ class Sender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedObject:
-    """An object that was set aside instead of indexed, and why."""
+    """An object that was set aside instead of indexed, and why.
+
+    ``study_instance_uid``: the study that its header names; ``None``: nobody could read it.
+    """
 
     digest: str
     sop_instance_uid: str | None

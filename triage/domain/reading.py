@@ -34,6 +34,7 @@ class Refusal(Enum):
     NOT_READ = "it is not read; only a read study can be marked unread"
     NETWORK_CHANGED = "the network says something else now than when the verdict was given; look again, then mark it read"
     IMAGES_CHANGED = "{more} arrived; look at {them} first"
+    DOUBT_CHANGED = "a mark was set meanwhile: {mark}; look at it first"
 
 
 class Stays(Enum):
@@ -101,7 +102,8 @@ class Step:
     ``network_level``: what the network had said when the verdict was given. *Agree* with *flagged* and *agree* with *not
     flagged* are opposite labels, so a result that changed under the reader's fingers must not turn the verdict round.
     ``images`` and ``assessed_at``: how many images, and the assessment of when, were seen: at the same level, too, a verdict
-    counts only for what was looked at. Each is compared where it is given.
+    counts only for what was looked at. ``doubt``: the code of the mark that was seen, empty for none
+    (:class:`triage.domain.doubt.Doubt`). Each is compared where it is given.
 
     Raises:
         ReadingInvalid: no such step, a name, note or reason that cannot be used, or one that does not go with the action.
@@ -115,13 +117,14 @@ class Step:
     network_level: Level | None = None
     images: int | None = None
     assessed_at: datetime | None = None
+    doubt: str | None = None
 
     def __post_init__(self) -> None:
         if self.action not in STEPS:
             raise ReadingInvalid(f"{self.action.value} is no step of reading; there are: {', '.join(STEPS)}")
         if not (self.actor.strip() and self.actor.isprintable() and len(self.actor) <= NAME_MAX):
             raise ReadingInvalid(f"a reader's name has 1 to {NAME_MAX} printable characters")
-        seen = (self.network_level, self.images, self.assessed_at)
+        seen = (self.network_level, self.images, self.assessed_at, self.doubt)
         if self.action is not Action.READ and any((self.verdict, self.note, *seen)):
             raise ReadingInvalid("a verdict, a note and what was seen go only with marking a study read")
         if self.action is Action.UNREAD and not (self.reason or "").strip():
@@ -220,6 +223,9 @@ def _changed_since_seen(study: Study, step: Step) -> ReadingRefused | None:
         one = more == 1
         words = {"more": f"{more:+d} {'image' if one else 'images'}", "them": "it" if one else "them"}
         return _refused(Refusal.IMAGES_CHANGED, Reading(), **words)
+    mark = study.doubt.code if study.doubt else ""
+    if mark and step.doubt not in (None, mark):
+        return _refused(Refusal.DOUBT_CHANGED, Reading(), mark=mark.replace("_", " "))
     if step.network_level not in (None, study.network_level) or step.assessed_at not in (None, study.assessed_at):
         return _refused(Refusal.NETWORK_CHANGED, Reading())
     return None

@@ -21,10 +21,15 @@ class Reason(Enum):
     CANNOT_DECODE = ("cannot_decode", "pixel data cannot be decoded", True)
     NUMERIC = ("numeric", "pixel values give no usable image", True)
     POLARITY_CONFLICT = ("polarity_conflict", "polarity tag contradicts the pixels", True)
+    NOT_UPRIGHT = ("not_upright", "the image is turned or upside down", True)
+    CROPPED = ("cropped", "the image shows only a part of a chest film", True)
+    DOUBTFUL_IMAGE = ("doubtful_image", "the image does not look like a frontal chest film", True)
     NO_MODEL = ("no_model", "no usable model is active", True)
     TIMED_OUT = ("timed_out", "assessment took too long", True)
     QUARANTINED = ("quarantined", "assessment failed repeatedly", True)
     MODEL_DISAGREES = ("model_disagrees_with_itself", "the network gave no consistent number", True)
+    FILM_SET_ASIDE = ("film_set_aside", "a film of it was refused and set aside, and nobody has looked at it", True)
+    IDENTITY_CONFLICT = ("identity_conflict", "another patient's film came under its study UID and was set aside", True)
 
     def __init__(self, code: str, sentence: str, blocks: bool) -> None:
         self.code = code

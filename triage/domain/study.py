@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from triage.domain.assessment import NotAssessed, Outcome
+from triage.domain.doubt import Doubt, graver
 from triage.domain.instance import Facts
 from triage.domain.level import HeadStarts, Level, reading_key
 from triage.domain.reason import Reason
@@ -39,6 +40,7 @@ class Study:
 
     ``network_level`` is the network's word; ``level`` is what counts: STAT when a person said so. ``probability`` is a
     number exactly where an assessment stands. ``images_covered`` counts the films that the standing assessment scored.
+    ``doubt``: the gravest that was found of whose its films are; it stays.
     """
 
     study_instance_uid: str
@@ -54,6 +56,7 @@ class Study:
     model: str | None = None
     images_covered: int = 0
     assessed_at: datetime | None = None
+    doubt: Doubt | None = None
     reading: Reading = field(default_factory=Reading)
 
     @property
@@ -112,7 +115,7 @@ def with_outcome(study: Study, outcome: Outcome, policy: HeadStarts) -> Study:
             images_covered=0,
             assessed_at=outcome.decided_at,
         )
-        return placed(study, policy)
+        return placed(_doubted(study), policy)
     if study.network_level is Level.FLAGGED and outcome.probability < (study.probability or 0.0):
         return study  # the flag and the number it rests on stay together: another model's lower one stands in the history
     study = replace(
@@ -124,11 +127,29 @@ def with_outcome(study: Study, outcome: Outcome, policy: HeadStarts) -> Study:
         images_covered=len(outcome.scores),
         assessed_at=outcome.assessed_at,
     )
-    return placed(study, policy)
+    return placed(_doubted(study), policy)
 
 
 def without_model(study: Study, policy: HeadStarts) -> Study:
     """No usable model: a pending study says so; it keeps its place and its job, and is assessed once there is one."""
     if study.network_level is not Level.PENDING:
         return study
-    return placed(replace(study, network_level=Level.NOT_ASSESSED, reason=Reason.NO_MODEL), policy)
+    return placed(_doubted(replace(study, network_level=Level.NOT_ASSESSED, reason=Reason.NO_MODEL)), policy)
+
+
+def with_doubt(study: Study, doubt: Doubt, policy: HeadStarts) -> Study:
+    """It is doubtful whose films these are, or a film is missing from them. A flag stays; a graver mark is never lowered.
+
+    A study already read comes back unread where the mark has a reason: its reader did not know.
+    """
+    again = doubt.reason is not None and study.reading.state is ReadingState.READ
+    study = replace(study, doubt=graver(study.doubt, doubt), reading=Reading() if again else study.reading)
+    return placed(_doubted(study), policy)
+
+
+def _doubted(study: Study) -> Study:
+    """Neither a score below the operating point nor another reason outlasts a doubt that has a reason of its own."""
+    reason = study.doubt.reason if study.doubt else None
+    if reason is None or study.network_level in (Level.FLAGGED, Level.PENDING):
+        return study
+    return replace(study, network_level=Level.NOT_ASSESSED, reason=reason, probability=None, images_covered=0)

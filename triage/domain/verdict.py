@@ -32,6 +32,7 @@ class NoLabel(StrEnum):
     NOT_ASSESSED = "the network had not assessed it"
     NO_TIME = "a verdict without its time"
     LATER = "assessed (again) after it was read"
+    DOUBT = "whose films these are is in doubt, or one of them was set aside"
 
 
 LABELS: Mapping[tuple[Level, Verdict], Label] = {
@@ -58,6 +59,8 @@ def label_of(study: Study) -> Label | NoLabel:
     label = LABELS.get((study.network_level, verdict))
     if label is None or study.assessed_at is None:
         return NoLabel.NOT_ASSESSED
+    if study.doubt is not None:
+        return NoLabel.DOUBT
     if reading.verdict_at is None:
         return NoLabel.NO_TIME
     return label if study.assessed_at <= reading.verdict_at else NoLabel.LATER

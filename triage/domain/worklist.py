@@ -68,13 +68,22 @@ def head_start_words(head_start: timedelta) -> str:
 
 
 def level_words(study: Study, *, numbers: bool = True) -> str:
-    """The level in words, with the reason or (``numbers``) the probability it rests on."""
+    """The level in words, with the reason or (``numbers``) the probability it rests on, and what else is doubtful."""
     network = LEVEL_WORDS[study.network_level]
     if study.probability is not None and numbers:
         network += f" (probability {study.probability:.2f})"
     elif study.reason is not None:
         network += f" ({study.reason.sentence})"
+    if doubt := doubt_words(study):
+        network += f"; {doubt}"
     return f"STAT, {network}" if study.stat else network
+
+
+def doubt_words(study: Study) -> str:
+    """Whose films these may not be, where the reason does not say it already; else nothing."""
+    if study.doubt is None or (study.reason is not None and study.reason is study.doubt.reason):
+        return ""
+    return study.doubt.sentence
 
 
 def why(study: Study, now: datetime, *, numbers: bool = True) -> str:
@@ -100,6 +109,7 @@ def as_json(item: WorklistItem, now: datetime, *, numbers: bool = True) -> dict[
         "view": facts.view,
         "level": study.level.value,
         "reason": study.reason.code if study.reason else None,
+        "doubt": study.doubt.code if study.doubt else None,
         "probability": study.probability if numbers else None,
         "model": study.model,
         "images": study.images,

@@ -5,6 +5,7 @@ import math
 import re
 import unicodedata
 import warnings
+from hashlib import sha256
 
 from pydicom import config
 from pydicom.dataset import Dataset
@@ -46,6 +47,24 @@ def text(dataset: Dataset, keyword: str) -> str | None:
     return None
 
 
+def identifier(dataset: Dataset, keyword: str) -> str | None:
+    """As :func:`text`, for a value that tells people apart: what cleaning would make alike stays different.
+
+    Leading and trailing spaces and a NUL of padding mean nothing (PS3.5 6.2). Where there is more than the text shows (several
+    values, what cannot be seen, what is too long), a digest of the whole stands behind it.
+    """
+    found = values(dataset, keyword)
+    try:
+        whole = "\\".join(map(str, found)).strip("\0 ")
+    except Exception:  # as in clean
+        return None
+    shown = clean(found[0]) if found else None
+    if shown == (whole or None):
+        return shown
+    digest = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{(shown or '')[: TEXT_LIMIT // 2]} (#{digest})".strip()
+
+
 def code(dataset: Dataset, keyword: str) -> str | None:
     """As :func:`text`, in upper case: for CS values, which PS3.5 6.2 has in upper case and devices do not."""
     value = text(dataset, keyword)
@@ -72,6 +91,15 @@ def number(dataset: Dataset, keyword: str) -> float | None:
             return None
         return result if math.isfinite(result) else None
     return None
+
+
+def numbers(dataset: Dataset, keyword: str) -> list[float]:
+    """Every value as a finite number; none when one of them is not."""
+    try:
+        given = [float(value) for value in values(dataset, keyword)]  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return []
+    return given if all(map(math.isfinite, given)) else []
 
 
 def integer(dataset: Dataset, keyword: str) -> int | None:

@@ -18,7 +18,7 @@ from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError
 from triage.domain.identifiers import check_uid
 from triage.domain.instance import Facts
 from triage.domain.reason import Reason
-from triage.imaging.elements import clean, keep_quiet, text, values
+from triage.imaging.elements import clean, identifier, keep_quiet, text, values
 from triage.imaging.eligibility import view_of
 
 HEADER_LIMIT = 2 << 20
@@ -29,9 +29,8 @@ INFLATED_OBJECT_LIMIT = 256 << 20
 """Bytes that a deflated data set may have altogether: more than any film, less than a machine's memory."""
 
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+_IDENTIFIERS = {"patient_id": "PatientID", "issuer_of_patient_id": "IssuerOfPatientID"}
 _TEXTS = {
-    "patient_id": "PatientID",
-    "issuer_of_patient_id": "IssuerOfPatientID",
     "patient_birth_date": "PatientBirthDate",
     "patient_sex": "PatientSex",
     "patient_age": "PatientAge",
@@ -39,7 +38,15 @@ _TEXTS = {
     "study_description": "StudyDescription",
     "modality": "Modality",
 }
-_READ = (*_UIDS, *_TEXTS.values(), "SpecificCharacterSet", "PatientName", "ViewPosition", "ViewCodeSequence")
+_READ = (
+    *_UIDS,
+    *_IDENTIFIERS.values(),
+    *_TEXTS.values(),
+    "SpecificCharacterSet",
+    "PatientName",
+    "ViewPosition",
+    "ViewCodeSequence",
+)
 _LAST_GROUP = 0x0054  # that of View Code Sequence; nothing that is read here stands behind it
 
 _UNDEFINED = 0xFFFFFFFF  # the length of an element that a delimiter ends (PS3.5 7.1.1)
@@ -111,7 +118,8 @@ def _is_cut_off(element: DataElement | RawDataElement) -> bool:
 def facts_of(dataset: Dataset) -> Facts:
     """What a header states about its study; whatever cannot be read is ``None``. Never raises."""
     texts = {field: text(dataset, keyword) for field, keyword in _TEXTS.items()}
-    return Facts(**texts, patient_name=_name(dataset), view=view_of(dataset))
+    identifiers = {field: identifier(dataset, keyword) for field, keyword in _IDENTIFIERS.items()}
+    return Facts(**identifiers, **texts, patient_name=_name(dataset), view=view_of(dataset))
 
 
 def _name(dataset: Dataset) -> str | None:

@@ -135,7 +135,11 @@ class Gap:
 
 @dataclass(slots=True, kw_only=True)
 class Verification:
-    """The account: how many of each, and every gap."""
+    """The account: how many of each, and every gap.
+
+    ``doubts``: studies that a person must look at, ``what`` being the code of :class:`triage.domain.doubt.Doubt`; nothing is
+    lost there, so that they are no gaps.
+    """
 
     acknowledged: int = 0
     on_disk: int = 0
@@ -145,6 +149,7 @@ class Verification:
     waiting: int = 0
     quarantined: int = 0
     receiving: int = 0
+    doubts: list[Gap] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
     @property
@@ -171,7 +176,8 @@ def verify(
         studies = transaction.worklist(include_read=True)
         jobs = {study.study_instance_uid: transaction.jobs.state_of(study.study_instance_uid) for study in studies}
         latest = {study.study_instance_uid: transaction.outcomes(study.study_instance_uid)[-1:] for study in studies}
-        set_aside = {one.digest for one in transaction.quarantined()}
+        quarantined = transaction.quarantined()
+    set_aside, named = {one.digest for one in quarantined}, {one.study_instance_uid for one in quarantined}
     account.acknowledged = account.indexed = len(instances)
     account.quarantined = len(set_aside)
     for done, instance in enumerate(instances, start=1):
@@ -192,6 +198,8 @@ def verify(
         unexplained = {digest for digest in unexplained if archive.holds(digest)}
     account.gaps += [Gap(what="on_disk_not_indexed", subject=digest) for digest in sorted(unexplained)]
     account.gaps += [Gap(what="set_aside_not_accounted", subject=digest) for digest in sorted(unaccounted)]
+    if set_aside - aside:  # its row comes before it is moved
+        aside |= set(archive.digests_aside())
     account.gaps += [Gap(what="quarantined_not_on_disk", subject=digest) for digest in sorted(set_aside - aside)]
     images: dict[str, set[str]] = {study.study_instance_uid: set() for study in studies}
     for instance in instances:
@@ -210,4 +218,8 @@ def verify(
             account.gaps.append(Gap(what="outcome_not_of_present_images", subject=uid))
         if study.images != len(images[uid]):
             account.gaps.append(Gap(what="image_count_differs", subject=uid))
+        if study.doubt is not None:
+            account.doubts.append(Gap(what=study.doubt.code, subject=uid))
+        if uid in named and (study.doubt is None or study.doubt.reason is None):
+            account.gaps.append(Gap(what="set_aside_not_on_its_study", subject=uid))
     return account

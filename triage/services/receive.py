@@ -3,12 +3,15 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from triage.domain.doubt import Doubt
 from triage.domain.errors import DataSetMismatch, StorageFull
+from triage.domain.identity import Likeness, completed, likeness
 from triage.domain.instance import Instance, QuarantinedObject
 from triage.domain.level import HeadStarts
-from triage.domain.study import begin, with_image
+from triage.domain.study import Study, begin, with_doubt, with_image
 from triage.imaging.header import Header, read_header
 from triage.services.ports import Archive, Clock, Database, Incoming, Transaction
+from triage.services.set_aside import set_aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ def receive(
         incoming.write(received.data_set)
         digest = incoming.sync()
         header = _header(incoming)
-        _compare(received, header, digest, incoming, database, clock)
+        _compare(received, header, digest, incoming, database, head_starts, clock)
         incoming.keep()
     finally:
         incoming.discard()
@@ -70,48 +73,62 @@ def adopt(
 ) -> Instance:
     """Index and list a kept object; one that contradicts what is indexed is set aside, the first stays untouched.
 
+    The row and the mark come before the move: a crash between them leaves a kept file without instance, which
+    reconciliation adopts anew, with the same result.
+
     Raises:
-        DataSetMismatch: set aside.
+        DataSetMismatch: set aside; the study it came under, if any, says so (:class:`triage.domain.doubt.Doubt`).
         IndexUnavailable: not indexed.
     """
-    try:
-        with database.write() as transaction:
-            now = clock()
-            instance = Instance(
-                sop_instance_uid=header.sop_instance_uid,
-                sop_class_uid=header.sop_class_uid,
-                series_instance_uid=header.series_instance_uid,
-                study_instance_uid=header.study_instance_uid,
-                transfer_syntax_uid=header.transfer_syntax_uid,
-                digest=digest,
-                size_bytes=size_bytes,
-                calling_ae_title=calling_ae_title,
-                received_at=now,
-            )
-            return _index(transaction, instance, header, head_starts, now)
-    except DataSetMismatch as mismatch:
-        archive.set_aside(digest)
-        _account(database, header, digest, str(mismatch), calling_ae_title, clock())
-        raise
-
-
-def _index(transaction: Transaction, instance: Instance, header: Header, head_starts: HeadStarts, now: datetime) -> Instance:
-    known = transaction.instance(instance.sop_instance_uid)
-    if known is not None:
-        if known.digest == instance.digest:
+    with database.write() as transaction:
+        now = clock()
+        instance = Instance(
+            sop_instance_uid=header.sop_instance_uid,
+            sop_class_uid=header.sop_class_uid,
+            series_instance_uid=header.series_instance_uid,
+            study_instance_uid=header.study_instance_uid,
+            transfer_syntax_uid=header.transfer_syntax_uid,
+            digest=digest,
+            size_bytes=size_bytes,
+            calling_ae_title=calling_ae_title,
+            received_at=now,
+        )
+        known = transaction.instance(instance.sop_instance_uid)
+        if known is not None and known.digest == digest:
             return known
-        raise DataSetMismatch("an instance with this SOP Instance UID and other bytes is stored already")
-    study = transaction.study(instance.study_instance_uid)
+        study = transaction.study(instance.study_instance_uid)
+        found = _contradiction(known, study, header)
+        if found is None:
+            _index(transaction, instance, study, header, head_starts)
+            return instance
+        doubt, cause = found
+        set_aside(transaction, _quarantined(header, digest, cause, calling_ae_title, now), doubt, head_starts)
+    archive.set_aside(digest)
+    raise DataSetMismatch(cause)
+
+
+def _contradiction(known: Instance | None, study: Study | None, header: Header) -> tuple[Doubt, str] | None:
+    """Why the object must not be indexed, and what that makes of the study it came under."""
+    if study is not None and likeness(study.facts, header.facts) is Likeness.OTHER:
+        return Doubt.IDENTITY_CONFLICT, "the study belongs to another patient"
+    if known is not None:
+        return Doubt.FILM_SET_ASIDE, "an instance with this SOP Instance UID and other bytes is stored already"
+    return None
+
+
+def _index(transaction: Transaction, instance: Instance, study: Study | None, header: Header, head_starts: HeadStarts) -> None:
+    uid = instance.study_instance_uid
     if study is None:
-        study = begin(instance.study_instance_uid, header.facts, now, head_starts)
-    elif study.facts.contradicts(header.facts):
-        raise DataSetMismatch("the study belongs to another patient")
+        study = begin(uid, header.facts, instance.received_at, head_starts)
+        if transaction.set_aside_of(uid):
+            study = with_doubt(study, Doubt.FILM_SET_ASIDE, head_starts)
     else:
-        study = with_image(replace(study, facts=study.facts.completed_by(header.facts)), head_starts)
+        unsure = likeness(study.facts, header.facts) is Likeness.UNSURE
+        study = with_image(replace(study, facts=completed(study.facts, header.facts)), head_starts)
+        study = with_doubt(study, Doubt.NAMES_DIFFER, head_starts) if unsure else study
     transaction.put_study(study)
     transaction.add_instance(instance)
-    transaction.jobs.enqueue(instance.study_instance_uid, now)
-    return instance
+    transaction.jobs.enqueue(uid, instance.received_at)
 
 
 def _header(incoming: Incoming) -> Header:
@@ -122,25 +139,32 @@ def _header(incoming: Incoming) -> Header:
         raise StorageFull("the object cannot be read back") from error
 
 
-def _compare(received: Received, header: Header, digest: str, incoming: Incoming, database: Database, clock: Clock) -> None:
+def _compare(
+    received: Received,
+    header: Header,
+    digest: str,
+    incoming: Incoming,
+    database: Database,
+    head_starts: HeadStarts,
+    clock: Clock,
+) -> None:
     claimed = (received.sop_class_uid, received.sop_instance_uid)
     if claimed == (header.sop_class_uid, header.sop_instance_uid):
         return
     cause = "the UIDs of command set and data set differ"
     incoming.quarantine()
-    _account(database, header, digest, cause, received.calling_ae_title, clock())
+    with database.write() as transaction:
+        quarantined = _quarantined(header, digest, cause, received.calling_ae_title, clock())
+        set_aside(transaction, quarantined, Doubt.FILM_SET_ASIDE, head_starts)
     raise DataSetMismatch(cause)
 
 
-def _account(database: Database, header: Header, digest: str, cause: str, calling_ae_title: str, now: datetime) -> None:
-    with database.write() as transaction:
-        transaction.add_quarantined(
-            QuarantinedObject(
-                digest=digest,
-                sop_instance_uid=header.sop_instance_uid,
-                study_instance_uid=header.study_instance_uid,
-                cause=cause,
-                calling_ae_title=calling_ae_title,
-                received_at=now,
-            )
-        )
+def _quarantined(header: Header, digest: str, cause: str, calling_ae_title: str, now: datetime) -> QuarantinedObject:
+    return QuarantinedObject(
+        digest=digest,
+        sop_instance_uid=header.sop_instance_uid,
+        study_instance_uid=header.study_instance_uid,
+        cause=cause,
+        calling_ae_title=calling_ae_title,
+        received_at=now,
+    )

@@ -4,30 +4,33 @@ from datetime import datetime
 from typing import Any
 
 from triage.domain.assessment import Assessment, InstanceExcuse, Outcome
-from triage.domain.instance import Instance
+from triage.domain.coverage import Coverage, coverage
+from triage.domain.instance import QuarantinedObject
 from triage.domain.reading import FinishedReading
 from triage.domain.worklist import WorklistItem, as_json
 from triage.services.ports import Transaction
 
 
 def study_record(tx: Transaction, study_instance_uid: str, now: datetime, *, numbers: bool = True) -> dict[str, Any] | None:
-    """The worklist's row (``rank`` is ``null`` once read), the images and the history of outcomes; ``None``: unknown.
+    """The worklist's row (``rank`` is ``null`` once read), the images, what was set aside and the history of outcomes.
 
-    ``numbers``: whether the one who asks may see probabilities.
+    ``None``: unknown. ``numbers``: whether the one who asks may see probabilities.
     """
     study = tx.study(study_instance_uid)
     if study is None:
         return None
-    rank = tx.places([study]).get(study_instance_uid)
+    rank, outcomes = tx.places([study]).get(study_instance_uid), tx.outcomes(study_instance_uid)
     return {
         **as_json(WorklistItem(rank=rank or 0, study=study), now, numbers=numbers),
-        "instances": [_instance(instance) for instance in tx.instances(study_instance_uid)],
-        "outcomes": [_outcome(outcome, numbers) for outcome in tx.outcomes(study_instance_uid)],
+        "instances": [_image(one, numbers) for one in coverage(study, tx.instances(study_instance_uid), outcomes)],
+        "outcomes": [_outcome(outcome, numbers) for outcome in outcomes],
+        "set_aside": [_set_aside(one) for one in tx.set_aside_of(study_instance_uid)],
         "readings": [_reading(reading, numbers) for reading in tx.readings(study_instance_uid)],
     }
 
 
-def _instance(instance: Instance) -> dict[str, Any]:
+def _image(one: Coverage, numbers: bool) -> dict[str, Any]:
+    instance = one.instance
     return {
         "sop_instance_uid": instance.sop_instance_uid,
         "sop_class_uid": instance.sop_class_uid,
@@ -37,6 +40,9 @@ def _instance(instance: Instance) -> dict[str, Any]:
         "size_bytes": instance.size_bytes,
         "calling_ae_title": instance.calling_ae_title,
         "received_at": instance.received_at.isoformat(),
+        "covered": one.covered,
+        "probability": one.probability if numbers else None,
+        "reason": one.reason.code if one.reason else None,
     }
 
 
@@ -64,6 +70,15 @@ def _outcome(outcome: Outcome, numbers: bool) -> dict[str, Any]:
     }
 
 
+def _set_aside(one: QuarantinedObject) -> dict[str, Any]:
+    return {
+        "digest": one.digest,
+        "cause": one.cause,
+        "calling_ae_title": one.calling_ae_title,
+        "received_at": one.received_at.isoformat(),
+    }
+
+
 def _reading(reading: FinishedReading, numbers: bool) -> dict[str, Any]:
     return {
         "reader": reading.reader,
@@ -85,4 +100,5 @@ def _excuse(excuse: InstanceExcuse) -> dict[str, Any]:
         "digest": excuse.digest,
         "reason": excuse.reason.code,
         "out_of_scope": excuse.out_of_scope,
+        "detail": excuse.detail,
     }

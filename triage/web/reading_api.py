@@ -41,7 +41,8 @@ class Details(BaseModel):
     """What goes with a step. ``verdict`` and ``note``: with *read*; ``reason``: with *unread*, which needs one.
 
     With *read* also what was seen, as the list and the study give it: ``network_level`` and ``assessed_at`` (what the network
-    had said, and when), ``images`` (how many there were). 409 when it has changed since: nobody has seen what is there now.
+    had said, and when), ``images`` (how many there were), ``doubt`` (the mark that stood). 409 when it has changed since:
+    nobody has seen what is there now.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -54,6 +55,11 @@ class Details(BaseModel):
         default=None, ge=1, description="How many images there were; `images_changed` when not the same now"
     )
     assessed_at: AwareDatetime | None = Field(default=None, description="When what stood had been assessed")
+    doubt: str | None = Field(
+        default=None,
+        max_length=32,
+        description="The mark that was seen, empty for none; `doubt_changed` when another stands now",
+    )
 
 
 def router(site: Site, who: Callable[[Request], str]) -> APIRouter:

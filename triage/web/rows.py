@@ -7,7 +7,7 @@ from triage.domain.level import Level
 from triage.domain.reading import as_of
 from triage.domain.selection import RowFacts
 from triage.domain.study import Reading, ReadingState, Study
-from triage.domain.worklist import LEVEL_WORDS, WorklistItem, head_start_words, span, why
+from triage.domain.worklist import LEVEL_WORDS, WorklistItem, doubt_words, head_start_words, span, why
 from triage.web.text import age_and_sex, clock_time, full_time, person, plain
 
 NO_FACTS = RowFacts()
@@ -24,7 +24,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one line of the list shows, to whomever. ``rank`` 0: read, no place any more; ``lease``: of a claim."""
+    """What one line of the list shows, to whomever.
+
+    ``rank`` 0: read, no place any more; ``lease``: of a claim; ``doubt``: the mark where the level's reason does not say it.
+    """
 
     uid: str
     rank: int
@@ -46,6 +49,8 @@ class Row:
     images: int
     images_covered: int
     late: str
+    doubt: str
+    doubt_code: str
     assessed: str
     state: str
     reader: str
@@ -80,6 +85,8 @@ def row(item: WorklistItem, now: datetime, *, numbers: bool, beside: RowFacts = 
         images=study.images,
         images_covered=study.images_covered,
         late=late(study, beside),
+        doubt=doubt_words(study),
+        doubt_code=study.doubt.code if study.doubt else "",
         assessed=study.assessed_at.isoformat() if study.assessed_at else "",
         state=reading.state.value,
         reader=plain(reading.reader),

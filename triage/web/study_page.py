@@ -14,6 +14,8 @@ from triage.domain.assessment import Assessment, Outcome
 from triage.domain.coverage import Coverage, coverage
 from triage.domain.errors import CannotUnderstand, IndexUnavailable
 from triage.domain.identifiers import check_uid
+from triage.domain.identity import Likeness, likeness
+from triage.domain.instance import QuarantinedObject
 from triage.domain.reading import FinishedReading
 from triage.domain.study import Study
 from triage.domain.worklist import WorklistItem, head_start_words
@@ -92,11 +94,11 @@ def router(site: Site) -> APIRouter:
     def state(request: Request, uid: str) -> HTMLResponse:
         """What an open page asks for by itself after a change of the list: who reads the study, and whether it has changed."""
         with site.database.read() as tx:
-            study, readings = tx.study(uid), tx.readings(uid)
+            study, readings, aside = tx.study(uid), tx.readings(uid), tx.set_aside_of(uid)
         if study is None:
             return HTMLResponse("no study has this UID", 404)
         site.note_image(request, uid)  # notes of readers are in it; within a look at the page it leaves no further record
-        return html("fragments/study.html", {"uid": uid, **_state(site, study, readings, site.clock())})
+        return html("fragments/study.html", {"uid": uid, **_state(site, study, readings, aside, site.clock())})
 
     return routes
 
@@ -118,11 +120,13 @@ def study_page(site: Site, uid: str) -> dict[str, Any] | None:
         others = (
             tx.studies_of_patient(facts.patient_id, facts.issuer_of_patient_id, MOST_PRIORS + 1) if facts.patient_id else []
         )
+        aside = tx.set_aside_of(uid)
     numbers = sees_numbers()
+    strangers = {one.study_instance_uid for one in others if likeness(facts, one.facts) is Likeness.OTHER}
     return {
         "uid": uid,
         "model": vitals.model,
-        **_state(site, study, readings, vitals.now),
+        **_state(site, study, readings, aside, vitals.now),
         "issuer": plain(facts.issuer_of_patient_id),
         "birth_date": _date(plain(facts.patient_birth_date, 16)),
         "assessed_by": plain(study.model, 128),
@@ -131,14 +135,17 @@ def study_page(site: Site, uid: str) -> dict[str, Any] | None:
         "most_images": MOST_IMAGES,
         "first": _first(found),
         "history": [told(outcome, numbers) for outcome in reversed(outcomes)],
-        "others": [other(one, study, vitals.now) for one in others if one.study_instance_uid != uid],
+        "others": [other(one, study, vitals.now) for one in others if one.study_instance_uid not in (uid, *strangers)],
+        "strangers": len(strangers),
         "most_priors": MOST_PRIORS,
         "full_frames": site.full_frames and may(Permission.FRAMES),
         "caution": CAUTION if site.heat_map and may(Permission.HEAT_MAP) else "",
     }
 
 
-def _state(site: Site, study: Study, readings: list[FinishedReading], now: datetime) -> dict[str, Any]:
+def _state(
+    site: Site, study: Study, readings: list[FinishedReading], aside: list[QuarantinedObject], now: datetime
+) -> dict[str, Any]:
     """What can change while the page is open."""
     who, numbers = present.get(), sees_numbers()
     return {
@@ -148,6 +155,7 @@ def _state(site: Site, study: Study, readings: list[FinishedReading], now: datet
         "listed_as_full": f"{full_time(study.arrived_at)} less {head_start_words(study.head_start)}: {full_time(study.key)}",
         "reading": standing_of(study, readings, who.name if who else "", now, site.lease, numbers=numbers),
         "readings": [finished(one) for one in reversed(readings)],
+        "set_aside": [_aside(one) for one in reversed(aside)],
     }
 
 
@@ -157,7 +165,9 @@ def image(number: int, one: Coverage, numbers: bool) -> Image:
     if one.probability is not None:
         said = f"scored {one.probability:.2f}" if numbers else "scored"
     else:
-        said = f"not scored: {one.reason.sentence}" if one.reason else "not scored yet"
+        seen = "looked at, but the study is not assessed" if one.considered else "not scored yet"
+        said = f"not scored: {one.reason.sentence}" if one.reason else seen
+        said += f" ({one.detail})" if one.detail else ""
     return Image(
         uid=instance.sop_instance_uid,
         number=number,
@@ -189,13 +199,23 @@ def told(outcome: Outcome, numbers: bool) -> Told:
 
 
 def other(study: Study, this: Study, now: datetime) -> Other:
-    """Another study of the same number and issuer."""
+    """Another study of the same number and issuer, of whom nothing proves that it is another person."""
     same = _who(study) == _who(this)
     return Other(
         row=row(WorklistItem(rank=0, study=study), now, numbers=False),
         earlier=study.arrived_at < this.arrived_at,
         warning="" if same else "its header names another name, birth date or sex: make sure that it is this patient",
     )
+
+
+def _aside(one: QuarantinedObject) -> dict[str, str]:
+    """What was set aside, and why; nothing of what its header says."""
+    return {
+        "at": full_time(one.received_at),
+        "sender": plain(one.calling_ae_title, 16),
+        "cause": plain(one.cause, 200),
+        "digest": one.digest[:12],
+    }
 
 
 def _date(value: str) -> str:

@@ -7,10 +7,11 @@ from hashlib import sha256
 from hypothesis import strategies as st
 
 from triage.domain.assessment import InstanceExcuse, InstanceScore, Model, NotAssessed, Outcome, combine
+from triage.domain.doubt import Doubt
 from triage.domain.instance import Facts, Instance
 from triage.domain.level import HeadStarts
 from triage.domain.reason import Reason
-from triage.domain.study import Reading, ReadingState, Study, begin, placed, with_image, with_outcome
+from triage.domain.study import Reading, ReadingState, Study, begin, placed, with_doubt, with_image, with_outcome
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 POLICY = HeadStarts()
@@ -138,11 +139,13 @@ def studies(draw: st.DrawFn) -> Study:
     """Any study that images, outcomes and people can make."""
     policy = draw(policies())
     one = begin(draw(uids), draw(facts), draw(moments), policy)
-    for step in draw(st.lists(st.sampled_from(["image", "outcome", "person", "reading"]), max_size=5)):
+    for step in draw(st.lists(st.sampled_from(["image", "outcome", "person", "reading", "doubt"]), max_size=5)):
         if step == "image":
             one = with_image(one, policy)
         elif step == "outcome":
             one = with_outcome(one, draw(outcomes(uid=one.study_instance_uid)), policy)
+        elif step == "doubt":
+            one = with_doubt(one, draw(st.sampled_from(Doubt)), policy)
         elif step == "person":
             one = placed(replace(one, stat=not one.stat), policy)
         else:

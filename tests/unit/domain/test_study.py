@@ -10,9 +10,20 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.unit.domain import make
 from tests.unit.domain.make import FACTS, MODEL, NOW, POLICY
 from triage.domain.assessment import InstanceExcuse, InstanceScore, combine
+from triage.domain.doubt import Doubt, graver
 from triage.domain.level import Level
 from triage.domain.reason import Reason
-from triage.domain.study import Reading, ReadingState, Study, begin, placed, with_image, with_outcome, without_model
+from triage.domain.study import (
+    Reading,
+    ReadingState,
+    Study,
+    begin,
+    placed,
+    with_doubt,
+    with_image,
+    with_outcome,
+    without_model,
+)
 
 READ = Reading(state=ReadingState.READ, reader="dr", since=NOW, verdict="agree")
 
@@ -100,6 +111,33 @@ def test_without_a_model_only_pending_studies_change() -> None:
         assert without_model(other, POLICY) == other
 
 
+def test_a_doubt_with_a_reason_is_the_reason_of_whatever_rests() -> None:
+    for resting in (
+        assessed(0.1),
+        with_outcome(make.study(), make.excused(), POLICY),
+        with_outcome(make.study(), make.excused(reason=Reason.NOT_A_CHEST_FILM, out_of_scope=True), POLICY),
+        without_model(make.study(), POLICY),
+    ):
+        study = with_doubt(resting, Doubt.IDENTITY_CONFLICT, POLICY)
+        assert (study.level, study.reason, study.probability) == (Level.NOT_ASSESSED, Reason.IDENTITY_CONFLICT, None)
+        assert (study.key, study.images_covered) == (NOW - POLICY.not_assessed, 0)
+
+
+def test_a_doubt_without_a_reason_is_a_mark_only() -> None:
+    before = replace(assessed(0.1), reading=READ)
+    assert with_doubt(before, Doubt.NAMES_DIFFER, POLICY) == replace(before, doubt=Doubt.NAMES_DIFFER)
+
+
+def test_a_doubt_leaves_a_flag_and_a_pending_study_where_they_are() -> None:
+    for before in (assessed(0.9), make.study()):
+        assert with_doubt(before, Doubt.IDENTITY_CONFLICT, POLICY) == replace(before, doubt=Doubt.IDENTITY_CONFLICT)
+
+
+def test_a_doubt_is_never_lowered() -> None:
+    study = with_doubt(with_doubt(make.study(), Doubt.IDENTITY_CONFLICT, POLICY), Doubt.NAMES_DIFFER, POLICY)
+    assert study.doubt is Doubt.IDENTITY_CONFLICT
+
+
 class StudyLife(RuleBasedStateMachine):
     """Images, outcomes of present and past image sets, readers and people, in any order, as the worker applies them."""
 
@@ -131,12 +169,19 @@ class StudyLife(RuleBasedStateMachine):
         if outcome.considered == set(self.digests):  # the worker's guard: a stale outcome goes to the history only
             self.study = with_outcome(self.study, outcome, POLICY)
             self.covered = frozenset(score.digest for score in scores)
+            assert len(seen) == self.study.images
             blocked = any(excuse.reason.blocks and not excuse.out_of_scope for excuse in excuses)
             assert self.study.network_level is not Level.NOT_FLAGGED or not blocked
 
     @rule()
     def no_model(self) -> None:
         self.study = without_model(self.study, POLICY)
+
+    @rule(doubt=st.sampled_from(Doubt))
+    def mark(self, doubt: Doubt) -> None:
+        before = self.study.doubt
+        self.study = with_doubt(self.study, doubt, POLICY)
+        assert self.study.doubt is graver(before, doubt)
 
     @rule()
     def read(self) -> None:
@@ -163,6 +208,11 @@ class StudyLife(RuleBasedStateMachine):
             assert self.covered
             assert self.covered <= set(self.digests)
             assert self.study.images_covered == len(self.covered)
+
+    @invariant()
+    def nothing_rests_in_doubt(self) -> None:
+        if self.study.doubt is not None and self.study.doubt.reason is not None:
+            assert self.study.network_level not in (Level.NOT_FLAGGED, Level.OUT_OF_SCOPE)
 
     @invariant()
     def a_flag_stays(self) -> None:

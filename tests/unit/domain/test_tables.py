@@ -95,6 +95,7 @@ def test_only_what_passes_by_itself_is_worth_retrying() -> None:
 BLOCKING = {
     "paediatric", "multi_frame", "cannot_decode", "numeric", "polarity_conflict", "no_model", "timed_out", "quarantined",
     "model_disagrees_with_itself", "not_a_chest_film", "no_image", "not_grayscale",
+    "film_set_aside", "identity_conflict",
 }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 // The steps of reading, for every page that shows studies. A row is any element whose dataset tells of its study:
-// uid, name, network (level), images (how many), assessed (when; empty: not), words (the network's mark), stat, state, reader,
-// mine; since, if it is known.
+// uid, name, network (level), images (how many), assessed (when; empty: not), doubt (the mark's code; empty: none), words (the
+// network's mark), stat, state, reader, mine; since, if it is known.
 import { fill, isPress, isText, opened } from "./dialogs.js";
 import { send } from "./send.js";
 import { VerdictDialog } from "./verdict.js";
@@ -244,8 +244,9 @@ const isReadByMe = ({ status, body }) => status === 409 && body.refusal === "rea
 const heldNow = (study, { body }) => ({ ...study, reader: body.holder, since: body.since });
 
 // What the reader had in view: the verdict is about that, and about nothing that came while the question stood open.
-function seen({ network, images, assessed }) {
-  return { network_level: network, ...(images && { images: Number(images) }), ...(assessed && { assessed_at: assessed }) };
+function seen({ network, images, assessed, doubt }) {
+  const when = assessed && { assessed_at: assessed };
+  return { network_level: network, ...(images && { images: Number(images) }), ...when, ...(doubt !== undefined && { doubt }) };
 }
 
 function holding(study) {

@@ -114,6 +114,7 @@ function tellChange(now) {
   if (more) words.push(`+${more} ${more === 1 ? "image" : "images"}`);
   if (more && now.network === "pending") words.push("re-analysing");
   else if (now.network !== opened.network) words.push(now.network.replaceAll("_", " "));
+  if (now.doubt !== opened.doubt) words.push("its films are in doubt");
   changed.hidden = !words.length;
   if (words.length) changed.querySelector("strong").textContent = `This study has changed: ${words.join(", ")}.`;
 }
