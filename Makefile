@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark peers
+.PHONY: demo test check lock clean benchmark faults peers
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -16,6 +16,9 @@ check: .venv/test.stamp
 
 benchmark: .venv/test.stamp
 	$(BIN)/python -m tests.benchmark $(ARGS)
+
+faults: .venv/test.stamp
+	$(BIN)/python -m tests.faults $(ARGS)
 
 # What ours is measured against by ARGS=pixels; in an environment of its own, so that nothing of ours can use it.
 peers: requirements-peers.lock

@@ -20,6 +20,7 @@ from triage.imaging.codecs import decode_frame
 from triage.imaging.header import read_dataset
 from triage.inference.load import load_classifier
 from triage.inference.registry import PACKAGED
+from triage.sandbox.memory import MemoryFilms
 from triage.services.assess import assess
 from triage.services.ports import Classifier
 
@@ -55,7 +56,9 @@ def assessed(data: bytes, classifier: Classifier) -> Outcome:
     )
     archive = MemoryArchive()
     archive.objects[instance.digest] = data
-    found = assess("1.2.3", [instance], archive=archive, classifier=classifier, min_age_years=16, clock=lambda: NOW)
+    found = assess(
+        "1.2.3", [instance], archive=archive, films=MemoryFilms(), classifier=classifier, min_age_years=16, clock=lambda: NOW
+    )
     if isinstance(found, Assessment):
         return Outcome(probability=found.probability, flagged=found.flagged)
     return Outcome(reason=found.reason.code)

@@ -1,5 +1,6 @@
 """The cheap tier of ``make faults``: what lies about itself gets its reason; nothing else than an outcome ever comes of it."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ from hypothesis import given, settings
 from tests.faults import damage, films, mutants, objects
 from tests.faults.generated import hostile_objects
 from tests.faults.path import assessed, stored_values
+from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
+from triage.imaging.codecs import decode_frame
+from triage.imaging.header import read_dataset
 from triage.inference.memory import MemoryClassifier
 
 BUNDLED = Path(pydicom.data.__file__).parent
@@ -54,6 +58,33 @@ def test_each_of_pydicoms_own_files_gets_an_outcome(classifier):
     assert len(found) >= 79
     assert {outcome.probability for outcome in found.values()} == {None}  # none is a radiograph of a chest
     assert {outcome.reason for outcome in found.values()} <= CODES
+
+
+PIXELS = {
+    "decoded": """693_J2KI CT_small J2K_pixelrep_mismatch JPEG-lossy JPEG2000 JPEGLSNearLossless_08 JPEGLSNearLossless_16
+        JPGExtended MR_small MR_small_RLE MR_small_bigendian MR_small_expb MR_small_implicit MR_small_jp2klossless
+        MR_small_jpeg_ls_lossless MR_small_padded examples_overlay image_dfl""",
+    "cannot_decode": """ExplVR_BigEndNoMeta ExplVR_LitEndNoMeta JPEG2000-embedded-sequence-delimiter MR_truncated badVR
+        liver_1frame liver_expb_1frame meta_missing_tsyntax no_meta rtdose_1frame rtdose_expb_1frame rtdose_rle_1frame
+        rtstruct""",
+    "multi_frame": """SC_rgb_rle_16bit_2frame SC_rgb_rle_2frame SC_rgb_rle_32bit_2frame examples_ybr_color rtdose rtdose_expb
+        rtdose_rle""",
+    "not_grayscale": """ExplVR_BigEnd GDCMJ2K_TextGBR SC_rgb_jpeg_gdcm SC_rgb_jls_lossy_line SC_rgb_rle SC_rgb_small_odd
+        SC_ybr_full_422_uncompressed examples_palette nested_priv_SQ""",
+    "no_image": "UN_sequence reportsi rtplan rtplan_truncated test-SR waveform_ecg",
+}
+"""pydicom's own files (without those that differ in little from one here) → what comes of their pixels."""
+
+
+@pytest.mark.parametrize(("expected", "name"), [(key, name) for key, names in PIXELS.items() for name in names.split()])
+def test_the_pixels_of_pydicoms_own_files(expected, name):
+    data = (BUNDLED / "test_files" / f"{name}.dcm").read_bytes()
+    try:
+        decode_frame(read_dataset(BytesIO(data)))
+        found = "decoded"
+    except PixelError as error:
+        found = error.reason.code
+    assert found == expected
 
 
 @settings(deadline=None, max_examples=60)
