@@ -1,6 +1,7 @@
 """What a child of its own costs a film, against the same work in the process itself; and the address space that it takes."""
 
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -25,21 +26,38 @@ LARGEST = 10_000
 
 
 def main(rounds: int) -> None:
-    """Print the tables of docs/performance.md; both ways in turn, film by film."""
-    sandbox, here = SandboxFilms(), MemoryFilms()
-    begun = time.perf_counter()
-    sandbox.protections()
-    print(f"the fork server starts in {1000 * (time.perf_counter() - begun):.0f} ms, once\n")
-    print("| film | rounds | in the process ms | in a child ms | a child costs ms |\n|---|---|---|---|---|")
+    """Print the tables of docs/performance.md; both ways in turn, film by film. Processor time is told as well: it does not
+    depend on who else uses the machine.
+    """
+    here = MemoryFilms()
+    print(f"load average {os.getloadavg()[0]:.1f}; {rounds} rounds, medians\n")
+    print("| film | in the process ms | in a child ms | a child costs ms | processor time in the process / in a child ms |")
+    print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="triage-bench-") as temporary:
+        started = _server_time(lambda sandbox: sandbox.protections())
         for size, side in SIZES.items():
             (film,) = films.make(Path(temporary) / str(side), 1, side)
-            ways: tuple[Films, Films] = (here, sandbox)
-            took = [[_took(way, film) for way in ways] for _ in range(rounds + 1)][1:]
+            took: list[tuple[float, float]] = []
+            own: list[float] = []
+
+            def compare(
+                sandbox: SandboxFilms,
+                film: Path = film,
+                took: list[tuple[float, float]] = took,
+                own: list[float] = own,
+            ) -> None:
+                for _ in range(rounds):
+                    begun = time.process_time()
+                    inside = _took(here, film)
+                    own.append(1000 * (time.process_time() - begun))
+                    took.append((inside, _took(sandbox, film)))
+
+            spent = (_server_time(compare) - started) / rounds
             inside, apart = (statistics.median(column) for column in zip(*took, strict=True))
             cost = statistics.median(b - a for a, b in took)
-            print(f"| {size} raw | {rounds} | {inside:.1f} | {apart:.1f} | {cost:.1f} |", flush=True)
-        sandbox.close()
+            row = f"| {size} raw | {inside:.1f} | {apart:.1f} | {cost:.1f} |"
+            print(f"{row} {statistics.median(own):.1f} / {spent:.1f} |", flush=True)
+        print(f"\nthe fork server's start, once: {started:.0f} ms of processor time")
         preload()
         print("\n| address space of a child | MB |\n|---|---|")
         print(f"| before it opens a film | {_address_space(lambda: None):.0f} |")
@@ -47,6 +65,17 @@ def main(rounds: int) -> None:
         largest = _largest(film, Path(temporary) / "largest.dcm")
         print(f"| at most, with {LARGEST} × {LARGEST} pixels raw | {_address_space(lambda: _took(here, largest)):.0f} |")
         print(f"| the cap | {LIMITS.memory_bytes / 1e6:.0f} |")
+
+
+def _server_time(work: Callable[[SandboxFilms], object]) -> float:
+    """Milliseconds of processor time that a fork server and its children took, from start to end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    sandbox = SandboxFilms()
+    sandbox.protections()
+    work(sandbox)
+    sandbox.close()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def _took(way: Films, film: Path) -> float:

@@ -215,10 +215,28 @@ def test_a_quarantined_object_has_one_row(database: Database) -> None:
     )
     earlier = replace(one, digest=make.digest(2), sop_instance_uid="1.2", received_at=NOW - MINUTE)
     with database.write() as tx:
-        for row in (one, earlier, replace(one, cause="again", received_at=NOW + MINUTE)):
-            tx.add_quarantined(row)
+        again = replace(one, cause="again", received_at=NOW + MINUTE)
+        assert [tx.add_quarantined(row) for row in (one, earlier, again)] == [True, True, False]
     with database.read() as tx:
         assert tx.quarantined() == [earlier, one]
+
+
+def test_what_was_set_aside_is_found_by_the_study_that_it_names(database: Database) -> None:
+    one = QuarantinedObject(
+        digest=make.digest(1),
+        sop_instance_uid="1.2.3.4",
+        study_instance_uid="1.2.3",
+        cause="x",
+        calling_ae_title="A",
+        received_at=NOW,
+    )
+    other = replace(one, digest=make.digest(2), study_instance_uid="1.2.30")
+    earlier = replace(one, digest=make.digest(3), received_at=NOW - MINUTE)
+    with database.write() as tx:
+        for row in (one, other, earlier, replace(one, digest=make.digest(4), study_instance_uid=None)):
+            tx.add_quarantined(row)
+    with database.read() as tx:
+        assert (tx.set_aside_of("1.2.3"), tx.set_aside_of("1.2")) == ([earlier, one], [])
 
 
 def test_the_last_sign_of_life_of_a_role_counts(database: Database) -> None:

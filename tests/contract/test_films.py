@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DICOM = ROOT.parent / "shared" / "data" / "dicom"
 SPEC = PreprocessingSpec(height=48, width=32)
 INTENDED = Intended(16, date(2026, 11, 30))
+PATIENCE = 600.0
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def films(request: pytest.FixtureRequest, sandbox: SandboxFilms) -> Films:
 
 
 def prepared(films: Films, data: bytes) -> Prepared:
-    return films.prepare(BytesIO(data), SPEC, INTENDED, 10)
+    return films.prepare(BytesIO(data), SPEC, INTENDED, PATIENCE)
 
 
 def test_a_film_is_a_tensor(films: Films) -> None:
@@ -80,7 +81,7 @@ def test_what_is_no_film_says_so(films: Films, data: bytes) -> None:
 def test_a_film_on_disk_is_read_from_its_first_byte(films: Films, tmp_path: Path) -> None:
     (tmp_path / "film.dcm").write_bytes(film(bright=0.5))
     with (tmp_path / "film.dcm").open("rb") as stream:
-        first = films.prepare(stream, SPEC, INTENDED, 10)
+        first = films.prepare(stream, SPEC, INTENDED, PATIENCE)
     assert first.tensor is not None
     assert np.array_equal(first.tensor, prepared(films, film(bright=0.5)).tensor)  # type: ignore[arg-type]
 
@@ -98,7 +99,7 @@ def test_both_say_the_same_of_every_real_film(sandbox: SandboxFilms, folder: Pat
     different = []
     for path in sorted(path for path in folder.iterdir() if not path.name.startswith("tibia")):  # the same syntaxes as hip
         with path.open("rb") as stream, path.open("rb") as again:
-            one, other = (f.prepare(s, SPEC, INTENDED, 30) for f, s in ((sandbox, stream), (MemoryFilms(), again)))
+            one, other = (f.prepare(s, SPEC, INTENDED, PATIENCE) for f, s in ((sandbox, stream), (MemoryFilms(), again)))
         if not same(one, other):
             different.append(path.name)
     assert different == []

@@ -88,6 +88,15 @@ def model(settings: Settings) -> Iterator[Finding]:
 
     classifier = ActiveClassifier(settings.home / "models", settings.worker.threads)()
     yield Finding(OK, "model", f"{classifier.model.label}, golden films passed")
+    if classifier.bundle.gate is None:
+        yield Finding(
+            WARN,
+            "image gate",
+            "the active bundle brings none: films are judged by their tags only",
+            "turned, inverted or foreign pictures with a chest film's tags are scored; activate a bundle with an image gate",
+        )
+    else:
+        yield Finding(OK, "image gate", "tells golden films from turned and inverted ones")
 
 
 def sandbox(settings: Settings) -> Iterator[Finding]:

@@ -11,9 +11,9 @@ JPEG_LS = 55
 """The process that the start-of-frame marker 0xFFF7 stands for, as JPEG's own markers 0xFFC0 + n stand for n."""
 LOSSLESS = 3
 
-_SOI, _EOI, _SOS, _DHT, _DRI = 0xD8, 0xD9, 0xDA, 0xC4, 0xDD
+_SOI, _EOI, _SOS, _DHT, _DQT, _DRI = 0xD8, 0xD9, 0xDA, 0xC4, 0xDB, 0xDD
 _PROCESSES = {marker: marker - 0xC0 for marker in {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}} | {0xF7: JPEG_LS}
-_TABLES = frozenset({0xDB, 0xC4, 0xDD, 0xF8, 0xFE, *range(0xE0, 0xF0)})  # DQT, DHT, DRI, LSE, COM, APPn
+_PASSED_OVER = frozenset({0xF8, 0xFE, *range(0xE0, 0xF0)})  # LSE of JPEG-LS, COM, APPn
 _STUFFED = {False: 0x00, True: 0x7F}
 """Greatest byte that follows 0xFF within coded data: a stuffed zero (B.1.1.5), in JPEG-LS a stuffed bit (A.1)."""
 _TAIL = 16
@@ -25,8 +25,9 @@ class JpegStream:
     """What the headers of a codestream of one frame and one scan say.
 
     ``start`` and ``end`` enclose the entropy-coded data, ``restarts``: where each restart marker in it starts and ends.
-    ``tables``: class and destination of each Huffman table (B.2.4.2), from code length to symbols. ``near`` is JPEG-LS's
-    NEAR, for JPEG lossless the selected predictor.
+    ``tables``: class and destination of each Huffman table (B.2.4.2), from code length to symbols; ``table`` and
+    ``rest_table`` are the scan's. ``quantizers``: the step of the first coefficient, ``quantizer`` the frame's. ``near`` is
+    JPEG-LS's NEAR, for JPEG lossless the selected predictor.
     """
 
     process: int = -1
@@ -35,6 +36,8 @@ class JpegStream:
     columns: int = 0
     components: int = 0
     table: int = 0
+    rest_table: int = 0
+    quantizer: int = 0
     near: int = 0
     point_transform: int = 0
     restart_interval: int = 0
@@ -42,6 +45,7 @@ class JpegStream:
     end: int = 0
     restarts: list[tuple[int, int]] = field(default_factory=list)
     tables: dict[int, list[bytes]] = field(default_factory=dict)
+    quantizers: dict[int, int] = field(default_factory=dict)
 
 
 def read_jpeg(codestream: bytes) -> JpegStream:
@@ -63,9 +67,11 @@ def read_jpeg(codestream: bytes) -> JpegStream:
             _scan_header(stream, segment)
         elif marker == _DHT:
             _huffman_tables(stream, segment)
+        elif marker == _DQT:
+            _quantization_tables(stream, segment)
         elif marker == _DRI:
             stream.restart_interval = int.from_bytes(segment, "big")
-        elif marker not in _TABLES:
+        elif marker not in _PASSED_OVER:
             raise damaged("a marker that does not belong before the coded data")
     stream.start = position
     _coded_data(stream, codestream)
@@ -93,6 +99,7 @@ def _frame_header(stream: JpegStream, process: int, segment: bytes) -> None:
         raise damaged("a frame header of the wrong length")
     stream.process = process
     stream.precision, stream.rows, stream.columns, stream.components = unpack_from(">BHHB", segment)
+    stream.quantizer = segment[-1]
 
 
 def _scan_header(stream: JpegStream, segment: bytes) -> None:
@@ -102,7 +109,7 @@ def _scan_header(stream: JpegStream, segment: bytes) -> None:
     if stream.components != 1 or len(segment) != 6 or segment[0] != 1:
         raise damaged("more than one component")
     _, _, tables, stream.near, last, approximation = segment
-    stream.table, stream.point_transform = tables >> 4, approximation & 15
+    stream.table, stream.rest_table, stream.point_transform = tables >> 4, 0x10 | tables & 15, approximation & 15
     sequential = stream.process not in (JPEG_LS, LOSSLESS)
     # the end of the spectral selection means nothing in a sequential frame, and NEMA's own films have 0 for it
     if last not in ((0, 63) if sequential else (0,)) or approximation >> 4 or (sequential and approximation):
@@ -122,6 +129,17 @@ def _huffman_tables(stream: JpegStream, segment: bytes) -> None:
             position += count
         stream.tables[segment[0]] = symbols
         segment = segment[position:]
+
+
+def _quantization_tables(stream: JpegStream, segment: bytes) -> None:
+    """B.2.4.1: 64 elements of 8 or 16 bits; the first of them is kept."""
+    while segment:
+        deep, name = segment[0] >> 4, segment[0] & 15
+        size = 1 + 64 * (1 + deep)
+        if deep > 1 or len(segment) < size:
+            raise damaged("a quantization table of the wrong length")
+        stream.quantizers[name] = int.from_bytes(segment[1 : 2 + deep], "big")
+        segment = segment[size:]
 
 
 def _coded_data(stream: JpegStream, codestream: bytes) -> None:

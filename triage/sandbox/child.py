@@ -18,7 +18,7 @@ from triage.domain.reason import Reason
 from triage.sandbox.wire import LINE_BYTES, Overdue, messages, read_to_end, receive, send
 
 COMMAND = (sys.executable, "-m", "triage.sandbox")
-READY_WITHIN = 60.0
+READY_WITHIN = 45.0
 """Seconds in which a server has loaded its libraries."""
 GRACE = 5.0
 """So much longer than its child a server may take before it counts as hung."""
@@ -42,6 +42,7 @@ class Child:
         self._command = command
         self._lock = threading.Lock()
         self._server: _Server | None = None
+        self._closing = False
 
     @property
     def pid(self) -> int | None:
@@ -80,10 +81,12 @@ class Child:
 
     def close(self) -> None:
         """End the server, whatever it does."""
+        self._closing = True
         if server := self._server:
             server.process.kill()
         with self._lock:
             self._end()
+            self._closing = False
 
     def _heard(self, question: Mapping[str, Any], film: int, seconds: float) -> tuple[dict[str, Any], list[bytes], bool]:
         """(answer, its parts, whether it is nonsense)."""
@@ -98,6 +101,8 @@ class Child:
                 return {"reason": Reason.TIMED_OUT.code}, [], False
             except (EOFError, OSError, ValueError, KeyError):
                 self._end()
+                if self._closing:
+                    break
                 log.warning("a film's server died", attempt=attempt)
                 continue
             whole = not (ended["late"] or ended["signal"] or ended["code"])

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from triage.domain.assessment import InstanceExcuse, InstanceScore, Outcome, combine
-from triage.domain.errors import AssessmentError, NotEligible, PixelError
+from triage.domain.errors import AssessmentError, PixelError
 from triage.domain.instance import Instance
+from triage.domain.opinion import Refusal, judge
 from triage.domain.reason import Reason
 from triage.imaging.eligibility import Intended
 from triage.imaging.prepare import Prepared
@@ -46,23 +47,17 @@ def assess(
     When the study's budget of time is used up, what is left of it is *timed out* at once. What nobody foresaw is raised as
     it is: the job is tried again, then quarantined.
     """
-    scores, excuses = [], []
+    scores: list[InstanceScore] = []
+    excuses: list[InstanceExcuse] = []
     over = timer() + budget.of(len(instances))
     for instance in instances:
         try:
             within = min(budget.film, over - timer())
             prepared = prepare(instance, archive, films, classifier, min_age_years, within)
-            scores.append(
-                InstanceScore(
-                    sop_instance_uid=instance.sop_instance_uid,
-                    digest=instance.digest,
-                    probability=score(prepared, classifier),
-                )
-            )
+            said = score(prepared, classifier)
         except AssessmentError as error:
-            excuses.append(
-                InstanceExcuse(sop_instance_uid=instance.sop_instance_uid, digest=instance.digest, reason=error.reason)
-            )
+            said = Refusal(reason=error.reason)
+        _note(instance, said, scores, excuses)
     return combine(study_instance_uid, classifier.model, scores, excuses, clock())
 
 
@@ -85,14 +80,27 @@ def prepare(
         return films.prepare(stream, classifier.spec, intended, within_seconds)
 
 
-def score(prepared: Prepared, classifier: Classifier) -> float:
-    """The calibrated probability for one film; what its tags say comes before what its pixels say.
+def score(prepared: Prepared, classifier: Classifier) -> float | Refusal:
+    """The calibrated probability for one film, or why the network is not asked: by tags and image together.
 
     Raises:
-        NotEligible, PixelError, InferenceError: with the reason that the list shows.
+        PixelError, InferenceError: with the reason that the list shows.
     """
-    if prepared.by_tags is not None:
-        raise NotEligible(prepared.by_tags)
     if prepared.tensor is None:
+        if prepared.by_tags is not None:
+            return Refusal(reason=prepared.by_tags)
         raise PixelError(prepared.by_pixels or Reason.CANNOT_DECODE)
-    return classifier.probability(prepared.tensor)
+    refusal = judge(prepared.by_tags, classifier.opinion(prepared.tensor))
+    return classifier.probability(prepared.tensor) if refusal is None else refusal
+
+
+def _note(instance: Instance, said: float | Refusal, scores: list[InstanceScore], excuses: list[InstanceExcuse]) -> None:
+    uid, digest = instance.sop_instance_uid, instance.digest
+    if isinstance(said, Refusal):
+        excuses.append(
+            InstanceExcuse(
+                sop_instance_uid=uid, digest=digest, reason=said.reason, out_of_scope=said.out_of_scope, detail=said.detail
+            )
+        )
+    else:
+        scores.append(InstanceScore(sop_instance_uid=uid, digest=digest, probability=said))

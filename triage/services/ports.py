@@ -12,6 +12,7 @@ from triage.domain.assessment import Model, Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
 from triage.domain.instance import Instance, QuarantinedObject, Sender
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
+from triage.domain.opinion import Opinion
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection
@@ -310,11 +311,14 @@ class Films(Protocol):
         Never raises for what a film holds or does: one that kills its decoder is *cannot decode*, one that takes longer than
         ``within_seconds`` is *timed out*; what its tags said before still stands. The tensor is made
         even where they exclude it.
+
+        Raises:
+            FilmsUnavailable: none can be opened at this moment.
         """
 
 
 class Classifier(Protocol):
-    """A network, warm: tensor in, calibrated probability of *abnormal* out."""
+    """A network and its image gate, warm: tensor in, opinion or calibrated probability of *abnormal* out."""
 
     @property
     def model(self) -> Model:
@@ -323,6 +327,13 @@ class Classifier(Protocol):
     @property
     def spec(self) -> PreprocessingSpec:
         """How films must be preprocessed for it."""
+
+    def opinion(self, tensor: NDArray[np.float32]) -> Opinion | None:
+        """What the picture looks like, by the image gate, for one tensor of shape (H, W, 1); ``None``: there is no gate.
+
+        Raises:
+            InferenceError: the gate gave no finite number.
+        """
 
     def probability(self, tensor: NDArray[np.float32]) -> float:
         """The calibrated probability of *abnormal* for one tensor of shape (H, W, 1).

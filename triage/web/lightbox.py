@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from triage.domain.errors import BundleError, FilmsUnavailable, NotEligible, PixelError
+from triage.domain.opinion import judge
 from triage.domain.reason import Reason
 from triage.imaging.eligibility import Intended
 from triage.imaging.spec import PreprocessingSpec
@@ -155,6 +156,9 @@ def mapper(models: Path) -> Mapping[str, Task]:
         if model.bundle_id != question["bundle_id"]:  # activated meanwhile: the tensor may be another network's
             raise NotEligible(Reason.NO_MODEL)
         tensor = np.frombuffer(given.read(), np.float32).reshape(spec.height, spec.width, 1)
+        refusal = judge(None, classifier.opinion(tensor))
+        if refusal is not None:
+            raise NotEligible(refusal.reason)
         values = occlusion(classifier, tensor).round(4).tolist()
         told = {"bundle_id": model.bundle_id, "model": model.label, "values": values}
         tell({**told, "probability": classifier.probability(tensor)}, [])

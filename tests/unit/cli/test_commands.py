@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.domain import make
 from triage.bootstrap import open_site
 from triage.config import known_keys, load
+from triage.domain.doubt import Doubt
+from triage.domain.study import with_doubt
 
 HEAVY = ("numpy", "sqlalchemy", "pydicom", "pynetdicom", "fastapi", "pydantic", "alembic", "ai_edge_litert", "structlog")
 
@@ -49,7 +52,20 @@ def test_the_command_line_imports_nothing_heavy() -> None:
 def test_help_names_every_command() -> None:
     result = triage("--help")
     assert result.returncode == 0
-    for command in ("demo", "serve", "send", "worklist", "study", "verify", "models", "check", "config", "migrate", "version"):
+    for command in (
+        "demo",
+        "serve",
+        "send",
+        "worklist",
+        "study",
+        "quarantine",
+        "verify",
+        "models",
+        "check",
+        "config",
+        "migrate",
+        "version",
+    ):
         assert command in result.stdout
 
 
@@ -142,6 +158,23 @@ def test_a_gap_makes_verify_exit_1(home: Path) -> None:
     result = triage("verify", home=home)
     assert result.returncode == 1
     assert f"set_aside_not_accounted: {'0' * 64}" in result.stdout
+
+
+def test_a_conflict_is_found_by_every_command_that_looks(home: Path) -> None:
+    site = open_site(load(home=home, environment={}))
+    with site.database.write() as tx:
+        tx.put_study(with_doubt(make.study("1.2.3"), Doubt.IDENTITY_CONFLICT, make.POLICY))
+    site.database.close()
+    (row,) = json.loads(triage("worklist", "--json", home=home).stdout)
+    assert row["doubt"] == "identity_conflict"
+    assert "another patient's film" in row["why"]
+    assert json.loads(triage("verify", "--json", home=home).stdout)["doubts"] == [
+        {"what": "identity_conflict", "subject": "1.2.3"}
+    ]
+    assert "another patient's film" in triage("study", "1.2.3", home=home).stdout
+    found = {one["subject"]: one["mark"] for one in json.loads(triage("check", "--json", home=home).stdout)}
+    assert found["set aside"] == "WARN"
+    assert "0 set aside" in triage("quarantine", home=home).stdout
 
 
 def test_migrating_says_from_where_to_where(home: Path, tmp_path: Path) -> None:

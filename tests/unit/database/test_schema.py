@@ -115,6 +115,8 @@ def put(database: SqlDatabase, **columns: Any) -> None:
         {"reason": "numeric"},
         {"stat": 1},
         {"key": 5},
+        {"network_level": "not_flagged", "level": "not_flagged", "probability": 0.1, "doubt": "identity_conflict"},
+        {"network_level": "out_of_scope", "level": "out_of_scope", "reason": "no_image", "doubt": "film_set_aside"},
         {"head_start": 5},
     ],
     ids=str,

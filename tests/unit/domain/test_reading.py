@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.unit.domain import make
 from tests.unit.domain.make import NOW, POLICY
 from triage.domain.audit import Action
+from triage.domain.doubt import Doubt
 from triage.domain.errors import ReadingInvalid, ReadingRefused
 from triage.domain.level import Level
 from triage.domain.reading import LEASE, STEPS, TEXT_MAX, Refusal, Standing, Step, as_of, finished, standing, taken
@@ -71,6 +72,16 @@ def test_a_verdict_about_another_assessment_of_the_same_level_is_refused() -> No
         do(study, Action.READ, network_level=Level.NOT_FLAGGED, images=study.images, assessed_at=NOW - SECOND)
     assert refused.value.refusal == "network_changed"
     assert do(study, Action.READ, assessed_at=NOW).reading.state is ReadingState.READ
+
+
+@pytest.mark.parametrize("seen", ["", "names_differ"])
+def test_a_verdict_given_before_a_mark_was_set_is_refused(seen: str) -> None:
+    study = replace(make.study(), network_level=Level.FLAGGED, probability=0.9, doubt=Doubt.IDENTITY_CONFLICT)
+    with pytest.raises(ReadingRefused, match="identity conflict; look at it first") as refused:
+        do(study, Action.READ, doubt=seen)
+    assert refused.value.refusal == "doubt_changed"
+    for known in ("identity_conflict", None):
+        assert do(study, Action.READ, doubt=known).reading.state is ReadingState.READ
 
 
 @pytest.mark.parametrize(

