@@ -180,9 +180,10 @@ def _image_codec(function: Callable[[bytes], NDArray[Any]], whole: PixelDescript
     def decode(dataset: Dataset, description: PixelDescription) -> NDArray[Any]:
         stated = whole or description
         codestream = only_frame(dataset.PixelData)
-        examine(  # before decoding: a small codestream may claim a picture of gigabytes
+        syntax = str(dataset.file_meta.TransferSyntaxUID)
+        precision = examine(  # before decoding: a small codestream may claim a picture of gigabytes
             codestream,
-            str(dataset.file_meta.TransferSyntaxUID),
+            syntax,
             rows=stated.rows,
             columns=stated.columns,
             bits_allocated=stated.bits_allocated,
@@ -191,6 +192,9 @@ def _image_codec(function: Callable[[bytes], NDArray[Any]], whole: PixelDescript
         pixels = function(codestream)
         if not (np.issubdtype(pixels.dtype, np.integer) and pixels.dtype.itemsize <= 2):
             raise PixelError(Reason.CANNOT_DECODE, "the coded image is deeper than 16 bits")
+        if precision > description.bits_stored and syntax in _LOSSLESS:
+            # the encoder was given whole cells; what a lossy one overshoots must not be cut off at the top
+            return _stored_bits(pixels.view(f"u{pixels.dtype.itemsize}"), description)
         if description.signed and np.issubdtype(pixels.dtype, np.unsignedinteger):
             # JPEG, JPEG-LS and some JPEG 2000 encoders do not know signs: the bits are the stored value's
             return _signed(pixels.astype(np.uint16), description.bits_stored)
@@ -214,6 +218,8 @@ def _signed(pixels: NDArray[Any], bits_stored: int) -> NDArray[Any]:
     return (pixels.astype(np.uint16) << unused).view(np.int16) >> unused
 
 
+_LOSSLESS = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (57, 70, 80, 90, 201, 202))
+"""JPEG, JPEG-LS and JPEG 2000 that give back exactly the cells they were given."""
 _JPEG_2000 = _image_codec(imagecodecs.jpeg2k_decode)
 
 DECODERS: dict[str, Decoder] = {

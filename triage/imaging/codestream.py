@@ -42,8 +42,10 @@ _KINDS: dict[str, _Jpeg | _Jpeg2000] = {
 """Transfer syntax UID → what its codestreams are."""
 
 
-def examine(codestream: bytes, syntax: str, *, rows: int, columns: int, bits_allocated: int, bits_stored: int) -> None:
+def examine(codestream: bytes, syntax: str, *, rows: int, columns: int, bits_allocated: int, bits_stored: int) -> int:
     """Whether the codestream is whole by its markers, of the kind its transfer syntax says, and of the film's size and depth.
+
+    The bits of its samples: as many as are stored, or more.
 
     Raises:
         PixelError: it is not; the sentence says in what.
@@ -62,3 +64,4 @@ def examine(codestream: bytes, syntax: str, *, rows: int, columns: int, bits_all
         raise damaged("the coded image has another size than the header says")
     if not bits_stored <= stream.precision <= bits_allocated:
         raise damaged("the coded image has another depth than the header says")
+    return stream.precision

@@ -19,15 +19,8 @@ PICTURE = frozenset(
     {
         # PS3.3 C.7.6.3 Image Pixel, C.7.5.1.1.2 padding, C.7.6.5 frames, C.7.6.11 shutters
         *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns"),
-        *(
-            "BitsAllocated",
-            "BitsStored",
-            "HighBit",
-            "PixelRepresentation",
-            "PixelAspectRatio",
-            "PixelSpacing",
-            "ImagerPixelSpacing",
-        ),
+        *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+        *("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"),
         *("SmallestImagePixelValue", "LargestImagePixelValue", "PixelPaddingValue", "PixelPaddingRangeLimit"),
         *("ShutterShape", "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge", "ShutterUpperHorizontalEdge"),
         *("ShutterLowerHorizontalEdge", "CenterOfCircularShutter", "RadiusOfCircularShutter", "VerticesOfThePolygonalShutter"),

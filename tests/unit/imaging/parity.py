@@ -31,6 +31,7 @@ JPEG_2000, HTJ2K = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201"
 
 WINDOW, LUT = ("+Wi", "1"), ("+Wl", "1")
 SHAPE = (48, 40)
+NO_JPEG_2000 = "DCMTK reads no JPEG 2000: given the uncompressed film"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ def cells(
     allocated: int = 16,
     high: int | None = None,
     litter: int | NDArray[np.int64] = 0,
+    syntax: str = EXPLICIT_LITTLE,
     **elements: Any,
 ) -> Dataset:
     """An uncompressed film whose cells are laid out as said; ``litter`` fills the bits that are not the value's."""
@@ -89,6 +91,7 @@ def cells(
     return make_film(
         words.astype(np.uint8 if allocated == 8 else np.uint16),
         bits=allocated,
+        syntax=syntax,
         BitsStored=stored,
         HighBit=high,
         PixelRepresentation=int(np.issubdtype(pixels.dtype, np.signedinteger)),
@@ -183,6 +186,17 @@ def layouts() -> Iterator[Case]:
             **window(0 if signed else width / 2, width / 2),
         )  # fmt: skip
         yield Case(name=name, film=film)
+    for syntax in (RLE, LOSSLESS_57, LOSSLESS_70, JPEG_LS, JPEG_2000, HTJ2K):
+        for high, litter, signed in ((11, 0xF000, False), (15, 0x000F, False), (15, 0, True)):
+            given = window(0 if signed else 2048, 2048)
+            film, twin = (
+                cells(ramp(12, signed=signed), stored=12, high=high, litter=litter, syntax=coded, **given)
+                for coded in (syntax, EXPLICIT_LITTLE)
+            )
+            yield Case(
+                name=f"high bit {high}, litter {litter:#x}, {'signed' if signed else 'unsigned'}{_called(syntax)}", film=film,
+                twin=twin if syntax in (JPEG_2000, HTJ2K) else None, why=NO_JPEG_2000 if syntax in (JPEG_2000, HTJ2K) else "",
+            )  # fmt: skip
     odd = ramp(8).ravel()[: 31 * 37].reshape(31, 37)
     for syntax, name in ((EXPLICIT_LITTLE, "explicit"), (IMPLICIT, "implicit"), (BIG, "big endian"), (RLE, "RLE")):
         yield Case(name=f"odd length, {name}", film=make_film(odd, bits=8, syntax=syntax, **window(128, 256)))
@@ -329,7 +343,7 @@ def syntaxes() -> Iterator[Case]:
             if syntax in (JPEG_2000, HTJ2K):
                 twin, why = (
                     make_film(_anatomy(bits), bits=bits, **given),
-                    "DCMTK reads no JPEG 2000: given the uncompressed film",
+                    NO_JPEG_2000,
                 )
             yield Case(name=f"{bits} bits{_called(syntax)}", film=film, twin=twin, why=why)
     for syntax, bits in ((BASELINE, 8), (EXTENDED, 8), (EXTENDED, 12), (JPEG_LS_NEAR, 8), (JPEG_LS_NEAR, 12)):

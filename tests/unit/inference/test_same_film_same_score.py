@@ -154,7 +154,7 @@ LARGE = (inverse_shape, rescaled_with_its_window, signed_with_its_intercept, lit
 """Exact for a film that is halved before it is averaged, too: its stored values are the same, or all moved by as much."""
 ROUNDED = (inverted_values, inverted_values_and_window, twice_the_values_half_the_slope, more_bits_stored)
 """Other stored values: the halving is in whole numbers, and rounds them another way."""
-ROUNDING = 1e-3
+ROUNDING = 2e-4
 
 Probability = Callable[[Dataset, str], float]
 
