@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark
+.PHONY: demo test check lock clean benchmark peers
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -16,6 +16,11 @@ check: .venv/test.stamp
 
 benchmark: .venv/test.stamp
 	$(BIN)/python -m tests.benchmark $(ARGS)
+
+# What ours is measured against by ARGS=pixels; in an environment of its own, so that nothing of ours can use it.
+peers: requirements-peers.lock
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --require-hashes -r requirements-peers.lock
 
 .venv/run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -32,9 +37,11 @@ benchmark: .venv/test.stamp
 # The lock files name versions and hashes, never an index. Needs uv (pip install uv).
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-annotate --no-header --group build pyproject.toml
+PEERS := $(subst --group build pyproject.toml,,$(LOCK))
 lock:
 	$(LOCK) --extra oidc -o requirements.lock
 	$(LOCK) -c requirements.lock --extra oidc --extra training --extra test -o requirements-test.lock
+	$(PEERS) requirements-peers.in -o requirements-peers.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

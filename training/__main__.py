@@ -7,7 +7,7 @@ import warnings
 
 import typer
 
-from training.cli import audit, bundle, evaluate, imports, promote, report, reproduce, train
+from training.cli import audit, bundle, evaluate, gate, imports, promote, report, reproduce, train
 from training.errors import TrainingError
 from triage.domain.errors import TriageError
 
@@ -18,6 +18,7 @@ for command in (
     train.train,
     train.resume,
     evaluate.calibrate,
+    gate.gate,
     evaluate.evaluate,
     report.report,
     bundle.bundle,

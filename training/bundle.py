@@ -10,17 +10,19 @@ from typing import Any
 from training import audit, card, consistency, export, golden, keras_network
 from training.calibrate import probabilities
 from training.errors import TrainingError
+from training.gate import step
 from training.manifest import SPLITS, DataSet, patients_digest
 from training.report import build as report
 from training.run import Run, save_weights
 from training.tensors import tensors
 from triage.domain.assessment import Model
+from triage.domain.opinion import Word
 from triage.inference.bundle import SCHEMA, Bundle
 from triage.inference.calibration import Calibration
 from triage.inference.classifier import LiteRtClassifier
 from triage.inference.load import load_classifier
 
-ELIGIBILITY = {"image_gate": None, "note": "films are judged by their tags only; this bundle brings no image gate"}
+NO_GATE = {"image_gate": None, "note": "films are judged by their tags only; this bundle brings no image gate"}
 
 
 def bundle(run: Run, data: DataSet, target: Path, version: str, now: datetime) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def _write_evidence(run: Run, data: DataSet, part: Path, version: str) -> None:
     _json(part / "metrics.json", metrics)
     for name in ("calibration.json", "operating_point.json"):
         _json(part / name, run.read_json(name, "calibrate"))
-    _json(part / "eligibility.json", ELIGIBILITY)
+    _write_gate(run, part)
     training_data = {
         "source": data.source,
         "manifest_digest": data.digest(),
@@ -87,6 +89,14 @@ def _write_evidence(run: Run, data: DataSet, part: Path, version: str) -> None:
     text = card.markdown(run, data, metrics, version)
     (part / "MODEL_CARD.md").write_text(text, encoding="utf-8")
     (part / "report.html").write_text(report.html(run, data, version), encoding="utf-8")
+
+
+def _write_gate(run: Run, part: Path) -> None:
+    if step.of_run(run) is None:
+        _json(part / "eligibility.json", NO_GATE)
+        return
+    _json(part / "eligibility.json", run.read_json("eligibility.json", "gate"))
+    shutil.copyfile(run.path / "eligibility.npz", part / "eligibility.npz")
 
 
 def _audit(data: DataSet) -> dict[str, Any]:
@@ -109,7 +119,11 @@ def _split_facts(data: DataSet, split: str) -> dict[str, Any]:
 
 
 def _write_golden(run: Run, data: DataSet, network: Any, part: Path) -> None:
-    films, spec, calibration = data.split("val"), run.recipe.input.spec(), _calibration(run)
+    spec, calibration, gate = run.recipe.input.spec(), _calibration(run), step.of_run(run)
+    films = data.split("val")
+    if gate is not None:  # a film that it refuses is never scored, so it proves nothing of the network
+        shown = tensors(data, films, spec)
+        films = [film for film, one in zip(films, shown, strict=True) if gate.opinion(one).word is Word.CHEST]
     scores = probabilities(calibration, keras_network.logits(network, tensors(data, films, spec)))
     expected, labels = {}, {}
     for number, (film, label) in enumerate(golden.choose(films, scores), start=1):

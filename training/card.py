@@ -1,6 +1,6 @@
 """The model card: what the network is, on what it was trained, what it reached. Pure: text out; the report uses it too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from training.calibrate import LABELS_USED, Aim
@@ -14,10 +14,16 @@ STATEMENT = (
     "A reading-order aid for frontal chest films of patients aged 16 and over, in parallel with the standard of care. "
     "Not a cleared medical device, no diagnosis, no statement that a film needs no reading."
 )
+GATE = (
+    "Before a film is scored, a small network looks at a thumbnail of it: what is no frontal chest film, or is turned, "
+    "inverted or cropped, is not assessed. It learned from train films, pictures made of them, and drawn ones; it was shown "
+    "no photograph, no film of another body part and no true lateral chest film."
+)
+NO_GATE = "This bundle brings no image gate: turned, inverted or foreign pictures with a chest film's tags are scored."
 LIMITS = (
     "Few test films carry a radiologist's label: the intervals are wide, and are part of the result.",
     "A film that is not flagged has not been cleared: the network misses abnormal films, and they then wait longer.",
-    "Lateral films, children and anything but an upright frontal chest film are kept away by tags only.",
+    "Lateral films and children are kept away by tags; no true lateral film was at hand to try the image gate on.",
     "The probability holds for the share of abnormal films of the validation split; elsewhere it needs checking.",
 )
 
@@ -62,6 +68,27 @@ def operating_rows(metrics: dict[str, Any], split: str = "test") -> Iterator[tup
         yield SOURCES[source], sensitivity, specificity, flagged
 
 
+def gate_rows(found: Sequence[dict[str, Any]]) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
+    """((kind of picture, what should become of it, what it was called), the share of which that became) for each kind."""
+    for row in found:
+        yield (row["kind"], row["expected"], ", ".join(f"{word} {n}" for word, n in row["words"].items())), row["right"]
+
+
+def _gate(metrics: dict[str, Any]) -> Iterator[str]:
+    found = metrics.get("image_gate")
+    if not found:
+        yield NO_GATE
+        return
+    yield from (
+        GATE,
+        "",
+        "| picture of a test film, or drawn | should be | share that is | what it was called |",
+        "|---|---|---|---|",
+    )
+    for (kind, expected, words), right in gate_rows(found):
+        yield f"| {kind} | {expected} | {Figure(**right)} | {words} |"
+
+
 def markdown(run: Run, data: DataSet, metrics: dict[str, Any], version: str) -> str:
     """``MODEL_CARD.md``."""
     recipe = run.recipe
@@ -97,6 +124,10 @@ def markdown(run: Run, data: DataSet, metrics: dict[str, Any], version: str) -> 
         "| labels | sensitivity | specificity | share flagged |",
         "|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in operating_rows(metrics)),
+        "",
+        "## Image gate",
+        "",
+        *_gate(metrics),
         "",
         "Curves, errors, maps and the expected effect on waiting are in `report.html`.",
         "",

@@ -8,13 +8,17 @@ import numpy as np
 
 from training import keras_network, resample, scores, statistics
 from training.calibrate import at_threshold, by_source, probabilities, quality
+from training.gate import measure, step
 from training.manifest import DataSet, Film
 from training.run import Run
 from training.statistics import Figure, Mask, Values
 from training.subgroups import findings, groups
 from training.tensors import tensors
 from triage.inference.calibration import Calibration
+from triage.inference.gate import Gate
 
+TEST_SEED = 2
+"""Of the pictures made of test films for the image gate; those made of val films have another."""
 ONE_LABEL = frozenset({"folder", "worklist"})
 """Sources of a radiologist's label that is the only label: what agrees with itself tells nothing of reports."""
 
@@ -23,7 +27,8 @@ def evaluate(run: Run, data: DataSet) -> dict[str, Any]:
     """Figures of a calibrated run on val and test, with the per-film scores of both (``val_films``, ``test_films``).
 
     Of each split: ``auc`` by label source and group, ``findings`` by label source (films with the finding against normal
-    ones), ``auc_interval`` (how the intervals were made), ``operating_point`` and ``calibration``.
+    ones), ``auc_interval`` (how the intervals were made), ``operating_point`` and ``calibration``. ``image_gate``: its figures
+    on test, a row a kind of picture; ``None`` where the run has none.
 
     Raises:
         TrainingError: the run is not trained, on another manifest, or not calibrated.
@@ -32,12 +37,13 @@ def evaluate(run: Run, data: DataSet) -> dict[str, Any]:
     calibration = Calibration.from_dict(run.read_json("calibration.json", "calibrate"))
     point = run.read_json("operating_point.json", "calibrate")
     threshold = float(point["threshold"])
-    network = keras_network.load(run)
+    network, gate = keras_network.load(run), step.of_run(run)
     result: dict[str, Any] = {
         "recipe": run.recipe.name,
         "parameters": int(network.count_params()),
         "threshold": threshold,
         "aim": point["aim"],
+        "image_gate": None if gate is None else _gate(gate, run, data),
     }
     for split in ("val", "test"):
         films = data.split(split)
@@ -54,6 +60,11 @@ def evaluate(run: Run, data: DataSet) -> dict[str, Any]:
         }
         result[f"{split}_films"] = scores.rows(films, found)
     return result
+
+
+def _gate(gate: Gate, run: Run, data: DataSet) -> list[dict[str, Any]]:
+    looks = measure.looks(gate, data, data.split("test"), run.recipe.input.spec(), TEST_SEED)
+    return measure.table(gate, looks)
 
 
 def areas(films: Sequence[Film], found: Values) -> dict[str, dict[str, Any]]:

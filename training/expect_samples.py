@@ -12,14 +12,16 @@ from typing import Annotated, Any
 import typer
 
 from triage.domain.assessment import InstanceExcuse, InstanceScore, combine
-from triage.domain.errors import AssessmentError, NotEligible
+from triage.domain.errors import AssessmentError
 from triage.domain.level import HeadStarts
+from triage.domain.opinion import Refusal
 from triage.domain.study import Study, begin, with_outcome
 from triage.domain.worklist import ranked
-from triage.imaging.eligibility import examine
-from triage.imaging.header import read_dataset, read_header
-from triage.imaging.preprocess import preprocess
+from triage.imaging.eligibility import Intended
+from triage.imaging.header import read_header
+from triage.imaging.prepare import prepare
 from triage.inference.load import load_classifier
+from triage.services.assess import score
 from triage.services.ports import Classifier
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,16 +35,16 @@ def outcome_of(path: Path, arrived_at: datetime, classifier: Classifier, policy:
         header = read_header(stream)
     scores, excuses = [], []
     uid, digest = header.sop_instance_uid, path.name
+    with path.open("rb") as stream:
+        prepared = prepare(stream, classifier.spec, Intended(MIN_AGE_YEARS))
     try:
-        with path.open("rb") as stream:
-            dataset = read_dataset(stream)
-        reason = examine(dataset, MIN_AGE_YEARS)
-        if reason is not None:
-            raise NotEligible(reason)
-        probability = classifier.probability(preprocess(dataset, classifier.spec))
-        scores.append(InstanceScore(sop_instance_uid=uid, digest=digest, probability=probability))
+        said = score(prepared, classifier)
     except AssessmentError as error:
-        excuses.append(InstanceExcuse(sop_instance_uid=uid, digest=digest, reason=error.reason))
+        said = Refusal(reason=error.reason)
+    if isinstance(said, Refusal):
+        excuses.append(InstanceExcuse(sop_instance_uid=uid, digest=digest, reason=said.reason, out_of_scope=said.out_of_scope))
+    else:
+        scores.append(InstanceScore(sop_instance_uid=uid, digest=digest, probability=said))
     outcome = combine(header.study_instance_uid, classifier.model, scores, excuses, arrived_at)
     return with_outcome(begin(header.study_instance_uid, header.facts, arrived_at, policy), outcome, policy)
 

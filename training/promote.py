@@ -12,6 +12,7 @@ import numpy as np
 
 from training import compare, paired, resample
 from training.compare import Pairs, Scored
+from training.gate.measure import LEAST, asked
 from training.paired import Difference
 from training.statistics import Figure
 
@@ -238,6 +239,22 @@ def _change(now: dict[str, Any], before: dict[str, Any]) -> Difference:
     return paired.independent_difference(Figure(**now), Figure(**before))
 
 
+def _image_gate(evidence: Evidence) -> Iterator[Outcome]:
+    found = evidence.candidate.metrics.get("image_gate")
+    if not found:
+        before = [name for name, one in evidence.references.items() if one.metrics.get("image_gate")]
+        said = f"none, {before[0]} brings one; run: python -m training gate" if before else "none, and none served before"
+        yield said, Verdict.FAIL if before else Verdict.PASS
+        return
+    worst = min(asked(found), key=lambda row: float(row["right"]["value"]))
+    right = Figure(**worst["right"])
+    said = f"worst of {len(asked(found))}: {worst['kind']} {right} {worst['expected']}"
+    if right.value is not None and right.value >= LEAST:
+        yield said, Verdict.PASS
+    else:
+        yield said, Verdict.FAIL if right.high is not None and right.high < LEAST else Verdict.NOT_ENOUGH
+
+
 def _latency(evidence: Evidence) -> Iterator[Outcome]:
     yield f"{evidence.latency_ms:.1f} ms", Verdict.PASS if evidence.latency_ms <= LATENCY_MS else Verdict.FAIL
 
@@ -264,6 +281,7 @@ CHECKS: tuple[tuple[str, str, Callable[[Evidence], Iterator[Outcome]]], ...] = (
         f"lower limit of the difference > {LOSS}, where the reference tells",
         _labels_before,
     ),
+    ("image gate", f"each kind of picture on test: at least {LEAST} as it should be; present if it was", _image_gate),
     ("golden films and latency", f"loads as in the service; median ≤ {LATENCY_MS:.0f} ms a film on one thread", _latency),
     ("test scores", "those of the bundle's own network (1e-4)", _recomputed),
 )

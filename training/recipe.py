@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from training.errors import TrainingError
-from triage.imaging.spec import PreprocessingSpec
+from triage.imaging.spec import NEWEST, PreprocessingSpec
 
 RECIPES = Path(__file__).parent / "recipes"
 """The recipes that come with the project; a path to one's own works as well."""
@@ -29,7 +29,7 @@ class Network(_Strict):
 class Input(_Strict):
     """The preprocessing of a film, see :class:`triage.imaging.spec.PreprocessingSpec`."""
 
-    algorithm: str = "grey-area-percentile-1"
+    algorithm: str = NEWEST
     height: int = 128
     width: int = 128
 

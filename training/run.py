@@ -4,7 +4,7 @@
 an epoch · ``checkpoints/<seed>.npz`` a network in training · ``opinions/<phase>.npy`` second opinions, where the recipe asks
 for them · ``members/<seed>.npz`` and ``.json`` each network as kept, and how its training ended · ``weights.npz`` the network
 as it will be bundled · ``run.json`` pedigree; once it is there, the training is over · ``calibration.json`` ·
-``operating_point.json`` · ``metrics.json``
+``operating_point.json`` · ``eligibility.json`` and ``eligibility.npz`` the image gate · ``metrics.json``
 """
 
 import errno

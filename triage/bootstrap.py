@@ -230,13 +230,17 @@ def _run_intake(site: Site, launch: Launch) -> None:
 
 
 def _run_worker(site: Site, launch: Launch) -> None:
+    from triage.sandbox.films import SandboxFilms
     from triage.worker import Worker
 
     stop = stop_event(launch.supervised)
+    films = SandboxFilms()
+    films.start()  # loads its libraries while the network is loaded
     worker = Worker(
         name=f"{launch.name}-{os.getpid()}",
         database=site.database,
         archive=site.archive,
+        films=films,
         load=active_classifier(site),
         head_starts=site.settings.policy.head_starts,
         min_age_years=site.settings.policy.min_age_years,
@@ -252,6 +256,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         model=lambda: worker.model,
     ):
         worker.run(stop)
+    films.close()
 
 
 def _run_web(site: Site, launch: Launch) -> None:

@@ -10,16 +10,18 @@ from datetime import timedelta
 import structlog
 
 from triage.domain.assessment import Assessment, Outcome
-from triage.domain.errors import BundleError, IndexUnavailable
+from triage.domain.errors import BundleError, FilmsUnavailable, IndexUnavailable
+from triage.domain.instance import Instance
 from triage.domain.jobs import Job
 from triage.domain.level import HeadStarts
 from triage.domain.study import with_outcome
-from triage.services.assess import assess
+from triage.services.assess import BUDGET, Budget, assess
 from triage.services.housekeeping import excuse_without_model, quarantine_exhausted
-from triage.services.ports import Archive, Classifier, Clock, Database
+from triage.services.ports import Archive, Classifier, Clock, Database, Films
 
-ASSESS_WITHIN = timedelta(seconds=30)
-"""A study that takes longer hangs: the process ends itself, and the job's attempts lead to its quarantine."""
+HUNG_AFTER = timedelta(seconds=30)
+"""So long after the budget of decoding is used up the network itself hangs: the process ends itself, and the job's attempts
+lead to the study's quarantine."""
 EXIT_HUNG = 70
 POLL = timedelta(milliseconds=50)
 """How often an idle worker looks for work: one indexed read."""
@@ -34,27 +36,32 @@ class Worker:
         name: str,
         database: Database,
         archive: Archive,
+        films: Films,
         load: Callable[[], Classifier],
         head_starts: HeadStarts,
         min_age_years: int,
         clock: Clock,
-        assess_within: timedelta = ASSESS_WITHIN,
+        budget: Budget = BUDGET,
+        hung_after: timedelta = HUNG_AFTER,
     ) -> None:
         self._name = name
         self._database = database
         self._archive = archive
+        self._films = films
         self._load = load
         self._head_starts = head_starts
         self._min_age_years = min_age_years
         self._clock = clock
-        self._assess_within = assess_within
+        self._budget = budget
+        self._hung_after = hung_after
         self._classifier: Classifier | None = None
         self._trouble: str | None = None
+        self._unopened: str | None = None
 
     @property
     def trouble(self) -> str | None:
         """Why nothing is assessed, in words for an administrator, or ``None``."""
-        return self._trouble
+        return self._trouble or self._unopened
 
     @property
     def model(self) -> str | None:
@@ -89,14 +96,24 @@ class Worker:
             return False
         log = structlog.get_logger().bind(study_instance_uid=job.study_instance_uid, attempt=job.attempts)
         try:
-            with self._lease_kept(job):
-                outcome = self._assess(job)
+            with self._database.read() as transaction:
+                instances = transaction.instances(job.study_instance_uid)
+            with self._lease_kept(job, timedelta(seconds=self._budget.of(len(instances))) + self._hung_after):
+                outcome = self._assess(job, instances)
+        except FilmsUnavailable as error:
+            if self._unopened is None:
+                log.error("no film can be opened", cause=str(error))
+            self._unopened = str(error)
+            with self._database.write() as transaction:
+                transaction.jobs.release(job, self._clock())
+            return False
         except Exception as error:
             # unforeseen: the message may quote the data set, so only its kind goes on
             log.error("assessment failed", kind=type(error).__name__)
             with self._database.write() as transaction:
                 transaction.jobs.retry(job, type(error).__name__, self._clock())
             return True
+        self._unopened = None
         written = self._write(job, outcome)
         log.info("assessed" if written else "result dropped: no longer this worker's", **_told(outcome))
         return True
@@ -129,17 +146,17 @@ class Worker:
         with self._database.write() as transaction:
             return transaction.jobs.claim(self._name, self._clock())
 
-    def _assess(self, job: Job) -> Outcome:
+    def _assess(self, job: Job, instances: list[Instance]) -> Outcome:
         assert self._classifier is not None
-        with self._database.read() as transaction:
-            instances = transaction.instances(job.study_instance_uid)
         return assess(
             job.study_instance_uid,
             instances,
             archive=self._archive,
+            films=self._films,
             classifier=self._classifier,
             min_age_years=self._min_age_years,
             clock=self._clock,
+            budget=self._budget,
         )
 
     def _write(self, job: Job, outcome: Outcome) -> bool:
@@ -155,16 +172,16 @@ class Worker:
             return True
 
     @contextmanager
-    def _lease_kept(self, job: Job) -> Iterator[None]:
+    def _lease_kept(self, job: Job, within: timedelta) -> Iterator[None]:
         over = threading.Event()
-        interval = min(self._database.retry_policy.lease, self._assess_within).total_seconds() / 3
-        deadline = time.monotonic() + self._assess_within.total_seconds()
+        interval = min(self._database.retry_policy.lease, within).total_seconds() / 3
+        deadline = time.monotonic() + within.total_seconds()
 
         def keep() -> None:
             while not over.wait(interval):
                 if time.monotonic() > deadline:
                     structlog.get_logger().error("assessment hangs", study_instance_uid=job.study_instance_uid)
-                    os._exit(EXIT_HUNG)  # a decoder that hangs in foreign code cannot be interrupted otherwise
+                    os._exit(EXIT_HUNG)  # a network that hangs in foreign code cannot be interrupted otherwise
                 try:
                     with self._database.write() as transaction:
                         if not transaction.jobs.renew(job, self._clock()):

@@ -1,11 +1,13 @@
-"""``python -m tests.benchmark [--quick]``: prints the tables of docs/performance.md; ``list``: those of the reading list."""
+"""``python -m tests.benchmark [--quick]``: prints the tables of docs/performance.md; ``list``: those of the reading list;
+``pixels``: those of the pixels; ``sandbox``: what a child for each film costs.
+"""
 
 import os
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmark import assess, films, receive, worklist
+from tests.benchmark import assess, films, pixels, receive, sandbox, worklist
 
 SIZES = {"2 MB": 1024, "15 MB": 2750}
 
@@ -36,5 +38,9 @@ def main(quick: bool) -> None:
 if __name__ == "__main__":
     if "list" in sys.argv:
         worklist.main(sys.argv)
+    elif "pixels" in sys.argv:
+        pixels.main("--quick" in sys.argv)
+    elif "sandbox" in sys.argv:
+        sandbox.main(20 if "--quick" in sys.argv else 100)
     else:
         main("--quick" in sys.argv)

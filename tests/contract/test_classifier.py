@@ -62,3 +62,16 @@ def test_what_is_no_number_is_refused(classifier: Classifier, value: float) -> N
 def test_another_shape_is_refused(classifier: Classifier) -> None:
     with pytest.raises(InferenceError):
         classifier.probability(film(classifier)[:-1])
+
+
+def test_an_opinion_or_none_and_the_same_one_again(classifier: Classifier) -> None:
+    opinion = classifier.opinion(film(classifier))
+    assert opinion is None or 0.0 <= opinion.chest <= 1.0
+    assert classifier.opinion(film(classifier)) == opinion
+
+
+def test_the_gate_is_asked_of_usable_tensors_only(classifier: Classifier) -> None:
+    tensor = film(classifier)
+    tensor[0, 0, 0] = np.nan
+    with pytest.raises(InferenceError):
+        classifier.opinion(tensor)

@@ -3,15 +3,23 @@
 import random
 import struct
 from collections.abc import Mapping
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+
+from triage.imaging.codecs import decode_frame
 
 ROOT = "1.2.826.0.1.3680043.10.511"
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 EXPLICIT = "1.2.840.10008.1.2.1"
 SIDE = 64
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_dicom"
 _LONG = {"OB", "OW", "SQ", "UN", "UT"}
 
 Value = str | int | bytes | None
@@ -81,9 +89,23 @@ def elements_of(number: int, image: int = 1, **changes: Value) -> dict[str, Valu
         "BitsStored": 8,
         "HighBit": 7,
         "PixelRepresentation": 0,
-        "PixelData": random.Random(f"{number} {image}").randbytes(SIDE * SIDE),
+        "PixelData": chest(f"{number} {image}"),
         **changes,
     }
+
+
+@cache
+def _small_chest() -> NDArray[np.int16]:
+    """A real film of (SIDE, SIDE) pixels: the image gate lets no invented picture pass."""
+    grey = decode_frame(dcmread(SAMPLES / "film_13.dcm"))
+    step = grey.shape[0] // SIDE
+    return grey[: step * SIDE, : step * SIDE].reshape(SIDE, step, SIDE, step).mean(axis=(1, 3)).astype(np.int16)
+
+
+def chest(seed: str) -> bytes:
+    """Its pixels, no two seeds quite the same."""
+    noise = np.frombuffer(random.Random(seed).randbytes(SIDE * SIDE), np.uint8).reshape(SIDE, SIDE) % 4
+    return np.clip(_small_chest() + noise, 0, 255).astype(np.uint8).tobytes()
 
 
 def film(number: int, image: int = 1, **changes: Value) -> bytes:

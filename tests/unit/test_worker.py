@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from tests import films
 from tests.unit.services.world import RETRIES, MovingDatabase, World
-from triage.domain.errors import BundleError, IndexUnavailable
+from triage.domain.errors import BundleError, FilmsUnavailable, IndexUnavailable
 from triage.domain.jobs import JobState
 from triage.domain.level import Level
 from triage.domain.reason import Reason
+from triage.imaging.prepare import Prepared
 from triage.inference.memory import MemoryClassifier
+from triage.sandbox.memory import MemoryFilms
 
 FILM = films.film(bright=0.9)
 
@@ -125,6 +127,28 @@ def test_a_failure_nobody_foresaw_is_tried_again_and_then_quarantined() -> None:
     assert (study.level, study.reason) == (Level.NOT_ASSESSED, Reason.QUARANTINED)
     assert job_of(world) is JobState.QUARANTINED
     assert world.list() == ["1.2.3"]
+
+
+def test_while_no_film_can_be_opened_studies_wait_and_the_worker_says_so() -> None:
+    class Shut(MemoryFilms):
+        shut = True
+
+        def prepare(self, *given: Any) -> Prepared:
+            if self.shut:
+                raise FilmsUnavailable("no server starts")
+            return super().prepare(*given)
+
+    world = World()
+    films = world.films = Shut()
+    world.worker._films = films
+    world.store(FILM)
+    for _ in range(RETRIES.max_attempts + 2):
+        assert not world.step()
+        world.clock.forward(minutes=1)
+    assert (world.study().level, world.worker.trouble) == (Level.PENDING, "no server starts")
+    films.shut = False
+    assert world.step()
+    assert (world.study().level, world.worker.trouble) == (Level.FLAGGED, None)
 
 
 def test_a_film_that_fails_lets_the_others_through() -> None:

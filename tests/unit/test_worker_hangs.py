@@ -14,6 +14,7 @@ from tests import films
 from tests.unit.domain.make import POLICY
 from tests.unit.services.world import World
 from triage.inference.memory import MemoryClassifier
+from triage.services.assess import Budget
 from triage.worker import Worker
 
 class Hanging(MemoryClassifier):
@@ -23,8 +24,9 @@ class Hanging(MemoryClassifier):
 world = World()
 world.store(films.film())
 network = Hanging()
-worker = Worker(name="w", database=world.database, archive=world.archive, load=lambda: network, head_starts=POLICY,
-                min_age_years=16, clock=world.clock, assess_within=timedelta(milliseconds=200))
+worker = Worker(name="w", database=world.database, archive=world.archive, films=world.films, load=lambda: network,
+                head_starts=POLICY, min_age_years=16, clock=world.clock, budget=Budget(study=0.1, image=0.1),
+                hung_after=timedelta(milliseconds=100))
 worker.run(threading.Event())
 """
 

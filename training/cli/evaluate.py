@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from training.cli.gate import show_gate
 from training.cli.show import DATA, DataOption, figure, say, table
 
 RunArgument = Annotated[Path, typer.Argument(help="Run directory, as train wrote it.")]
@@ -40,7 +41,7 @@ def calibrate(
     aim = step.Aim(sensitivity=sensitivity or step.SENSITIVITY, alert_budget=alert_budget)
     result = step.calibrate(resume_at(run), manifest.read(data), aim, prevalence)
     show_calibration(result["calibration"], result["operating_point"])
-    say(f"next: python -m training evaluate {run} --data {data}")
+    say(f"next: python -m training gate {run} --data {data}")
 
 
 def show_calibration(calibration: dict[str, Any], point: dict[str, Any]) -> None:
@@ -116,6 +117,11 @@ def show_evaluation(results: dict[str, dict[str, Any]]) -> None:
         for who, values in result["test"]["calibration"].items()
     ]
     table("test: calibration", ["run", "labels", "ECE", "Brier"], rows)
+    for name, result in results.items():
+        if result["image_gate"]:
+            show_gate(f"test, {name}", result["image_gate"])
+        else:
+            say(f"{name} has no image gate: films are judged by their tags; fit one: python -m training gate {name}")
     say(f"95 % intervals: AUC {one['test']['auc_interval']}; shares Wilson.")
     say(one["label_ceiling"])
     say(f"Linear pixels reached {floor['reference']:.2f} (text labels) when the data were put together.")

@@ -88,6 +88,31 @@ def model(settings: Settings) -> Iterator[Finding]:
 
     classifier = ActiveClassifier(settings.home / "models", settings.worker.threads)()
     yield Finding(OK, "model", f"{classifier.model.label}, golden films passed")
+    if classifier.bundle.gate is None:
+        yield Finding(
+            WARN,
+            "image gate",
+            "the active bundle brings none: films are judged by their tags only",
+            "turned, inverted or foreign pictures with a chest film's tags are scored; activate a bundle with an image gate",
+        )
+    else:
+        yield Finding(OK, "image gate", "tells golden films from turned and inverted ones")
+
+
+def sandbox(settings: Settings) -> Iterator[Finding]:
+    """Films are opened in a child that can do nothing else: as far as this kernel knows how to bind it."""
+    from triage.sandbox.films import SandboxFilms
+    from triage.sandbox.limits import PROTECTIONS
+
+    films = SandboxFilms()
+    try:
+        in_force = films.protections()
+    finally:
+        films.close()
+    yield Finding(OK, "sandbox", f"films are opened apart, bound by {', '.join(in_force)}")
+    for name, remedy in PROTECTIONS.items():
+        if name not in in_force:
+            yield Finding(WARN, "sandbox", f"the kernel or the container has no {name}; the rest holds", f"needs {remedy}")
 
 
 def ports(settings: Settings) -> Iterator[Finding]:
@@ -188,6 +213,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     database,
     archive,
     model,
+    sandbox,
     ports,
     identity_provider,
     peers,

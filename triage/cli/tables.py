@@ -103,3 +103,6 @@ def study(console: Console, study: Study, record: dict[str, Any], now: datetime)
     for one in record["outcomes"]:
         result = one["reason"] or f"probability {one['probability']:.4f} (threshold {one['threshold']:.4f})"
         line(f"decided  {one['decided_at']}  {one['outcome']}  {result}  {one['model'] or ''}")
+        for excuse in one["excuses"]:
+            detail = f"  ({excuse['detail']})" if excuse["detail"] else ""
+            line(f"  not scored  {excuse['reason']}{detail}  sha256 {excuse['digest'][:16]}…")

@@ -31,6 +31,7 @@ def dump_outcome(outcome: Outcome) -> str:
                 "digest": excuse.digest,
                 "reason": excuse.reason.code,
                 "out_of_scope": excuse.out_of_scope,
+                "detail": excuse.detail,
             }
             for excuse in outcome.excuses
         ],

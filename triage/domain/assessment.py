@@ -44,12 +44,14 @@ class InstanceScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceExcuse:
-    """Why one image was not scored. ``out_of_scope``: tags and image agree that it is no chest radiograph."""
+    """Why one image was not scored. ``out_of_scope``: tags and image agree that it is no chest radiograph. ``detail``: what
+    each of them says, where both were asked; no value of the header."""
 
     sop_instance_uid: str
     digest: str
     reason: Reason
     out_of_scope: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

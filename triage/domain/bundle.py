@@ -16,7 +16,8 @@ class Proof:
 
     ``files``: with the digest that the manifest names · ``golden``: films that gave their probability again ·
     ``references``: labelled films of the packaged bundle in the right order; 0: ``left_out`` says why none was asked ·
-    ``median_ms``, ``slowest_ms``: the network on one golden film, one thread.
+    ``median_ms``, ``slowest_ms``: the network on one golden film, one thread · ``gate``: whether it brings an image gate; if
+    so, it let known films pass and kept them back once turned or inverted.
     """
 
     bundle_id: str
@@ -26,6 +27,7 @@ class Proof:
     left_out: str | None
     median_ms: float
     slowest_ms: float
+    gate: bool = False
 
     @property
     def slow(self) -> bool:
@@ -38,10 +40,13 @@ class Proof:
         ranked = (
             f"reference films left out, {self.left_out}" if self.left_out else f"{self.references} reference films in order"
         )
+        gate = (
+            "the image gate tells upright films from spoiled ones" if self.gate else "no image gate: films are judged by tags"
+        )
         slow = f", slower than {SLOW_MS:.0f} ms" if self.slow else ""
         return (
             f"{self.files} files as the manifest says; {self.golden} golden films gave their probability again; "
-            f"{ranked}; a film takes {self.median_ms:.1f} ms (median, one thread){slow}"
+            f"{ranked}; {gate}; a film takes {self.median_ms:.1f} ms (median, one thread){slow}"
         )
 
 

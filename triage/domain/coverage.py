@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from triage.domain.assessment import Assessment, Outcome
+from triage.domain.assessment import Assessment, InstanceExcuse, Outcome
 from triage.domain.instance import Instance
 from triage.domain.reason import Reason
 from triage.domain.study import Study
@@ -14,13 +14,15 @@ class Coverage:
     """An image and what the standing outcome says of it: a probability, a reason, or neither.
 
     ``considered``: the outcome took it into account. With neither of the two, then, it was scored in a study that is not
-    assessed, where no score counts; without it, it was not looked at yet.
+    assessed, where no score counts; without it, it was not looked at yet. ``detail``: what tags and image said, where both
+    were asked.
     """
 
     instance: Instance
     probability: float | None = None
     reason: Reason | None = None
     considered: bool = False
+    detail: str = ""
 
     @property
     def covered(self) -> bool:
@@ -33,17 +35,17 @@ def coverage(study: Study, instances: Iterable[Instance], outcomes: Iterable[Out
     standing = standing_outcome(study, outcomes)
     counts = isinstance(standing, Assessment) and study.probability is not None
     scores = {one.digest: one.probability for one in standing.scores} if isinstance(standing, Assessment) and counts else {}
-    excuses = {one.digest: one.reason for one in standing.excuses} if standing else {}
+    excuses = {one.digest: one for one in standing.excuses} if standing else {}
     considered = standing.considered if standing else frozenset()
-    return [
-        Coverage(
-            instance=one,
-            probability=scores.get(one.digest),
-            reason=excuses.get(one.digest),
-            considered=one.digest in considered,
-        )
-        for one in instances
-    ]
+    return [_of(one, scores.get(one.digest), excuses.get(one.digest), one.digest in considered) for one in instances]
+
+
+def _of(instance: Instance, probability: float | None, excuse: InstanceExcuse | None, considered: bool) -> Coverage:
+    if excuse is None:
+        return Coverage(instance=instance, probability=probability, considered=considered)
+    return Coverage(
+        instance=instance, probability=probability, reason=excuse.reason, detail=excuse.detail, considered=considered
+    )
 
 
 def standing_outcome(study: Study, outcomes: Iterable[Outcome]) -> Outcome | None:

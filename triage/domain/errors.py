@@ -75,6 +75,12 @@ class InferenceError(AssessmentError):
     """The network gave no usable number."""
 
 
+class FilmsUnavailable(TriageError):
+    """The process in which films are opened does not start: no film is at fault."""
+
+    alarm, retry = True, True
+
+
 class BundleError(TriageError):
     """A model bundle that must not be used; the one in use stays."""
 

@@ -1,20 +1,25 @@
 """Stored pixel values from a data set: one table says which decoder reads which transfer syntax."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import imagecodecs
 import numpy as np
-import rle.utils
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
 
 from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
-from triage.imaging.codestream import coded_size, is_complete
-from triage.imaging.elements import code, integer
+from triage.imaging import jpeg2000
+from triage.imaging.codestream import examine
+from triage.imaging.elements import code, integer, values
+from triage.imaging.encapsulated import only_frame
+from triage.imaging.jpeg2000_stream import Jpeg2000Stream, read_jpeg_2000
+from triage.imaging.jpeg_lossless import decode_jpeg_lossless
+from triage.imaging.jpeg_sequential import decode_jpeg_sequential
+from triage.imaging.pyramid import halved, low_band
+from triage.imaging.run_length import decode_run_length
 
 MAX_PIXELS = 100_000_000
 """Rows × Columns beyond which nothing is decoded; the largest radiographs have about 20 million."""
@@ -40,8 +45,11 @@ def describe(dataset: Dataset) -> PixelDescription:
     """
     if "PixelData" not in dataset:
         raise PixelError(Reason.NO_IMAGE, "no pixel data")
-    if (integer(dataset, "NumberOfFrames") or 1) > 1:
+    frames = integer(dataset, "NumberOfFrames")
+    if frames is not None and frames > 1:
         raise PixelError(Reason.MULTI_FRAME, "more than one frame")
+    if values(dataset, "NumberOfFrames") and frames not in (0, 1):  # 0 is what some devices write of a single frame
+        raise PixelError(Reason.CANNOT_DECODE, "a number of frames that cannot be")
     photometric = code(dataset, "PhotometricInterpretation")
     if (integer(dataset, "SamplesPerPixel") or 1) > 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise PixelError(Reason.NOT_GRAYSCALE, "not one grey sample per pixel")
@@ -73,12 +81,50 @@ def decode_frame(dataset: Dataset) -> NDArray[Any]:
     Raises:
         PixelError: as :func:`describe`; an unknown transfer syntax; pixel data that cannot be decoded or have another size.
     """
+    return _decoded(dataset, describe(dataset), _decoder_of(dataset))
+
+
+def decode_low_band(dataset: Dataset, levels: int) -> NDArray[Any]:
+    """The low band of the one frame of ``dataset`` after ``levels`` halvings (:mod:`triage.imaging.pyramid`).
+
+    A JPEG 2000 codestream that holds it is decoded no further; any other film is decoded and made small, to the same values.
+
+    Raises:
+        PixelError: as :func:`decode_frame`.
+    """
     description = describe(dataset)
+    if not levels:
+        return _decoded(dataset, description, _decoder_of(dataset))
+    if _decoder_of(dataset) is _JPEG_2000:
+        stream = read_jpeg_2000(only_frame(dataset.PixelData))
+        if _shows_low_band(stream, description, levels):
+            smaller = replace(description, rows=halved(description.rows, levels), columns=halved(description.columns, levels))
+            return _decoded(
+                dataset, smaller, _image_codec(lambda codestream: jpeg2000.reduced(codestream, stream, levels), description)
+            )
+    band = low_band(_decoded(dataset, description, _decoder_of(dataset)), levels)
+    least = -(1 << description.bits_stored - 1) if description.signed else 0
+    return band.clip(least, least + (1 << description.bits_stored) - 1)
+
+
+def _shows_low_band(stream: Jpeg2000Stream, description: PixelDescription, levels: int) -> bool:
+    """Whether the codestream's own low band is that of the stored values: no sign, no bits and no tile stand in between."""
+    return (
+        stream.plain
+        and stream.levels >= levels
+        and not (stream.signed or description.signed)
+        and stream.precision == description.bits_stored
+    )
+
+
+def _decoder_of(dataset: Dataset) -> "Decoder":
     try:
-        syntax = str(dataset.file_meta.TransferSyntaxUID)
-        decoder = DECODERS[syntax]
+        return DECODERS[str(dataset.file_meta.TransferSyntaxUID)]
     except (AttributeError, KeyError):
         raise PixelError(Reason.CANNOT_DECODE, "no decoder for the transfer syntax") from None
+
+
+def _decoded(dataset: Dataset, description: PixelDescription, decoder: "Decoder") -> NDArray[Any]:
     try:
         pixels = decoder(dataset, description)
     except PixelError:
@@ -98,6 +144,7 @@ def _native(byte_order: str) -> Decoder:
 
     def decode(dataset: Dataset, description: PixelDescription) -> NDArray[Any]:
         count = description.rows * description.columns
+        _check_length(dataset.PixelData, description)
         swapped = byte_order == ">" and description.bits_allocated == 8 and dataset["PixelData"].VR == "OW"
         if swapped:  # PS3.5 A.3 and 7.3: two 8-bit cells travel in one big-endian word
             words = np.frombuffer(dataset.PixelData, dtype="<u2", count=(count + 1) // 2)
@@ -109,23 +156,38 @@ def _native(byte_order: str) -> Decoder:
     return decode
 
 
+def _check_length(data: bytes, description: PixelDescription) -> None:
+    """PS3.5 8.1.1 and 7.1.1: as long as the image; some devices pad with more zeros than the one for an even length."""
+    row = description.columns * description.bits_allocated // 8
+    size = description.rows * row
+    padded = len(data) == size + size % 2
+    if not padded and (not size <= len(data) <= size + row or any(data[size:])):
+        raise PixelError(Reason.CANNOT_DECODE, "pixel data of another length than the image")
+
+
 def _run_length(dataset: Dataset, description: PixelDescription) -> NDArray[Any]:
-    """PS3.5 Annex G: byte planes; the decoder gives the cells of Bits Allocated in little endian."""
+    """PS3.5 Annex G: byte planes of the cells of Bits Allocated."""
     count = description.rows * description.columns
-    data = rle.utils.decode_frame(_codestream(dataset), count, description.bits_allocated, "<")
-    return _stored_bits(np.frombuffer(data, dtype=f"<u{description.bits_allocated // 8}", count=count), description)
+    return _stored_bits(decode_run_length(only_frame(dataset.PixelData), count, description.bits_allocated), description)
 
 
-def _image_codec(function: Callable[[bytes], NDArray[Any]]) -> Decoder:
-    """PS3.5 8.2: the codestream has its own size and depth, and must agree with the Image Pixel Module."""
+def _image_codec(function: Callable[[bytes], NDArray[Any]], whole: PixelDescription | None = None) -> Decoder:
+    """PS3.5 8.2: the codestream has its own size and depth, and must agree with the Image Pixel Module.
+
+    ``whole``: of the film, where ``function`` gives a smaller one.
+    """
 
     def decode(dataset: Dataset, description: PixelDescription) -> NDArray[Any]:
-        codestream = _codestream(dataset)
-        # before decoding: a small codestream may claim a picture of gigabytes
-        if coded_size(codestream) != (description.rows, description.columns):
-            raise PixelError(Reason.CANNOT_DECODE, "the coded image has another size than the header says")
-        if not is_complete(codestream):  # libjpeg would fill what is missing with grey and say nothing
-            raise PixelError(Reason.CANNOT_DECODE, "the codestream is cut off")
+        stated = whole or description
+        codestream = only_frame(dataset.PixelData)
+        examine(  # before decoding: a small codestream may claim a picture of gigabytes
+            codestream,
+            str(dataset.file_meta.TransferSyntaxUID),
+            rows=stated.rows,
+            columns=stated.columns,
+            bits_allocated=stated.bits_allocated,
+            bits_stored=stated.bits_stored,
+        )
         pixels = function(codestream)
         if not (np.issubdtype(pixels.dtype, np.integer) and pixels.dtype.itemsize <= 2):
             raise PixelError(Reason.CANNOT_DECODE, "the coded image is deeper than 16 bits")
@@ -135,11 +197,6 @@ def _image_codec(function: Callable[[bytes], NDArray[Any]]) -> Decoder:
         return pixels
 
     return decode
-
-
-def _codestream(dataset: Dataset) -> bytes:
-    """The one frame of encapsulated pixel data, its fragments joined (PS3.5 A.4)."""
-    return get_frame(dataset.PixelData, 0, number_of_frames=1)
 
 
 def _stored_bits(cells: NDArray[Any], description: PixelDescription) -> NDArray[Any]:
@@ -157,22 +214,24 @@ def _signed(pixels: NDArray[Any], bits_stored: int) -> NDArray[Any]:
     return (pixels.astype(np.uint16) << unused).view(np.int16) >> unused
 
 
+_JPEG_2000 = _image_codec(imagecodecs.jpeg2k_decode)
+
 DECODERS: dict[str, Decoder] = {
     "1.2.840.10008.1.2": _native("<"),  # Implicit VR Little Endian
     "1.2.840.10008.1.2.1": _native("<"),  # Explicit VR Little Endian
     "1.2.840.10008.1.2.1.99": _native("<"),  # Deflated Explicit VR Little Endian: inflated when the object is read
     "1.2.840.10008.1.2.2": _native(">"),  # Explicit VR Big Endian (retired)
     "1.2.840.10008.1.2.5": _run_length,  # RLE Lossless
-    "1.2.840.10008.1.2.4.50": _image_codec(imagecodecs.jpeg_decode),  # JPEG Baseline (Process 1)
-    "1.2.840.10008.1.2.4.51": _image_codec(imagecodecs.jpeg_decode),  # JPEG Extended (Process 2 and 4)
-    "1.2.840.10008.1.2.4.57": _image_codec(imagecodecs.jpeg_decode),  # JPEG Lossless (Process 14)
-    "1.2.840.10008.1.2.4.70": _image_codec(imagecodecs.jpeg_decode),  # JPEG Lossless, first-order prediction
+    "1.2.840.10008.1.2.4.50": _image_codec(decode_jpeg_sequential),  # JPEG Baseline (Process 1)
+    "1.2.840.10008.1.2.4.51": _image_codec(decode_jpeg_sequential),  # JPEG Extended (Process 2 and 4)
+    "1.2.840.10008.1.2.4.57": _image_codec(decode_jpeg_lossless),  # JPEG Lossless (Process 14)
+    "1.2.840.10008.1.2.4.70": _image_codec(decode_jpeg_lossless),  # JPEG Lossless, first-order prediction
     "1.2.840.10008.1.2.4.80": _image_codec(imagecodecs.jpegls_decode),  # JPEG-LS Lossless
     "1.2.840.10008.1.2.4.81": _image_codec(imagecodecs.jpegls_decode),  # JPEG-LS Near-lossless
-    "1.2.840.10008.1.2.4.90": _image_codec(imagecodecs.jpeg2k_decode),  # JPEG 2000 Lossless
-    "1.2.840.10008.1.2.4.91": _image_codec(imagecodecs.jpeg2k_decode),  # JPEG 2000
-    "1.2.840.10008.1.2.4.201": _image_codec(imagecodecs.jpeg2k_decode),  # High-Throughput JPEG 2000 Lossless
-    "1.2.840.10008.1.2.4.202": _image_codec(imagecodecs.jpeg2k_decode),  # High-Throughput JPEG 2000 RPCL Lossless
-    "1.2.840.10008.1.2.4.203": _image_codec(imagecodecs.jpeg2k_decode),  # High-Throughput JPEG 2000
+    "1.2.840.10008.1.2.4.90": _JPEG_2000,  # JPEG 2000 Lossless
+    "1.2.840.10008.1.2.4.91": _JPEG_2000,  # JPEG 2000
+    "1.2.840.10008.1.2.4.201": _JPEG_2000,  # High-Throughput JPEG 2000 Lossless
+    "1.2.840.10008.1.2.4.202": _JPEG_2000,  # High-Throughput JPEG 2000 RPCL Lossless
+    "1.2.840.10008.1.2.4.203": _JPEG_2000,  # High-Throughput JPEG 2000
 }
 """Transfer syntax UID → decoder. Named, not left to the order in which plug-ins happen to be installed."""

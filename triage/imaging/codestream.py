@@ -1,61 +1,64 @@
-"""What a JPEG, JPEG-LS or JPEG 2000 codestream says of itself, before anything is decoded."""
+"""What the codestream of a transfer syntax must be, looked at before anything is decoded: a table, and the walk over it."""
 
-from struct import unpack_from
+from dataclasses import dataclass
 
-_JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
-_J2K_START = b"\xff\x4f\xff\x51"  # SOC and SIZ, ISO/IEC 15444-1 A.4
-_JPEG_START = b"\xff\xd8"  # SOI, ISO/IEC 10918-1 B.1
-_END = b"\xff\xd9"  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
-_TAIL = 16
-_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM and RST: markers without a segment
-_FRAME_HEADERS = frozenset({*range(0xC0, 0xD0), 0xF7}) - {0xC4, 0xC8, 0xCC}  # SOF of JPEG; 0xF7: SOF of JPEG-LS
+from triage.imaging.damage import damaged
+from triage.imaging.jpeg2000_stream import Jpeg2000Stream, read_jpeg_2000
+from triage.imaging.jpeg_stream import JPEG_LS, LOSSLESS, JpegStream, read_jpeg
 
 
-def coded_size(codestream: bytes) -> tuple[int, int]:
-    """(rows, columns) that the codestream's header states.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Jpeg:
+    """PS3.5 8.2.1, 8.2.3: the processes (start of frame) of a transfer syntax, its precisions and the values of Ss or NEAR."""
+
+    processes: frozenset[int]
+    precisions: frozenset[int]
+    near: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Jpeg2000:
+    """PS3.5 8.2.4, 8.2.15."""
+
+    high_throughput: bool
+    only_reversible: bool
+
+
+_ANY = frozenset(range(2, 17))
+_ZERO = frozenset({0})
+_KINDS: dict[str, _Jpeg | _Jpeg2000] = {
+    "1.2.840.10008.1.2.4.50": _Jpeg(processes=frozenset({0}), precisions=frozenset({8}), near=_ZERO),
+    "1.2.840.10008.1.2.4.51": _Jpeg(processes=frozenset({0, 1}), precisions=frozenset({8, 12}), near=_ZERO),
+    "1.2.840.10008.1.2.4.57": _Jpeg(processes=frozenset({LOSSLESS}), precisions=_ANY, near=frozenset(range(1, 8))),
+    "1.2.840.10008.1.2.4.70": _Jpeg(processes=frozenset({LOSSLESS}), precisions=_ANY, near=frozenset({1})),
+    "1.2.840.10008.1.2.4.80": _Jpeg(processes=frozenset({JPEG_LS}), precisions=_ANY, near=_ZERO),
+    "1.2.840.10008.1.2.4.81": _Jpeg(processes=frozenset({JPEG_LS}), precisions=_ANY, near=frozenset(range(256))),
+    "1.2.840.10008.1.2.4.90": _Jpeg2000(high_throughput=False, only_reversible=True),
+    "1.2.840.10008.1.2.4.91": _Jpeg2000(high_throughput=False, only_reversible=False),
+    "1.2.840.10008.1.2.4.201": _Jpeg2000(high_throughput=True, only_reversible=True),
+    "1.2.840.10008.1.2.4.202": _Jpeg2000(high_throughput=True, only_reversible=True),
+    "1.2.840.10008.1.2.4.203": _Jpeg2000(high_throughput=True, only_reversible=False),
+}
+"""Transfer syntax UID → what its codestreams are."""
+
+
+def examine(codestream: bytes, syntax: str, *, rows: int, columns: int, bits_allocated: int, bits_stored: int) -> None:
+    """Whether the codestream is whole by its markers, of the kind its transfer syntax says, and of the film's size and depth.
 
     Raises:
-        ValueError: no such header.
+        PixelError: it is not; the sentence says in what.
     """
-    if codestream.startswith(_JP2_SIGNATURE):  # not allowed in DICOM (PS3.5 A.4.4), but seen: boxes around a codestream
-        start = codestream.find(_J2K_START)
-        if start < 0:
-            raise ValueError("no codestream in the JP2 boxes")
-        return _size_of_jpeg_2000(codestream, start)
-    if codestream.startswith(_J2K_START):
-        return _size_of_jpeg_2000(codestream, 0)
-    if codestream.startswith(_JPEG_START):
-        return _size_of_jpeg(codestream)
-    raise ValueError("neither JPEG, JPEG-LS nor JPEG 2000")
-
-
-def is_complete(codestream: bytes) -> bool:
-    """Whether the codestream reaches its end marker; a few bytes that make the length even follow in real files."""
-    return _END in codestream[-_TAIL:]
-
-
-def _size_of_jpeg_2000(codestream: bytes, start: int) -> tuple[int, int]:
-    """The image area on the reference grid: (Ysiz - YOsiz, Xsiz - XOsiz)."""
-    if len(codestream) < start + 24:
-        raise ValueError("the SIZ segment is cut off")
-    x_end, y_end, x_start, y_start = unpack_from(">4I", codestream, start + 8)
-    return y_end - y_start, x_end - x_start
-
-
-def _size_of_jpeg(codestream: bytes) -> tuple[int, int]:
-    """Walk the marker segments up to the frame header; its number of lines and samples per line."""
-    position = 2
-    while position + 9 <= len(codestream):
-        if codestream[position] != 0xFF:
-            raise ValueError("no marker where one must stand")
-        marker = codestream[position + 1]
-        if marker == 0xFF:  # a fill byte
-            position += 1
-        elif marker in _STANDALONE:
-            position += 2
-        elif marker in _FRAME_HEADERS:
-            rows, columns = unpack_from(">HH", codestream, position + 5)
-            return rows, columns
-        else:
-            position += 2 + int.from_bytes(codestream[position + 2 : position + 4], "big")
-    raise ValueError("no frame header")
+    kind = _KINDS[syntax]
+    stream: JpegStream | Jpeg2000Stream
+    if isinstance(kind, _Jpeg):
+        stream = read_jpeg(codestream)
+        fits = stream.process in kind.processes and stream.precision in kind.precisions and stream.near in kind.near
+    else:
+        stream = read_jpeg_2000(codestream)
+        fits = stream.high_throughput == kind.high_throughput and stream.reversible >= kind.only_reversible
+    if not fits:
+        raise damaged("the codestream is not of the kind its transfer syntax says")
+    if (stream.rows, stream.columns) != (rows, columns):
+        raise damaged("the coded image has another size than the header says")
+    if not bits_stored <= stream.precision <= bits_allocated:
+        raise damaged("the coded image has another depth than the header says")

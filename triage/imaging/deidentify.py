@@ -17,10 +17,20 @@ from triage.imaging.eligibility import view_of
 
 PICTURE = frozenset(
     {
-        # PS3.3 C.7.6.3 Image Pixel, C.7.5.1.1.2 padding, C.7.6.5 frames
+        # PS3.3 C.7.6.3 Image Pixel, C.7.5.1.1.2 padding, C.7.6.5 frames, C.7.6.11 shutters
         *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns"),
-        *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelAspectRatio", "PixelSpacing"),
+        *(
+            "BitsAllocated",
+            "BitsStored",
+            "HighBit",
+            "PixelRepresentation",
+            "PixelAspectRatio",
+            "PixelSpacing",
+            "ImagerPixelSpacing",
+        ),
         *("SmallestImagePixelValue", "LargestImagePixelValue", "PixelPaddingValue", "PixelPaddingRangeLimit"),
+        *("ShutterShape", "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge", "ShutterUpperHorizontalEdge"),
+        *("ShutterLowerHorizontalEdge", "CenterOfCircularShutter", "RadiusOfCircularShutter", "VerticesOfThePolygonalShutter"),
         *("PixelData", "ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
         # C.11.1, C.11.2, C.11.6, C.8.11.3: what a stored value means
         *("RescaleIntercept", "RescaleSlope", "WindowCenter", "WindowWidth", "VOILUTFunction", "PresentationLUTShape"),

@@ -93,6 +93,15 @@ def number(dataset: Dataset, keyword: str) -> float | None:
     return None
 
 
+def numbers(dataset: Dataset, keyword: str) -> list[float]:
+    """Every value as a finite number; none when one of them is not."""
+    try:
+        given = [float(value) for value in values(dataset, keyword)]  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return []
+    return given if all(map(math.isfinite, given)) else []
+
+
 def integer(dataset: Dataset, keyword: str) -> int | None:
     """The first value as a whole number, or ``None``."""
     result = number(dataset, keyword)

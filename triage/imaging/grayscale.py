@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
+from triage.imaging import lookup
 from triage.imaging.elements import code, integer, items, number, values
 
 Tones = NDArray[np.float64]
@@ -23,9 +24,9 @@ def modality(stored: Tones, dataset: Dataset) -> Tones:
     Raises:
         PixelError: a slope of 0, a result that is not finite, a LUT that cannot be read.
     """
-    for item in items(dataset, "ModalityLUTSequence"):
-        return _look_up(stored, item)  # C.11.1: LUT and rescale exclude each other; the first item is the only one
-    slope, intercept = _given(dataset, "RescaleSlope", 1.0), _given(dataset, "RescaleIntercept", 0.0)
+    for item in items(dataset, "ModalityLUTSequence"):  # C.11.1: LUT and rescale exclude each other; one item at most
+        return lookup.read(item, signed=_is_signed(dataset)).of(stored)
+    slope, intercept = _rescale(dataset)
     with np.errstate(all="ignore"):  # judged just below
         result = stored * slope + intercept
     if slope == 0 or not np.isfinite(result).all():
@@ -36,17 +37,21 @@ def modality(stored: Tones, dataset: Dataset) -> Tones:
 def voi(tones: Tones, dataset: Dataset) -> Tones | None:
     """Values of interest within 0..1 (PS3.3 C.11.2), by the first LUT, else by the first window; ``None``: neither.
 
-    A window that is not a window (a width of 0 or less, a value that is no number) counts as absent.
+    Where there are both, either may be applied (C.11.2): the LUT was made for this film. What a LUT may give, 0 to
+    2ⁿ - 1 (C.11.2.1.1), is 0..1, whether or not its entries reach that far (PS3.4 N.2.3, C.11.6.1). A window that is not a
+    window (a width of 0 or less, a value that is no number) counts as absent.
 
     Raises:
         PixelError: a LUT that cannot be read.
     """
     for item in items(dataset, "VOILUTSequence"):
-        table = _look_up(tones, item)
-        low, high = table.min(), table.max()
-        return None if high <= low else (table - low) / (high - low)
+        table = lookup.read(item, signed=_may_be_negative(dataset))
+        return table.of(tones) / table.white
     given = window_of(dataset)
-    return None if given is None else _WINDOWS[given.function](tones, given.centre, given.width)
+    if given is None:
+        return None
+    with np.errstate(over="ignore"):  # far outside an absurd window: clipped like everything outside
+        return _WINDOWS[given.function](tones, given.centre, given.width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,18 @@ def is_inverted(dataset: Dataset) -> bool:
     return code(dataset, "PhotometricInterpretation") == "MONOCHROME1" or code(dataset, "PresentationLUTShape") == "INVERSE"
 
 
+def is_curved(dataset: Dataset) -> bool:
+    """Whether a value's meaning is not linear, apart from a window's ends: Modality LUT, VOI LUT, sigmoid."""
+    window = window_of(dataset)
+    sequences = ("ModalityLUTSequence", "VOILUTSequence")
+    return any(items(dataset, keyword) for keyword in sequences) or (window is not None and window.function == "SIGMOID")
+
+
+def has_padding(dataset: Dataset) -> bool:
+    """Whether some stored value may be no picture; see :func:`padding`."""
+    return _stored(dataset, "PixelPaddingValue") is not None
+
+
 def padding(stored: Tones, dataset: Dataset) -> NDArray[np.bool_]:
     """Which stored values are no picture (PS3.3 C.7.5.1.1.2): Pixel Padding Value, to Pixel Padding Range Limit if given."""
     value, limit = _stored(dataset, "PixelPaddingValue"), _stored(dataset, "PixelPaddingRangeLimit")
@@ -121,9 +138,7 @@ def padding(stored: Tones, dataset: Dataset) -> NDArray[np.bool_]:
 def _stored(dataset: Dataset, keyword: str) -> int | None:
     """A US-or-SS value in the sense of Pixel Representation, however its VR was written."""
     value = integer(dataset, keyword)
-    if value is None or integer(dataset, "PixelRepresentation") != 1:
-        return value
-    return value - 0x10000 if value >= 0x8000 else value
+    return None if value is None else lookup.sixteen_bits(value, signed=_is_signed(dataset))
 
 
 def _given(dataset: Dataset, keyword: str, default: float) -> float:
@@ -136,20 +151,20 @@ def _given(dataset: Dataset, keyword: str, default: float) -> float:
     return value
 
 
-def _look_up(tones: Tones, item: Dataset) -> Tones:
-    """The entry of each value (PS3.3 C.11.1.1): the first entry for all below, the last for all above."""
-    try:
-        count, first, bits = (int(value) for value in item.LUTDescriptor)
-        count = count or 0x10000  # C.11.1.1.1: 0 stands for 65,536 entries
-        first = first - 0x10000 if first >= 0x8000 and tones.min() < 0 else first
-        data = item.LUTData
-        if isinstance(data, bytes):  # VR OW; 8-bit entries may be packed two in a word
-            data = np.frombuffer(data, dtype="<u2" if len(data) >= 2 * count else np.uint8)
-        entries = np.asarray(data, dtype=np.float64)[:count]
-        if entries.shape != (count,) or not 1 <= bits <= 16:
-            raise ValueError("as many entries as the descriptor says")
-        index = np.clip(np.rint(tones) - first, 0, count - 1).astype(np.int64)
-    except Exception:  # hostile descriptors raise nearly any type
-        raise PixelError(Reason.NUMERIC, "a look-up table cannot be read") from None
-    result: Tones = entries[index]
-    return result
+def _rescale(dataset: Dataset) -> tuple[float, float]:
+    """Rescale Slope and Rescale Intercept."""
+    return _given(dataset, "RescaleSlope", 1.0), _given(dataset, "RescaleIntercept", 0.0)
+
+
+def _is_signed(dataset: Dataset) -> bool:
+    return integer(dataset, "PixelRepresentation") == 1
+
+
+def _may_be_negative(dataset: Dataset) -> bool:
+    """Whether the input of a VOI LUT is signed: whether the modality values can be, not whether they are (C.11.2.1.1)."""
+    if items(dataset, "ModalityLUTSequence"):
+        return False  # its entries are always unsigned (C.11.1.1.2)
+    bits = integer(dataset, "BitsStored") or 16
+    least, most = (-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) if _is_signed(dataset) else (0.0, 2.0**bits - 1)
+    slope, intercept = _rescale(dataset)
+    return min(slope * least, slope * most) + intercept < 0

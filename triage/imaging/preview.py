@@ -12,7 +12,8 @@ from triage.domain.reason import Reason
 from triage.imaging import grayscale
 from triage.imaging.codecs import decode_frame, describe
 from triage.imaging.elements import items
-from triage.imaging.preprocess import BRIGHTEST, DARKEST, FLAT, averaged, indexed
+from triage.imaging.preprocess import BRIGHTEST, DARKEST, FLAT, averaged, hidden, indexed
+from triage.imaging.shutter import shutter
 
 LONGEST_SIDE = 1024
 """Pixels of a preview's longer side at most: it shows which film this is, it is not made for diagnosis."""
@@ -26,10 +27,10 @@ STEPS = 0xFFFF - 1
 class Preview:
     """A film at most ``LONGEST_SIDE`` long, or whole (:func:`frame`).
 
-    ``values`` (height, width): 0 is padding, every other one stands for ``intercept + slope * value``: the modality value
-    (PS3.3 C.11.1), or, where the header has a VOI LUT or a sigmoid, the value after it, so that every window is linear.
-    ``low`` and ``high`` are where the default window is black and white, in the same unit; ``inverted``: the other way
-    round. ``rows`` and ``columns``: of the film itself.
+    ``values`` (height, width): 0 is where padding or a shutter hides the film, every other one stands for
+    ``intercept + slope * value``: the modality value (PS3.3 C.11.1), or, where the header has a VOI LUT or a sigmoid, the
+    value after it, so that every window is linear. ``low`` and ``high`` are where the default window is black and white,
+    in the same unit; ``inverted``: the other way round. ``rows`` and ``columns``: of the film itself.
     """
 
     values: NDArray[np.uint16]
@@ -44,11 +45,13 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class _Film:
-    """A decoded film: indices into the table of its tones, which of them are picture, the header's window, the area average."""
+    """A decoded film: indices into the table of its tones, which of them occur and are picture, the header's window, the area
+    average and where it has picture.
+    """
 
     index: NDArray[np.integer]
     tones: grayscale.Tones
-    picture: NDArray[np.bool_]
+    used: NDArray[np.bool_]
     ends: tuple[float, float] | None
     field: NDArray[np.float64]
     seen: NDArray[np.bool_]
@@ -58,7 +61,8 @@ def preview(dataset: Dataset) -> Preview:
     """The preview of a film, in this order: decode, Modality LUT or rescale, VOI where it is not linear, area average.
 
     The default window is the header's first one; where there is none, or it leaves the film flat, the one between the
-    film's 1st and 99th percentile. Shutters and overlays are not drawn; pixels are taken as square.
+    film's 1st and 99th percentile. What padding or a shutter hides is 0. Overlays are not
+    drawn; pixels are taken as square.
 
     Raises:
         PixelError: the reason says why there is none.
@@ -76,17 +80,14 @@ def frame(dataset: Dataset) -> Preview:
         PixelError: as :func:`preview`: what has no preview has no frame.
     """
     film = _decoded(dataset)
-    used = np.zeros(film.tones.shape, dtype=np.bool_)
-    used[film.index] = True
-    used &= film.picture
-    slope, least = _steps(film.tones[used])
+    slope, least = _steps(film.tones[film.used])
     table = np.zeros(film.tones.shape, dtype=np.uint16)
-    table[used] = np.rint((film.tones[used] - least) / slope) + 1
+    table[film.used] = np.rint((film.tones[film.used] - least) / slope) + 1
     return _finished(film, dataset, table.take(film.index), slope, least)
 
 
 def shades(film: Preview) -> NDArray[np.uint8]:
-    """The film as it is seen under its default window: 0 black, 255 white; padding black."""
+    """The film as it is seen under its default window: 0 black, 255 white; black where it is hidden."""
     value = film.intercept + film.slope * np.arange(0x10000)
     if film.high > film.low:
         grey = np.clip((value - film.low) / (film.high - film.low), 0.0, 1.0)
@@ -109,14 +110,18 @@ def _decoded(dataset: Dataset) -> _Film:
     if description.rows * description.columns > MAX_PIXELS:
         raise PixelError(Reason.CANNOT_DECODE, "more pixels than a preview is made of")
     index, stored = indexed(decode_frame(dataset))
+    shown = shutter(dataset, description.rows, description.columns)
+    index, stored, picture = hidden(shown, index, stored, ~grayscale.padding(stored, dataset))
+    used = np.zeros(stored.shape, dtype=np.bool_)
+    used[index] = True
+    used &= picture
+    if not used.any():
+        raise PixelError(Reason.NUMERIC, "nothing of the film is to be seen")
     with np.errstate(all="ignore"):  # what overflows is caught by the steps
-        tones, ends = _tones(stored, dataset)
-        picture = ~grayscale.padding(stored, dataset)
+        tones, ends = _tones(stored, dataset, used)
         field, seen = averaged(index, tones, picture, *_size(description.rows, description.columns))
-    if not seen.any():
-        raise PixelError(Reason.NUMERIC, "the film is all padding")
     _steps(field[seen])
-    return _Film(index, tones, picture, ends, field, seen)
+    return _Film(index, tones, used, ends, field, seen)
 
 
 def _steps(seen: NDArray[np.float64]) -> tuple[float, float]:
@@ -143,17 +148,17 @@ def _finished(film: _Film, dataset: Dataset, values: NDArray[np.uint16], slope: 
     )
 
 
-def _tones(stored: grayscale.Tones, dataset: Dataset) -> tuple[grayscale.Tones, tuple[float, float] | None]:
+def _tones(
+    stored: grayscale.Tones, dataset: Dataset, used: NDArray[np.bool_]
+) -> tuple[grayscale.Tones, tuple[float, float] | None]:
     """The value shown for each stored value, and the ends of the header's window, if any."""
     modality = grayscale.modality(stored, dataset)
-    window = grayscale.window_of(dataset)
-    if items(dataset, "VOILUTSequence") or (window is not None and window.function == "SIGMOID"):
-        interest = grayscale.voi(modality, dataset)
-        if interest is not None:
-            return interest, (0.0, 1.0)
-        window = None
-    if window is None or grayscale.voi(modality, dataset) is None:
+    interest, window = grayscale.voi(modality, dataset), grayscale.window_of(dataset)
+    if interest is None:
         return modality, None
+    if window is None or window.function == "SIGMOID" or items(dataset, "VOILUTSequence"):
+        # a curve cannot be undone by another window: where the film is flat under it, it is set aside here
+        return (interest, (0.0, 1.0)) if np.ptp(interest[used]) > FLAT else (modality, None)
     return modality, window.ends
 
 

@@ -19,6 +19,7 @@ from triage.domain.identifiers import digest_of
 from triage.imaging.spec import PreprocessingSpec
 from triage.inference.calibration import Calibration
 from triage.inference.evidence import check_metrics, check_trained_input
+from triage.inference.gate import Gate, read_gate
 
 SCHEMA = 1
 """Version of the bundle layout; another one is refused."""
@@ -41,8 +42,8 @@ FILES = frozenset(
     }
 )
 """Every bundle holds these, beside ``manifest.json`` and ``golden/*.dcm``."""
-OPTIONAL = frozenset({"golden/labels.json"})
-"""An older bundle lacks it. Nothing else may lie in a bundle."""
+OPTIONAL = frozenset({"golden/labels.json", "eligibility.npz"})
+"""An older bundle lacks them. Nothing else may lie in a bundle."""
 LABELS = frozenset({"normal", "abnormal"})
 MAX_BYTES = 64 * 2**20
 """A larger bundle is refused before it is read."""
@@ -60,7 +61,7 @@ class Golden:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A verified bundle. ``network``: the bytes of ``network.tflite``."""
+    """A verified bundle. ``network``: the bytes of ``network.tflite``; ``gate``: ``None`` where it brings no image gate."""
 
     path: Path
     model: Model
@@ -69,6 +70,7 @@ class Bundle:
     network: bytes
     golden: tuple[Golden, ...]
     manifest: dict[str, Any]
+    gate: Gate | None = None
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -104,6 +106,7 @@ def open_bundle(path: Path) -> Bundle:
         network=files["network.tflite"],
         golden=_golden(files),
         manifest=manifest,
+        gate=_gate(files),
     )
 
 
@@ -164,6 +167,18 @@ def _calibration(files: dict[str, bytes]) -> Calibration:
         return Calibration.from_dict(_json(files, "calibration.json"))
     except ValueError as error:
         raise BundleError(f"calibration.json: {error}") from None
+
+
+def _gate(files: dict[str, bytes]) -> Gate | None:
+    said, archive = _json(files, "eligibility.json").get("image_gate"), files.get("eligibility.npz")
+    if said is None and archive is None:
+        return None
+    if said is None or archive is None:
+        raise BundleError("eligibility.json and eligibility.npz: an image gate is in both or in neither")
+    try:
+        return read_gate(said, archive)
+    except ValueError as error:
+        raise BundleError(f"eligibility.json: {error}") from None
 
 
 def _threshold(files: dict[str, bytes]) -> float:

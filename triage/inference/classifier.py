@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from triage.domain.assessment import Model
 from triage.domain.errors import BundleError, InferenceError
+from triage.domain.opinion import Opinion
 from triage.domain.reason import Reason
 from triage.imaging.spec import PreprocessingSpec
 from triage.inference.bundle import Bundle
@@ -67,8 +68,7 @@ class LiteRtClassifier:
         Raises:
             InferenceError: the tensor has another shape or holds what is no number, or the runtime failed.
         """
-        if tensor.shape != (self.spec.height, self.spec.width, 1) or not np.isfinite(tensor).all():
-            raise InferenceError(Reason.NUMERIC, "the input tensor has another shape or holds what is no number")
+        self._check_tensor(tensor)
         try:
             # the runner's arrays are views of memory that the next film overwrites
             return {name: value.copy() for name, value in self._runner(film=tensor[np.newaxis].astype(np.float32)).items()}
@@ -89,6 +89,19 @@ class LiteRtClassifier:
         if not 0.0 <= probability <= 1.0:  # false for NaN as well
             raise InferenceError(Reason.MODEL_DISAGREES, "the network gave no finite number")
         return probability
+
+    def opinion(self, tensor: NDArray[np.float32]) -> Opinion | None:
+        """What the image gate says of one tensor; ``None``: the bundle brings no gate.
+
+        Raises:
+            InferenceError: the input is no usable tensor, or the gate gave no finite number.
+        """
+        self._check_tensor(tensor)
+        return None if self._bundle.gate is None else self._bundle.gate.opinion(tensor)
+
+    def _check_tensor(self, tensor: NDArray[np.float32]) -> None:
+        if tensor.shape != (self.spec.height, self.spec.width, 1) or not np.isfinite(tensor).all():
+            raise InferenceError(Reason.NUMERIC, "the input tensor has another shape or holds what is no number")
 
     def _check_signature(self) -> None:
         inputs, outputs = self._runner.get_input_details(), self._runner.get_output_details()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from triage.inference.bundle import open_bundle
 from triage.inference.classifier import LiteRtClassifier
-from triage.inference.selftest import check_golden
+from triage.inference.gate_proof import check_gate
+from triage.inference.selftest import check_golden, tensor_of
 
 
 def load_classifier(path: Path, threads: int = 1) -> LiteRtClassifier:
@@ -16,4 +17,6 @@ def load_classifier(path: Path, threads: int = 1) -> LiteRtClassifier:
     bundle = open_bundle(path)
     classifier = LiteRtClassifier(bundle, threads)
     check_golden(bundle, classifier.probability)
+    if bundle.gate is not None:
+        check_gate(bundle.gate, "golden films", [tensor_of(golden, bundle.spec) for golden in bundle.golden])
     return classifier

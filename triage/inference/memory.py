@@ -10,16 +10,26 @@ from numpy.typing import NDArray
 from triage.domain.assessment import Model
 from triage.domain.bundle import Card, Entry, Proof
 from triage.domain.errors import BundleError, InferenceError
+from triage.domain.opinion import Opinion
 from triage.domain.reason import Reason
 from triage.imaging.spec import PreprocessingSpec
 
 
 class MemoryClassifier:
-    """The mean grey value of the tensor is the probability; implements :class:`triage.services.ports.Classifier`."""
+    """The mean grey value of the tensor is the probability; implements :class:`triage.services.ports.Classifier`.
+
+    ``opinion``: what its gate says of every film; ``None``: it has none.
+    """
 
     def __init__(
-        self, spec: PreprocessingSpec | None = None, threshold: float = 0.5, name: str = "memory", version: str = "1"
+        self,
+        spec: PreprocessingSpec | None = None,
+        threshold: float = 0.5,
+        name: str = "memory",
+        version: str = "1",
+        opinion: Opinion | None = None,
     ) -> None:
+        self._opinion = opinion
         self.spec = spec or PreprocessingSpec(height=32, width=32)
         self.model = Model(name=name, version=version, bundle_id="0" * 64, spec_id=self.spec.spec_id, threshold=threshold)
 
@@ -29,9 +39,17 @@ class MemoryClassifier:
         Raises:
             InferenceError: another shape, or what is no number.
         """
+        self._check(tensor)
+        return float(np.clip(tensor.mean(dtype=np.float64), 0.0, 1.0))
+
+    def opinion(self, tensor: NDArray[np.float32]) -> Opinion | None:
+        """See :class:`triage.services.ports.Classifier`."""
+        self._check(tensor)
+        return self._opinion
+
+    def _check(self, tensor: NDArray[np.float32]) -> None:
         if tensor.shape != (self.spec.height, self.spec.width, 1) or not np.isfinite(tensor).all():
             raise InferenceError(Reason.NUMERIC, "the input tensor has another shape or holds what is no number")
-        return float(np.clip(tensor.mean(dtype=np.float64), 0.0, 1.0))
 
 
 class MemoryBundles:

@@ -1,13 +1,33 @@
 """Let the network look at a study: every image is scored or excused, then the study's outcome follows."""
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from triage.domain.assessment import InstanceExcuse, InstanceScore, Outcome, combine
-from triage.domain.errors import AssessmentError, NotEligible, PixelError
+from triage.domain.errors import AssessmentError, PixelError
 from triage.domain.instance import Instance
+from triage.domain.opinion import Refusal, judge
 from triage.domain.reason import Reason
-from triage.imaging.eligibility import examine
-from triage.imaging.header import read_dataset
-from triage.imaging.preprocess import preprocess
-from triage.services.ports import Archive, Classifier, Clock
+from triage.imaging.eligibility import Intended
+from triage.imaging.prepare import Prepared
+from triage.services.ports import Archive, Classifier, Clock, Films
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How many seconds decoding may take: one film; a whole study, and a little more for each of its images."""
+
+    film: float = 10.0
+    study: float = 30.0
+    image: float = 1.0
+
+    def of(self, images: int) -> float:
+        """Seconds for a study of so many images."""
+        return self.study + self.image * images
+
+
+BUDGET = Budget()
 
 
 def assess(
@@ -15,41 +35,72 @@ def assess(
     instances: list[Instance],
     *,
     archive: Archive,
+    films: Films,
     classifier: Classifier,
     min_age_years: int,
     clock: Clock,
+    budget: Budget = BUDGET,
+    timer: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """The outcome for exactly these images.
 
-    What nobody foresaw is raised as it is: the job is tried again, then quarantined.
+    When the study's budget of time is used up, what is left of it is *timed out* at once. What nobody foresaw is raised as
+    it is: the job is tried again, then quarantined.
     """
-    scores, excuses = [], []
+    scores: list[InstanceScore] = []
+    excuses: list[InstanceExcuse] = []
+    over = timer() + budget.of(len(instances))
     for instance in instances:
         try:
-            probability = score(instance, archive, classifier, min_age_years)
-            scores.append(
-                InstanceScore(sop_instance_uid=instance.sop_instance_uid, digest=instance.digest, probability=probability)
-            )
+            within = min(budget.film, over - timer())
+            prepared = prepare(instance, archive, films, classifier, min_age_years, within)
+            said = score(prepared, classifier)
         except AssessmentError as error:
-            excuses.append(
-                InstanceExcuse(sop_instance_uid=instance.sop_instance_uid, digest=instance.digest, reason=error.reason)
-            )
+            said = Refusal(reason=error.reason)
+        _note(instance, said, scores, excuses)
     return combine(study_instance_uid, classifier.model, scores, excuses, clock())
 
 
-def score(instance: Instance, archive: Archive, classifier: Classifier, min_age_years: int) -> float:
-    """The calibrated probability for one film.
+def prepare(
+    instance: Instance, archive: Archive, films: Films, classifier: Classifier, min_age_years: int, within_seconds: float
+) -> Prepared:
+    """One film as the network needs it.
 
     Raises:
-        NotEligible, PixelError, InferenceError: with the reason that the list shows.
+        PixelError: no time is left, or the object is not in the archive.
     """
+    if within_seconds <= 0:
+        raise PixelError(Reason.TIMED_OUT, "the study has used up its time")
     try:
         stream = archive.open(instance.digest)
     except FileNotFoundError as error:
         raise PixelError(Reason.CANNOT_DECODE, "the object is not in the archive") from error
     with stream:
-        dataset = read_dataset(stream)
-        reason = examine(dataset, min_age_years, instance.received_at.date())
-        if reason is not None:
-            raise NotEligible(reason)
-        return classifier.probability(preprocess(dataset, classifier.spec))
+        intended = Intended(min_age_years, instance.received_at.date())
+        return films.prepare(stream, classifier.spec, intended, within_seconds)
+
+
+def score(prepared: Prepared, classifier: Classifier) -> float | Refusal:
+    """The calibrated probability for one film, or why the network is not asked: by tags and image together.
+
+    Raises:
+        PixelError, InferenceError: with the reason that the list shows.
+    """
+    if prepared.tensor is None:
+        if prepared.by_tags is not None:
+            return Refusal(reason=prepared.by_tags)
+        raise PixelError(prepared.by_pixels or Reason.CANNOT_DECODE)
+    refusal = judge(prepared.by_tags, classifier.opinion(prepared.tensor))
+    return classifier.probability(prepared.tensor) if refusal is None else refusal
+
+
+def _note(instance: Instance, said: float | Refusal, scores: list[InstanceScore], excuses: list[InstanceExcuse]) -> None:
+    uid, digest = instance.sop_instance_uid, instance.digest
+    if isinstance(said, Refusal):
+        excuses.append(
+            InstanceExcuse(
+                sop_instance_uid=uid, digest=digest, reason=said.reason, out_of_scope=said.out_of_scope, detail=said.detail
+            )
+        )
+    else:
+        scores.append(InstanceScore(sop_instance_uid=uid, digest=digest, probability=said))

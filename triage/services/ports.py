@@ -12,10 +12,13 @@ from triage.domain.assessment import Model, Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
 from triage.domain.instance import Instance, QuarantinedObject, Sender
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
+from triage.domain.opinion import Opinion
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection
 from triage.domain.study import Study
+from triage.imaging.eligibility import Intended
+from triage.imaging.prepare import Prepared
 from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
 from triage.services.analytics_store import AnalyticsStore
@@ -299,8 +302,23 @@ class AuditAnchor(Protocol):
         """Note a head, durably."""
 
 
+class Films(Protocol):
+    """Where received films are opened: parsed, examined by their tags, decoded, preprocessed. Thread-safe, one at a time."""
+
+    def prepare(self, stream: BinaryIO, spec: PreprocessingSpec, intended: Intended, within_seconds: float) -> Prepared:
+        """What becomes of a whole object, from its first byte wherever ``stream`` stands.
+
+        Never raises for what a film holds or does: one that kills its decoder is *cannot decode*, one that takes longer than
+        ``within_seconds`` is *timed out*; what its tags said before still stands. The tensor is made
+        even where they exclude it.
+
+        Raises:
+            FilmsUnavailable: none can be opened at this moment.
+        """
+
+
 class Classifier(Protocol):
-    """A network, warm: tensor in, calibrated probability of *abnormal* out."""
+    """A network and its image gate, warm: tensor in, opinion or calibrated probability of *abnormal* out."""
 
     @property
     def model(self) -> Model:
@@ -309,6 +327,13 @@ class Classifier(Protocol):
     @property
     def spec(self) -> PreprocessingSpec:
         """How films must be preprocessed for it."""
+
+    def opinion(self, tensor: NDArray[np.float32]) -> Opinion | None:
+        """What the picture looks like, by the image gate, for one tensor of shape (H, W, 1); ``None``: there is no gate.
+
+        Raises:
+            InferenceError: the gate gave no finite number.
+        """
 
     def probability(self, tensor: NDArray[np.float32]) -> float:
         """The calibrated probability of *abnormal* for one tensor of shape (H, W, 1).

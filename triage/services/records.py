@@ -100,4 +100,5 @@ def _excuse(excuse: InstanceExcuse) -> dict[str, Any]:
         "digest": excuse.digest,
         "reason": excuse.reason.code,
         "out_of_scope": excuse.out_of_scope,
+        "detail": excuse.detail,
     }

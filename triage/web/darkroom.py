@@ -1,13 +1,13 @@
-"""Making previews and full frames in a process of its own (:mod:`triage.web.child`)."""
+"""Previews and full frames, each film opened in a child of its own (:mod:`triage.sandbox`)."""
 
-import sys
-from dataclasses import asdict, dataclass
-from io import BytesIO
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
+from triage.domain.errors import FilmsUnavailable, PixelError
+from triage.domain.reason import Reason
 from triage.imaging import preview
-from triage.imaging.header import read_dataset
-from triage.web.child import Child, Said, work
+from triage.sandbox.child import COMMAND, Child
+from triage.web.shelf import Busy
 
 DEADLINE_SECONDS = 10.0
 PRINT_BYTES = 2 * preview.MAX_PIXELS
@@ -49,18 +49,22 @@ class Darkroom:
     """Develops one film at a time. ``whole``: at full resolution."""
 
     def __init__(
-        self, deadline_seconds: float = DEADLINE_SECONDS, command: tuple[str, ...] | None = None, *, whole: bool = False
+        self, deadline_seconds: float = DEADLINE_SECONDS, command: tuple[str, ...] = COMMAND, *, whole: bool = False
     ) -> None:
-        self._child = Child(command or (sys.executable, "-m", __name__), deadline_seconds, PRINT_BYTES)
-        self._whole = whole
+        self._child = Child(deadline_seconds, PRINT_BYTES, command)
+        self._question = {"do": "frame" if whole else "preview"}
 
-    def develop(self, film: bytes) -> Print:
+    def develop(self, film: BinaryIO) -> Print:
         """The preview, or the frame, of a file object.
 
         Raises:
             PixelError: there is none, with the reason; ``timed_out`` when it took longer than the deadline.
+            Busy: no film can be opened at this moment.
         """
-        return self._child.ask({"whole": self._whole}, film, _printed)
+        try:
+            return self._child.ask(self._question, film, _printed)
+        except FilmsUnavailable as error:
+            raise Busy(str(error)) from None
 
     def close(self) -> None:
         """End the child, whatever it does."""
@@ -68,21 +72,10 @@ class Darkroom:
 
 
 def _printed(answer: dict[str, Any], parts: list[bytes]) -> Print:
+    if "reason" in answer:
+        raise PixelError(Reason.from_code(answer["reason"]))
     raw, picture = parts
     facts = Facts(**answer["facts"])
     if len(raw) != 2 * facts.width * facts.height:
         raise ValueError("more or fewer values than the film has")
     return Print(facts=facts, raw=raw, png=picture)
-
-
-def _develop(question: dict[str, Any], data: bytes) -> Said:
-    dataset = read_dataset(BytesIO(data))
-    film = preview.frame(dataset) if question["whole"] else preview.preview(dataset)
-    names = ("rows", "columns", "slope", "intercept", "low", "high", "inverted")
-    height, width = film.values.shape
-    facts = Facts(**{name: getattr(film, name) for name in names}, height=height, width=width)
-    return {"facts": asdict(facts)}, [film.values.astype("<u2").tobytes(), b"" if question["whole"] else preview.png(film)]
-
-
-if __name__ == "__main__":
-    work(_develop)

@@ -135,6 +135,7 @@ def _image(one: Coverage, previews: Previews | None) -> dict[str, Any]:
         "covered": one.covered,
         "probability": one.probability if sees_numbers() else None,
         "reason": one.reason.code if one.reason else None,
+        "detail": one.detail,
         "preview": facts,
         "problem": problem,
     }

@@ -13,8 +13,7 @@ CAPACITY_BYTES = 96 << 20
 WAITING = 8
 """Requests that may wait for a preview to be made at the same time; each holds a thread that the list needs as well."""
 FRAMES_WAITING = 2
-"""The same for frames, each of which also holds its film: up to 256 MB as it came."""
-LARGEST_OBJECT = 256 << 20
+"""The same for frames, of up to 80 MB each."""
 
 Films = Callable[[str], BinaryIO]
 """Opens a kept object by its digest; raises FileNotFoundError."""
@@ -35,12 +34,16 @@ class Previews:
             PixelError: there is none; the reason's sentence is what the page shows.
             Busy: try again in a second.
         """
-        return self._shelf.get(digest, lambda: self._darkroom.develop(taken_out(self._films, digest)))
+        return self._shelf.get(digest, lambda: self._make(digest))
 
     def close(self) -> None:
         """Forget all and end the child."""
         self._darkroom.close()
         self._shelf.clear()
+
+    def _make(self, digest: str) -> Print:
+        with taken_out(self._films, digest) as film:
+            return self._darkroom.develop(film)
 
     @property
     def held_bytes(self) -> int:
@@ -48,17 +51,13 @@ class Previews:
         return self._shelf.held_bytes
 
 
-def taken_out(films: Films, digest: str) -> bytes:
-    """A kept film, whole.
+def taken_out(films: Films, digest: str) -> BinaryIO:
+    """A kept film, open.
 
     Raises:
-        PixelError: it is not there, or larger than any film.
+        PixelError: it is not there.
     """
     try:
-        with films(digest) as stream:
-            film = stream.read(LARGEST_OBJECT + 1)
+        return films(digest)
     except FileNotFoundError:
         raise PixelError(Reason.NO_IMAGE, "the object is not in the archive") from None
-    if len(film) > LARGEST_OBJECT:
-        raise PixelError(Reason.CANNOT_DECODE, "larger than any film")
-    return film

@@ -138,7 +138,7 @@ def test_check_answers_with_a_mark_words_and_a_remedy(home: Path) -> None:
     result = triage("check", "--json", home=home)
     findings = json.loads(result.stdout)
     assert {tuple(finding) for finding in findings} == {("mark", "subject", "words", "remedy")}
-    assert {"home", "disk", "database", "archive"} <= {one["subject"] for one in findings}
+    assert {"home", "disk", "database", "archive", "sandbox"} <= {one["subject"] for one in findings}
     failed = [one for one in findings if one["mark"] == "FAIL"]
     assert result.returncode == (1 if failed else 0)
 

@@ -16,6 +16,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from tests import films
 from triage.imaging.deidentify import CODES, without_identity
 from triage.imaging.preprocess import preprocess
+from triage.imaging.preview import frame
 from triage.imaging.spec import PreprocessingSpec
 
 SECRET = "DOE.JANE4711"
@@ -108,3 +109,15 @@ def test_an_implicit_file_keeps_its_luts_and_padding() -> None:
     kept = dcmread(BytesIO(encoded(without_identity(whole, "key"))))
     assert {"PixelPaddingValue", "VOILUTSequence", "PixelData"} <= {element.keyword for element in kept}
     np.testing.assert_array_equal(preprocess(kept, SPEC), preprocess(whole, SPEC))
+
+
+def test_what_a_shutter_hides_stays_hidden() -> None:
+    whole = film(rows=40, columns=40, ImagerPixelSpacing=[0.3, 0.1], PixelData=np.arange(1600, dtype="<u2").tobytes())
+    whole.ShutterShape = ["RECTANGULAR", "CIRCULAR", "POLYGONAL"]
+    whole.ShutterLeftVerticalEdge, whole.ShutterRightVerticalEdge = 5, 36
+    whole.ShutterUpperHorizontalEdge, whole.ShutterLowerHorizontalEdge = 3, 30
+    whole.CenterOfCircularShutter, whole.RadiusOfCircularShutter = [20, 20], 17
+    whole.VerticesOfThePolygonalShutter = [1, 1, 1, 40, 40, 33, 40, 9]
+    kept = without_identity(whole, "key")
+    np.testing.assert_array_equal(frame(kept).values, frame(whole).values)
+    assert 100 < (frame(kept).values == 0).sum() < 1500

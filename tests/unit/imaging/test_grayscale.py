@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from triage.domain.errors import PixelError
@@ -89,7 +91,9 @@ def test_the_function_is_the_one_the_header_names():
 
 def test_a_voi_table_goes_before_a_window():
     dataset = data_set(WindowCenter=1, WindowWidth=2, VOILUTSequence=[table([4, 10, 8], [0, 50, 60, 200])])
-    assert grayscale.voi(np.array([0.0, 10, 11, 12, 13, 99]), dataset) == pytest.approx([0, 0, 0.25, 0.3, 1, 1])
+    assert grayscale.voi(np.array([0.0, 10, 11, 12, 13, 99]), dataset) == pytest.approx(
+        np.array([0, 0, 50, 60, 200, 200]) / 255
+    )
 
 
 def test_rescale():
@@ -108,7 +112,7 @@ def test_a_rescale_that_gives_no_numbers_is_refused(slope):
 
 def test_a_modality_table_of_signed_values_and_of_bytes():
     # first mapped value -2, as US 65534 (C.11.1.1.1: the same sign as the pixels)
-    words = data_set(ModalityLUTSequence=[table([4, 65534, 16], [5, 6, 7, 8])])
+    words = data_set(PixelRepresentation=1, ModalityLUTSequence=[table([4, 65534, 16], [5, 6, 7, 8])])
     assert grayscale.modality(np.array([-3.0, -2, -1, 0, 1, 2]), words) == pytest.approx([5, 5, 6, 7, 8, 8])
     packed = data_set(ModalityLUTSequence=[table([4, 0, 8], bytes([9, 8, 7, 6]))])
     assert grayscale.modality(np.array([0.0, 1, 2, 3]), packed) == pytest.approx([9, 8, 7, 6])
@@ -156,3 +160,39 @@ def test_padding_by_value_and_by_range():
     negative = data_set(PixelRepresentation=1)
     negative.add_new(0x00280120, "US", 65534)
     assert stored[grayscale.padding(stored, negative)].tolist() == [-2]
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(["LINEAR", "LINEAR_EXACT", "SIGMOID"]), finite, finite, st.lists(finite, min_size=2, max_size=30))
+def test_any_window_rises_from_0_to_1_and_gives_numbers(function, centre, width, values):
+    dataset = data_set(VOILUTFunction=function)
+    for keyword, value in (("WindowCenter", centre), ("WindowWidth", width)):
+        dataset.add_new(keyword, "FD", value)
+    values = np.sort(np.clip(values, -1e300, 1e300))
+    shown = grayscale.voi(values, dataset)
+    if shown is None:
+        assert width < (1 if function == "LINEAR" else 5e-324)
+    else:
+        assert np.isfinite(shown).all()
+        assert (shown >= 0).all()
+        assert (shown <= 1).all()
+        assert (np.diff(shown) >= 0).all()
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(-0x8000, 0xFFFF), st.none() | st.integers(-0x8000, 0xFFFF), st.booleans())
+def test_padding_is_what_lies_between_its_two_values(value, limit, signed):
+    stored = np.arange(-0x8000, 0x8000) if signed else np.arange(0x10000)
+    dataset = data_set(PixelRepresentation=int(signed))
+    for keyword, given_ in (("PixelPaddingValue", value), ("PixelPaddingRangeLimit", limit)):
+        if given_ is not None:
+            dataset.add_new(keyword, "SS" if given_ < 0 else "US", given_)
+    ends = [
+        int(np.array(end & 0xFFFF, np.uint16).view(np.int16 if signed else np.uint16))
+        for end in (value, limit)
+        if end is not None
+    ]
+    assert np.array_equal(grayscale.padding(stored.astype(float), dataset), (stored >= min(ends)) & (stored <= max(ends)))

@@ -17,8 +17,9 @@ from triage.domain.study import Study
 from triage.domain.worklist import ranked
 from triage.imaging.header import read_header
 from triage.inference.memory import MemoryClassifier
+from triage.sandbox.memory import MemoryFilms
 from triage.services import housekeeping
-from triage.services.ports import Archive, Classifier, Database
+from triage.services.ports import Archive, Classifier, Database, Films
 from triage.services.receive import Received, receive
 from triage.worker import Worker
 
@@ -46,10 +47,12 @@ class World:
         self.archive = archive or MemoryArchive()
         self.database = database or MovingDatabase(RETRIES)
         self.classifier: Classifier | BundleError = MemoryClassifier()
+        self.films: Films = MemoryFilms()
         self.worker = Worker(
             name="w",
             database=self.database,
             archive=self.archive,
+            films=self.films,
             load=self.load,
             head_starts=POLICY,
             min_age_years=16,

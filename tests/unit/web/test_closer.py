@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.films import film
+from tests.unit.sandbox.servers import server
 from tests.unit.web.conftest import NOW, Open
 from tests.unit.web.pictures import Room
 from tests.unit.web.signed_in import SignedIn
@@ -24,7 +25,7 @@ from triage.domain.reason import Reason
 from triage.services import audit
 from triage.web.closer import SENDING
 from triage.web.identity import name_of
-from triage.web.lightbox import CAUTION, Lightbox, Rules, understood
+from triage.web.lightbox import CAUTION, Lightbox, Rules
 from triage.web.parcel import PIECE_BYTES, Parcel
 
 UID = "1.2.3.1.1"
@@ -134,25 +135,21 @@ def test_heat_maps_by_the_network_that_is_shipped(open_site: Open) -> None:
 
 
 @pytest.fixture
-def child() -> Iterator[Any]:
+def lightbox() -> Iterator[Any]:
     made: list[Lightbox] = []
 
-    def lightbox(code: str, seconds: float = 20) -> Lightbox:
-        stored = room()
-        made.append(Lightbox(stored.films, RULES, seconds, (sys.executable, "-c", code)))
+    def opened(stored: Room, seconds: float = 20, **tasks: str) -> Lightbox:
+        made.append(Lightbox(stored.films, RULES, seconds, server(forks=False, **tasks)))
         return made[-1]
 
-    yield lightbox
+    yield opened
     for one in made:
         one.close()
 
 
-ANSWER = """
-import json, sys
-while line := sys.stdin.buffer.readline():
-    sys.stdin.buffer.read(json.loads(line)["sizes"][0])
-    print(json.dumps({"bundle_id": "b" * 64, "model": "m", "probability": %s, "values": %s}), flush=True)
-"""
+SPEC = "{'algorithm': 'grey-area-percentile-1', 'height': 32, 'width': 32}"
+BUNDLE = f"tell({{'bundle_id': 'b' * 64, 'spec': {SPEC}}}, [])"
+SAID = "tell({'bundle_id': 'b' * 64, 'model': 'm', 'probability': %s, 'values': %s}, [])"
 NONSENSE = {
     "not a number": ("0.5", "[[float('nan')]]"),
     "no rectangle": ("0.5", "[[1], [1, 2]]"),
@@ -163,34 +160,38 @@ NONSENSE = {
 
 
 @pytest.mark.parametrize("kind", NONSENSE)
-def test_a_child_that_talks_nonsense_is_not_believed(child: Any, kind: str) -> None:
-    lightbox = child(ANSWER % NONSENSE[kind])
+def test_a_process_that_talks_nonsense_is_not_believed(lightbox: Any, kind: str) -> None:
+    stored = room()
+    (name,) = stored.archive.objects
     with pytest.raises(PixelError) as caught:
-        lightbox._child.ask({}, b"film", understood)
+        lightbox(stored, bundle=BUNDLE, map=SAID % NONSENSE[kind]).of(name, date(2026, 1, 1))
     assert caught.value.reason is Reason.CANNOT_DECODE
 
 
-COUNTING = """
-import json, sys
-films = 0
-for number, line in enumerate(iter(sys.stdin.buffer.readline, b""), 1):
-    films += bool(sys.stdin.buffer.read(json.loads(line)["sizes"][0]))
-    bundle = "a" if number < 5 else "b"
-    print(json.dumps({"bundle_id": bundle, "model": "m", "probability": films / 10, "values": [[0]]}), flush=True)
+COUNTED = f"""
+global asked
+asked = globals().get("asked", 0) + 1
+tell({{'bundle_id': 'a' if asked < 4 else 'b', 'spec': {SPEC}}}, [])
+"""
+MAPPED = """
+global mapped
+assert len(film.read()) == 4 * 32 * 32
+mapped = globals().get("mapped", 0) + 1
+tell({'bundle_id': question['bundle_id'], 'model': 'm', 'probability': mapped / 10, 'values': [[0]]}, [])
 """
 
 
-def test_a_map_is_made_once_for_a_film_and_a_bundle(child: Any) -> None:
-    lightbox, stored = child(COUNTING), room()
+def test_a_map_is_made_once_for_a_film_and_a_bundle(lightbox: Any) -> None:
+    stored = room()
     (name,) = stored.archive.objects
-    lightbox._films = stored.films
-    found = [lightbox.of(name, date(2026, 1, 1)) for _ in range(5)]
+    box = lightbox(stored, bundle=COUNTED, map=MAPPED)
+    found = [box.of(name, date(2026, 1, 1)) for _ in range(5)]
     assert [(one.bundle_id, one.probability) for one in found] == [("a", 0.1)] * 3 + [("b", 0.2)] * 2
 
 
-def test_a_child_that_dawdles_is_ended(child: Any) -> None:
+def test_a_process_that_dawdles_is_ended(lightbox: Any) -> None:
     with pytest.raises(PixelError) as caught:
-        child("import time; time.sleep(60)", 0.3).of("x", date(2026, 1, 1))
+        lightbox(room(), 0.3, bundle="time.sleep(60)").of("x", date(2026, 1, 1))
     assert caught.value.reason is Reason.TIMED_OUT
 
 

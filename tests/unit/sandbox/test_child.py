@@ -1,0 +1,187 @@
+"""A child that was taken over, or is broken, costs its film; a server that dies costs nobody anything."""
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.service import is_alive, until
+from tests.unit.sandbox.servers import server
+from triage.domain.errors import FilmsUnavailable, PixelError
+from triage.domain.reason import Reason
+from triage.sandbox.child import Child
+
+BEHAVIOURS: dict[str, tuple[str, Reason]] = {
+    "dawdles": ("time.sleep(60)", Reason.TIMED_OUT),
+    "spins": ("while True: pass", Reason.TIMED_OUT),
+    "aborts": ("os.abort()", Reason.CANNOT_DECODE),
+    "steps into nothing": ("ctypes.string_at(0)", Reason.CANNOT_DECODE),
+    "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", Reason.CANNOT_DECODE),
+    "ends at once": ("os._exit(0)", Reason.CANNOT_DECODE),
+    "ends with a code": ("os._exit(3)", Reason.CANNOT_DECODE),
+    "raises": ("raise ZeroDivisionError", Reason.CANNOT_DECODE),
+    "has no stack left": ("def deeper(): deeper()\ndeeper()", Reason.CANNOT_DECODE),
+    "wants too much memory": ("bytearray(1 << 36)", Reason.CANNOT_DECODE),
+    "says an unknown reason": ("tell({'reason': 'nothing'}, [])", Reason.CANNOT_DECODE),
+    "says a list": ("raw(tell, b'[]\\n')", Reason.CANNOT_DECODE),
+    "says nothing of use": ("tell({}, [])", Reason.CANNOT_DECODE),
+    "stops halfway": ("raw(tell, b'{\"sizes\": [9, 9]}\\n123')", Reason.CANNOT_DECODE),
+    "nests without end": ("raw(tell, b'[' * 4000 + b'\\n')", Reason.CANNOT_DECODE),
+    "talks nonsense": ("raw(tell, b'no json\\n')", Reason.CANNOT_DECODE),
+    "never ends its line": ("raw(tell, b'x' * 100_000)", Reason.CANNOT_DECODE),
+    "floods": ("while True: raw(tell, b'\\0' * 1_000_000)", Reason.CANNOT_DECODE),
+    **{
+        f"announces {sizes}": (f'raw(tell, b\'{{"facts": {{}}, "sizes": {sizes}}}\\n\')', Reason.CANNOT_DECODE)
+        for sizes in ("[-1]", "[true, 1]", "[1.5]", '"99"', "{}", "null", "[1e99]", "[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]")
+    },
+}
+
+NAMES = {behaviour: re.sub(r"\W", "_", behaviour) for behaviour in BEHAVIOURS}
+GOOD = "tell({'pid': os.getpid(), 'server': os.getppid()}, [film.read()])"
+
+
+def understand(answer: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, Any], bytes]:
+    """As the callers do: a reason is raised, anything else must be there."""
+    if "reason" in answer:
+        raise PixelError(Reason.from_code(answer["reason"]))
+    (data,) = parts
+    return {"pid": answer["pid"], "server": answer["server"]}, data
+
+
+@pytest.fixture(scope="module")
+def child() -> Iterator[Child]:
+    tasks = {NAMES[behaviour]: body for behaviour, (body, _) in BEHAVIOURS.items()}
+    child = Child(20, 1 << 20, server(good=GOOD, **tasks))
+    yield child
+    child.close()
+
+
+def good(child: Child, film: Any = b"film") -> dict[str, Any]:
+    told, data = child.ask({"do": "good"}, film, understand)
+    assert data == b"film"
+    return told
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+def test_a_child_that_fails_costs_one_film_only(child: Child, behaviour: str) -> None:
+    _, reason = BEHAVIOURS[behaviour]
+    with pytest.raises(PixelError) as caught:
+        child.ask({"do": NAMES[behaviour]}, b"film", understand, 0.3 if reason is Reason.TIMED_OUT else None)
+    assert caught.value.reason is reason
+    good(child)
+
+
+def test_each_film_has_a_child_of_its_own_and_no_child_is_left(child: Child) -> None:
+    told = [good(child) for _ in range(5)]
+    assert len({one["pid"] for one in told}) == 5
+    assert {one["server"] for one in told} == {child.pid}
+    assert not any(is_alive(one["pid"]) for one in told)
+
+
+def test_a_film_is_read_from_its_first_byte_wherever_it_stands(child: Child, tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"film")
+    with (tmp_path / "film").open("rb") as film:
+        assert film.read(3) == b"fil"
+        good(child, film)
+    memory = BytesIO(b"film")
+    memory.seek(2)
+    good(child, memory)
+
+
+def test_what_a_crashing_child_said_before_is_kept() -> None:
+    child = Child(20, 1000, server(tags="tell({'by_tags': 'x'}, [b'1'])\nraw(tell, b'{\"begun')\nos.abort()"))
+    answer = child.ask({"do": "tags"}, b"", lambda answer, parts: (answer, parts))
+    assert answer == ({"by_tags": "x", "reason": "cannot_decode"}, [b"1"])
+    child.close()
+
+
+def test_a_server_killed_between_two_films_is_replaced(child: Child) -> None:
+    before = good(child)["server"]
+    os.kill(before, signal.SIGKILL)
+    assert good(child)["server"] != before
+
+
+def test_a_server_killed_in_the_middle_of_a_film_is_replaced_and_the_film_asked_again(tmp_path: Path) -> None:
+    # the first child ends its server and waits to go with it; the second finds the mark
+    mark = tmp_path / "mark"
+    mark.write_bytes(b"")
+    body = "tell({'pid': os.getpid()}, [])\nif not film.read(): time.sleep(60)\ntell({'second': True}, [])"
+    child = Child(30, 1000, server(waits=body))
+    child.start()
+    first = child.pid
+    assert first is not None
+    with mark.open("rb") as film:
+        asked: list[Any] = []
+        thread = threading.Thread(
+            target=lambda: asked.append(child.ask({"do": "waits"}, film, lambda answer, _: answer)), daemon=True
+        )
+        thread.start()
+        grandchild = until(lambda: children(first), 20, "a child at work")[0]
+        mark.write_bytes(b"second time")
+        os.kill(first, signal.SIGKILL)
+        thread.join(20)
+    assert asked[0]["second"]
+    assert child.pid != first
+    until(lambda: not is_alive(grandchild), 5, "the child goes with its server")
+    child.close()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def test_a_server_that_hangs_is_replaced() -> None:
+    child = Child(20, 1000, server(good=GOOD), grace_seconds=0.2)
+    hung = good(child)["server"]
+    os.kill(hung, signal.SIGSTOP)
+    with pytest.raises(PixelError) as caught:
+        child.ask({"do": "good"}, b"film", understand, 0.1)
+    assert caught.value.reason is Reason.TIMED_OUT
+    assert good(child)["server"] != hung
+    child.close()
+
+
+def test_a_server_that_does_not_start_is_no_fault_of_the_film() -> None:
+    for command in (("false",), ("echo", "no json")):
+        with pytest.raises(FilmsUnavailable):
+            Child(20, 1000, command).ask({"do": "good"}, b"", understand)
+
+
+def test_a_server_ends_when_nobody_can_ask_it_any_more() -> None:
+    alone = Child(20, 1000, server(good=GOOD))
+    alone.start()
+    server_pid = alone.pid
+    assert server_pid is not None
+    assert alone._server is not None
+    alone._server.wait_until_ready()
+    alone._server.control.close()
+    until(lambda: alone._server is not None and alone._server.process.poll() == 0, 20, "the server ends by itself")
+    alone.close()
+
+
+def test_signals_to_a_service_group_do_not_break_a_film(child: Child) -> None:
+    server_pid = good(child)["server"]
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(server_pid, number)
+    assert good(child)["server"] == server_pid
+    assert os.getpgid(server_pid) != os.getpgid(0)
+
+
+def test_no_secret_of_the_service_is_in_the_server(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIAGE_OIDC__CLIENT_SECRET", "secret-canary")
+    fresh = Child(20, 100_000, server(good="tell({'pid': 1, 'server': 1}, [repr(dict(os.environ)).encode()])"))
+    _, environment = fresh.ask({"do": "good"}, b"", understand)
+    assert b"secret-canary" not in environment
+    descriptors = os.listdir(f"/proc/{fresh.pid}/fd")
+    assert len(descriptors) == 3, "its socket, and nothing of ours"
+    fresh.close()

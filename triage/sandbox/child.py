@@ -1,0 +1,230 @@
+"""The service's side: ask, wait no longer than the deadline, believe nothing, start another server when one is gone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from io import UnsupportedOperation
+from typing import Any, BinaryIO, TypeVar
+
+import structlog
+
+from triage.domain.errors import FilmsUnavailable, PixelError
+from triage.domain.reason import Reason
+from triage.sandbox.wire import LINE_BYTES, Overdue, messages, read_to_end, receive, send
+
+COMMAND = (sys.executable, "-m", "triage.sandbox")
+READY_WITHIN = 45.0
+"""Seconds in which a server has loaded its libraries."""
+GRACE = 5.0
+"""So much longer than its child a server may take before it counts as hung."""
+KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "TZ")
+"""Of the environment, beside what begins with LC_ or PYTHON: secrets of the service stand there as well."""
+
+T = TypeVar("T")
+Understand = Callable[[dict[str, Any], list[bytes]], T]
+
+
+class Child:
+    """One server at a time, started when needed, replaced when it has died or hangs. Thread-safe; one question at a time."""
+
+    def __init__(
+        self, deadline_seconds: float, most_bytes: int, command: tuple[str, ...] = COMMAND, *, grace_seconds: float = GRACE
+    ) -> None:
+        """``most_bytes``: more than an answer has; of one that has more nothing is believed."""
+        self._deadline = deadline_seconds
+        self._grace = grace_seconds
+        self._most = most_bytes + LINE_BYTES
+        self._command = command
+        self._lock = threading.Lock()
+        self._server: _Server | None = None
+        self._closing = False
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, if there is one."""
+        return self._server.process.pid if self._server else None
+
+    def start(self) -> None:
+        """Start the server, so that the first question need not wait for it."""
+        with self._lock:
+            self._running()
+
+    def ask(
+        self, question: Mapping[str, Any], film: BinaryIO | bytes, understand: Understand[T], seconds: float | None = None
+    ) -> T:
+        """What ``understand`` makes of the answer. The film is handed over as an open file, and read from its first byte.
+
+        In the answer ``reason`` stands where there is no more: said by the child, or because it died (``cannot_decode``) or
+        took longer than ``seconds`` (default: the deadline; ``timed_out``). A server that dies is not the film's fault: a
+        second one is asked. What ``understand`` raises of the kinds below means that the child talks nonsense.
+
+        Raises:
+            PixelError: cannot_decode: nonsense; or what ``understand`` raises.
+            FilmsUnavailable: no server starts.
+        """
+        within = self._deadline if seconds is None else seconds
+        with self._lock, _Opened(film) as descriptor:
+            answer, parts, strange = self._heard(question, descriptor, within)
+            try:
+                if strange:
+                    raise ValueError("nonsense")
+                return understand(answer, parts)
+            except (ValueError, KeyError, TypeError, RecursionError):
+                self._end()
+                structlog.get_logger().warning("a film's child talks nonsense", task=question["do"])
+                raise PixelError(Reason.CANNOT_DECODE, "the decoder talks nonsense") from None
+
+    def close(self) -> None:
+        """End the server, whatever it does."""
+        self._closing = True
+        if server := self._server:
+            server.process.kill()
+        with self._lock:
+            self._end()
+            self._closing = False
+
+    def _heard(self, question: Mapping[str, Any], film: int, seconds: float) -> tuple[dict[str, Any], list[bytes], bool]:
+        """(answer, its parts, whether it is nonsense)."""
+        log = structlog.get_logger().bind(task=question["do"])
+        for attempt in (1, 2):
+            server = self._ready()
+            try:
+                data, ended = server.ask({**question, "seconds": seconds}, film, seconds + self._grace, self._most)
+            except Overdue:
+                self._end()
+                log.warning("a film's server hangs", seconds=seconds)
+                return {"reason": Reason.TIMED_OUT.code}, [], False
+            except (EOFError, OSError, ValueError, KeyError):
+                self._end()
+                if self._closing:
+                    break
+                log.warning("a film's server died", attempt=attempt)
+                continue
+            whole = not (ended["late"] or ended["signal"] or ended["code"])
+            try:
+                answer, parts = messages(data, whole=whole)
+            except (ValueError, TypeError, RecursionError):
+                return {}, [], True
+            if not whole:
+                late = ended["late"] or ended["signal"] == signal.SIGXCPU
+                log.warning("a film's child was ended" if late else "a film's child died", **ended)
+                answer["reason"] = (Reason.TIMED_OUT if late else Reason.CANNOT_DECODE).code
+            return answer, parts, False
+        return {"reason": Reason.CANNOT_DECODE.code}, [], False
+
+    def _ready(self) -> "_Server":
+        server = self._running()
+        try:
+            server.wait_until_ready()
+        except FilmsUnavailable:
+            self._end()
+            raise
+        return server
+
+    def _running(self) -> "_Server":
+        if self._server is not None and self._server.process.poll() is not None:
+            self._end()
+        if self._server is None:
+            self._server = _Server(self._command)
+        return self._server
+
+    def _end(self) -> None:
+        if self._server is not None:
+            self._server.end()
+            self._server = None
+
+
+class _Server:
+    """One process and the socket to it."""
+
+    def __init__(self, command: tuple[str, ...]) -> None:
+        self.control, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - our own argument list
+                command,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # a decoder's complaint may quote the film
+                env=_environment(),
+                start_new_session=True,  # a signal to the service's group is the service's to obey
+            )
+        self._ready = False
+
+    def wait_until_ready(self) -> None:
+        """Come back once its libraries are loaded.
+
+        Raises:
+            FilmsUnavailable: it does not come to it.
+        """
+        if self._ready:
+            return
+        try:
+            receive(self.control, time.monotonic() + READY_WITHIN)
+        except (Overdue, EOFError, OSError, ValueError):
+            self.process.kill()
+            raise FilmsUnavailable("the process in which films are opened does not start") from None
+        self._ready = True
+
+    def ask(self, question: Mapping[str, Any], film: int, seconds: float, most_bytes: int) -> tuple[bytes, dict[str, Any]]:
+        """(what the child said, how it ended).
+
+        Raises:
+            Overdue: nothing was to be had in time.
+            EOFError, OSError: the server is gone.
+        """
+        deadline = time.monotonic() + seconds
+        source, sink = os.pipe()
+        try:
+            try:
+                send(self.control, question, [film, sink])
+            finally:
+                os.close(sink)
+            try:
+                data = read_to_end(source, most_bytes, deadline)
+            except ValueError:
+                data = b"\n"  # no message
+        finally:
+            os.close(source)
+        ended, _ = receive(self.control, deadline)
+        return data, {"late": bool(ended["late"]), "signal": int(ended["signal"]), "code": int(ended["code"])}
+
+    def end(self) -> None:
+        """Kill and reap."""
+        self.process.kill()
+        self.process.wait()
+        self.control.close()
+
+
+class _Opened:
+    """A film as an open file: its own, or memory that has its bytes."""
+
+    def __init__(self, film: BinaryIO | bytes) -> None:
+        self._film = film
+        self._own: int | None = None
+
+    def __enter__(self) -> int:
+        if not isinstance(self._film, bytes):
+            try:
+                return self._film.fileno()
+            except (UnsupportedOperation, OSError, AttributeError):
+                self._film.seek(0)
+        data = self._film if isinstance(self._film, bytes) else self._film.read()
+        self._own = os.memfd_create("film")
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._own, rest) :]
+        return self._own
+
+    def __exit__(self, *_: object) -> None:
+        if self._own is not None:
+            os.close(self._own)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(("LC_", "PYTHON"))}
+    return {**kept, "OPENBLAS_NUM_THREADS": "1"}  # its threads would be lost by forking, and cost address space

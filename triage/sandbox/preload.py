@@ -1,0 +1,96 @@
+"""Before the first child is forked, everything is done once: a child can open no file, that of a module neither.
+
+Libraries load parts of themselves at first use. What is missing would not be an error but a reason or a tag that is silently
+another one; ``tests/unit/sandbox/test_preload.py`` looks whether anything is.
+"""
+
+import codecs
+from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import charset
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    UID,
+    ComputedRadiographyImageStorage,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+)
+
+from triage.imaging import preview
+from triage.imaging.eligibility import Intended
+from triage.imaging.header import read_dataset
+from triage.imaging.prepare import prepare
+from triage.imaging.preprocess import preprocess
+from triage.imaging.spec import ALGORITHMS, PreprocessingSpec
+
+_SIDE = 64
+_Pixels = NDArray[np.uint16]
+_ENCODERS: dict[UID, Callable[[_Pixels], bytes | bytearray]] = {
+    JPEGBaseline8Bit: lambda pixels: imagecodecs.jpeg8_encode((pixels >> 4).astype(np.uint8)),
+    JPEGLosslessSV1: lambda pixels: imagecodecs.ljpeg_encode(pixels, bitspersample=12),
+    JPEGLSLossless: imagecodecs.jpegls_encode,
+    JPEG2000Lossless: lambda pixels: imagecodecs.jpeg2k_encode(pixels, codecformat="J2K", reversible=True),
+}
+
+
+def preload() -> None:
+    """Read, examine, decode and develop a small film of each kind; look up every character set of PS3.3 C.12.1.1.2."""
+    for name in {*charset.python_encoding.values(), "ascii", "latin-1", "utf-8"}:
+        with suppress(LookupError):
+            codecs.lookup(name)
+    pixels = np.add.outer(np.arange(_SIDE) * 48, np.arange(_SIDE)).astype("<u2")
+    raw = _film(ExplicitVRLittleEndian, pixels.tobytes())
+    stream = BytesIO()
+    raw.save_as(stream, enforce_file_format=True)
+    for algorithm in sorted(ALGORITHMS):
+        spec = PreprocessingSpec(algorithm=algorithm)
+        assert prepare(BytesIO(stream.getvalue()), spec, Intended(16)).tensor is not None
+        for syntax, encode in _ENCODERS.items():
+            preprocess(_film(syntax, encapsulate([bytes(encode(pixels))])), spec)
+    made = preview.preview(read_dataset(BytesIO(stream.getvalue())))
+    preview.png(made)
+    preview.frame(raw)
+
+
+def _film(syntax: UID, pixel_data: bytes) -> Dataset:
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = ComputedRadiographyImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = UID("1.2.3")
+    bits = 8 if syntax == JPEGBaseline8Bit else 16
+    elements: dict[str, Any] = {
+        "Modality": "CR",
+        "BodyPartExamined": "CHEST",
+        "PatientAge": "045Y",
+        "PatientSpeciesDescription": "Human",
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME1",
+        "Rows": _SIDE,
+        "Columns": _SIDE,
+        "BitsAllocated": bits,
+        "BitsStored": min(bits, 12),
+        "HighBit": min(bits, 12) - 1,
+        "PixelRepresentation": 0,
+        "PixelPaddingValue": 0,
+        "WindowCenter": 2048,
+        "WindowWidth": 4096,
+        "VOILUTFunction": "SIGMOID",
+        "RescaleSlope": 1,
+        "RescaleIntercept": 0,
+        "PixelData": pixel_data,
+    }
+    for keyword, value in elements.items():
+        setattr(dataset, keyword, value)
+    dataset["PixelData"].VR = "OB" if syntax != ExplicitVRLittleEndian else "OW"
+    return dataset
