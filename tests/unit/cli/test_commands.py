@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.unit.domain import make
 from triage.bootstrap import open_site
+from triage.cli import app
+from triage.cli.checks import doubts
 from triage.config import known_keys, load
 from triage.domain.doubt import Doubt
 from triage.domain.study import with_doubt
@@ -161,20 +164,21 @@ def test_a_gap_makes_verify_exit_1(home: Path) -> None:
 
 
 def test_a_conflict_is_found_by_every_command_that_looks(home: Path) -> None:
+    def told(*arguments: str) -> str:
+        return CliRunner().invoke(app, [*arguments, "--home", str(home)], catch_exceptions=False).stdout
+
     site = open_site(load(home=home, environment={}))
     with site.database.write() as tx:
         tx.put_study(with_doubt(make.study("1.2.3"), Doubt.IDENTITY_CONFLICT, make.POLICY))
+    (finding,) = doubts(load(home=home, environment={}))
     site.database.close()
-    (row,) = json.loads(triage("worklist", "--json", home=home).stdout)
+    (row,) = json.loads(told("worklist", "--json"))
     assert row["doubt"] == "identity_conflict"
     assert "another patient's film" in row["why"]
-    assert json.loads(triage("verify", "--json", home=home).stdout)["doubts"] == [
-        {"what": "identity_conflict", "subject": "1.2.3"}
-    ]
-    assert "another patient's film" in triage("study", "1.2.3", home=home).stdout
-    found = {one["subject"]: one["mark"] for one in json.loads(triage("check", "--json", home=home).stdout)}
-    assert found["set aside"] == "WARN"
-    assert "0 set aside" in triage("quarantine", home=home).stdout
+    assert "another patient's film" in told("study", "1.2.3")
+    assert json.loads(told("verify", "--json"))["doubts"] == [{"what": "identity_conflict", "subject": "1.2.3"}]
+    assert "0 set aside" in told("quarantine")
+    assert (finding.mark, finding.subject) == ("WARN", "set aside")
 
 
 def test_migrating_says_from_where_to_where(home: Path, tmp_path: Path) -> None:

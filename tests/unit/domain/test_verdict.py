@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.domain.make import NOW, POLICY, excused, readings, scored, study
+from triage.domain.doubt import Doubt
 from triage.domain.study import Reading, ReadingState, Study, with_outcome
 from triage.domain.verdict import Label, NoLabel, Verdict, label_of
 
@@ -61,3 +62,8 @@ def test_a_label_needs_an_assessment_a_reader_and_a_word(probability: float | No
         assert reading.verdict in {Verdict.AGREE, Verdict.DISAGREE}
         flagged = probability >= 0.5
         assert (found is Label.ABNORMAL) == (flagged == (reading.verdict == "agree"))
+
+
+def test_a_study_whose_films_are_in_doubt_gives_no_label() -> None:
+    for doubt in Doubt:
+        assert label_of(read(0.9, "agree", doubt=doubt)) is NoLabel.DOUBT
