@@ -69,14 +69,14 @@ def pages(spec: PreprocessingSpec) -> Tensors:
         yield f"page {number}", pictures.tensor(np.asarray(page), spec)
 
 
-def dicom(folder: Path, names: Callable[[str], bool]) -> Callable[[PreprocessingSpec], Tensors]:
-    """Films of a folder, by name; what preprocessing refuses is left out."""
+def dicom(folder: Path, names: Callable[[str], bool], least: int = 1) -> Callable[[PreprocessingSpec], Tensors]:
+    """Films of a folder, by name, of sides of ``least`` pixels; what preprocessing refuses is left out."""
 
     def made(spec: PreprocessingSpec) -> Tensors:
         for path in sorted(folder.glob("*.dcm")):
             try:
                 dataset = dcmread(path)
-                if names(path.name) and min(int(dataset.Rows), int(dataset.Columns)) >= 64 and dataset.SamplesPerPixel == 1:
+                if names(path.name) and min(int(dataset.Rows), int(dataset.Columns)) >= least and dataset.SamplesPerPixel == 1:
                     yield path.name, preprocess(dataset, spec)
             except Exception as error:
                 print(f"left out: {path.name} ({type(error).__name__})", file=sys.stderr)
@@ -95,7 +95,7 @@ REAL = SHARED / "dicom"
 OUTSIDERS: tuple[tuple[str, Callable[[PreprocessingSpec], Tensors]], ...] = (
     ("photographs", photographs),
     ("pages of text", pages),
-    ("pydicom's test files", dicom(Path(pydicom.data.__file__).parent / "test_files", lambda _: True)),
+    ("pydicom's test files", dicom(Path(pydicom.data.__file__).parent / "test_files", lambda _: True, least=64)),
     ("hips", dicom(REAL, lambda name: name.startswith("hip"))),
     ("tibiae", dicom(REAL, lambda name: name.startswith("tibia"))),
     ("spines", dicom(REAL, lambda name: name.startswith("cspine"))),

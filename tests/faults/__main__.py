@@ -1,13 +1,26 @@
-"""``python -m tests.faults [--each 200] [--only TEXT] [--json FILE]``: damaged films through the whole path; exit 1 if any is
-scored as *not flagged* that is flagged when whole, or kills or raises."""
+"""``python -m tests.faults [--each 200] [--only TEXT] [--drawn 2000] [--json FILE]``: damaged films and objects that lie.
+
+Through the whole path. Exit 1 if any is *not flagged* that is flagged when whole, has another outcome than stated, or if a
+decoder kills or raises.
+"""
 
 import argparse
 import json
 import sys
 from pathlib import Path as File
 
-from tests.faults import films, mutants
+from tests.faults import bombs, films, mutants
 from tests.faults.path import Path
+
+
+def objects_and_bombs(count: int) -> int:
+    """Print what came of objects that lie about themselves; how many were not as stated."""
+    rows, wrong = bombs.costly()
+    print("\n| object | bytes | outcome | s | MiB more |\n|---|---|---|---|---|", *rows, sep="\n")
+    for name, (tried, failed) in {"others that lie": bombs.others(), "drawn": bombs.drawn(count)}.items():
+        print(f"\n{name}: {tried}, not as stated: {failed}", flush=True)
+        wrong += failed
+    return wrong
 
 
 def main() -> int:
@@ -15,6 +28,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--each", type=int, default=200, help="damaged streams of each transfer syntax, at least")
     parser.add_argument("--only", default="", help="only transfer syntaxes with this in their name")
+    parser.add_argument("--drawn", type=int, default=2000, help="objects that hypothesis draws")
     parser.add_argument("--json", type=File, help="write the figures here as well")
     options = parser.parse_args()
     path = Path()
@@ -26,10 +40,11 @@ def main() -> int:
             tallies[name] = mutants.of_syntax(path, syntax, names, options.each)
             print(mutants.row(name, tallies[name]), flush=True)
     path.close()
+    wrong = 0 if options.only else objects_and_bombs(options.drawn)
     if options.json:
         figures = {name: tally.as_dict() for name, tally in tallies.items()}
         options.json.write_text(json.dumps({"films": names, "syntaxes": figures}, indent=2) + "\n", encoding="utf-8")
-    return int(any(tally.lethal or tally.wrong for tally in tallies.values()))
+    return int(bool(wrong) or any(tally.lethal or tally.wrong for tally in tallies.values()))
 
 
 if __name__ == "__main__":

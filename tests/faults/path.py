@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import resource
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -67,9 +68,12 @@ def stored_values(data: bytes) -> NDArray[Any] | None:
         return None
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, address_space: int) -> None:
     """Answer until the other end is gone; what a decoder prints is nobody's."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if address_space:
+        resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
     classifier = load_classifier(PACKAGED / "recommended")
     whole: NDArray[Any] | None = None
     while True:
@@ -77,6 +81,9 @@ def _serve(pipe: Connection) -> None:
             kind, data = pipe.recv()
         except EOFError:
             return
+        if kind == "peak":
+            pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            continue
         try:
             outcome = assessed(data, classifier)
             pixels = stored_values(data)
@@ -94,16 +101,17 @@ def _serve(pipe: Connection) -> None:
 
 
 class Path:
-    """A child that is started anew when it dies."""
+    """A child that is started anew when it dies. ``address_space``: bytes that it may have, 0 for no limit."""
 
-    def __init__(self) -> None:
+    def __init__(self, address_space: int = 0) -> None:
+        self._address_space = address_space
         self._context = multiprocessing.get_context("spawn")
         self._whole: bytes | None = None
         self._start()
 
     def _start(self) -> None:
         self._pipe, theirs = self._context.Pipe()
-        self._child = self._context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._child = self._context.Process(target=_serve, args=(theirs, self._address_space), daemon=True)
         self._child.start()
         theirs.close()
         if self._whole is not None:
@@ -131,6 +139,12 @@ class Path:
 
     def damaged(self, data: bytes) -> Outcome:
         return self._ask("damaged", data)
+
+    def peak(self) -> float:
+        """MiB of memory that the child has held at most."""
+        self._pipe.send(("peak", b""))
+        peak: float = self._pipe.recv()
+        return peak
 
     def close(self) -> None:
         self._child.kill()

@@ -1,5 +1,6 @@
 """The packaged gate on the sample films, spoiled in each way, and on drawn pictures. The full table: ``training gate``."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,20 @@ from pydicom import dcmread
 from sklearn.datasets import load_sample_images
 
 from tests.unit.inference.gates import packaged_gate
+from tests.unit.services.world import World
 from training.gate import pictures
 from training.gate.kinds import ACCEPTED, REFUSED, Kind
+from triage.domain.assessment import Assessment, NotAssessed, Outcome
+from triage.domain.level import Level
 from triage.domain.opinion import Word
+from triage.domain.reason import Reason
 from triage.imaging.preprocess import preprocess
 from triage.imaging.spec import PreprocessingSpec
 from triage.inference.bundle import open_bundle
 from triage.inference.gate import Gate
+from triage.inference.load import load_classifier
 from triage.inference.registry import PACKAGED
+from triage.services.assess import assess
 
 pytestmark = pytest.mark.training
 
@@ -90,3 +97,35 @@ def test_real_files(gate: Gate, spec: PreprocessingSpec, name: str, passes: bool
     assert (word is Word.CHEST) is passes
     if name == "chest_pa_wrong_polarity_tag":
         assert word is Word.INVERTED
+
+
+def assessed(content: bytes) -> Outcome:
+    """What the worker says of a film, by the packaged bundle."""
+    world = World()
+    return assess(
+        "1.2.3",
+        [world.store(content)],
+        archive=world.archive,
+        films=world.films,
+        classifier=load_classifier(PACKAGED / "recommended"),
+        min_age_years=16,
+        clock=world.clock,
+    )
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "sample_dicom" / "film_13.dcm", DICOM / "chest_pa_wrong_polarity_tag.dcm"], ids=lambda path: path.stem
+)
+def test_a_wrong_polarity_tag_is_never_assessed_as_is(gate: Gate, path: Path) -> None:
+    if not path.is_file():
+        pytest.skip("no ../shared/data/dicom")
+    dataset = dcmread(path)
+    if path.parent != DICOM:
+        assert isinstance(assessed(path.read_bytes()), Assessment)
+        dataset.PhotometricInterpretation, dataset.PresentationLUTShape = "MONOCHROME1", "INVERSE"
+    buffer = BytesIO()
+    dataset.save_as(buffer)
+    outcome = assessed(buffer.getvalue())
+    assert isinstance(outcome, NotAssessed)
+    assert (outcome.level, outcome.reason) == (Level.NOT_ASSESSED, Reason.POLARITY_CONFLICT)
+    assert "black and white exchanged" in outcome.excuses[0].detail

@@ -31,7 +31,7 @@ def chest(film: Pixels, rng: np.random.Generator) -> Pixels:
     """The film as another room might have made it: a little tilted, cut, framed, brighter; some mirrored."""
     if rng.random() < 0.15:
         film = film[:, ::-1]
-    film = tilted(film, float(rng.normal(0, 5)))
+    film = tilted(film, float(rng.normal(0, 7)))
     film = part(film, rng.uniform(0.86, 1.0), rng.uniform(0.86, 1.0), (rng.random(), rng.random()))
     if rng.random() < 0.25:
         film = _framed(film, rng)

@@ -13,8 +13,9 @@ from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
 from triage.imaging import jpeg2000
 from triage.imaging.codestream import examine
-from triage.imaging.elements import code, integer
+from triage.imaging.elements import code, integer, values
 from triage.imaging.encapsulated import only_frame
+from triage.imaging.jpeg2000_stream import Jpeg2000Stream, read_jpeg_2000
 from triage.imaging.jpeg_lossless import decode_jpeg_lossless
 from triage.imaging.jpeg_sequential import decode_jpeg_sequential
 from triage.imaging.pyramid import halved, low_band
@@ -44,8 +45,11 @@ def describe(dataset: Dataset) -> PixelDescription:
     """
     if "PixelData" not in dataset:
         raise PixelError(Reason.NO_IMAGE, "no pixel data")
-    if (integer(dataset, "NumberOfFrames") or 1) > 1:
+    frames = integer(dataset, "NumberOfFrames")
+    if frames is not None and frames > 1:
         raise PixelError(Reason.MULTI_FRAME, "more than one frame")
+    if values(dataset, "NumberOfFrames") and frames not in (0, 1):  # 0 is what some devices write of a single frame
+        raise PixelError(Reason.CANNOT_DECODE, "a number of frames that cannot be")
     photometric = code(dataset, "PhotometricInterpretation")
     if (integer(dataset, "SamplesPerPixel") or 1) > 1 or photometric not in ("MONOCHROME1", "MONOCHROME2"):
         raise PixelError(Reason.NOT_GRAYSCALE, "not one grey sample per pixel")
@@ -92,24 +96,24 @@ def decode_low_band(dataset: Dataset, levels: int) -> NDArray[Any]:
     if not levels:
         return _decoded(dataset, description, _decoder_of(dataset))
     if _decoder_of(dataset) is _JPEG_2000:
-        coding = jpeg2000.coding(only_frame(dataset.PixelData))
-        if coding and _shows_low_band(coding, description, levels):
+        stream = read_jpeg_2000(only_frame(dataset.PixelData))
+        if _shows_low_band(stream, description, levels):
             smaller = replace(description, rows=halved(description.rows, levels), columns=halved(description.columns, levels))
             return _decoded(
-                dataset, smaller, _image_codec(lambda stream: jpeg2000.reduced(stream, coding, levels), description)
+                dataset, smaller, _image_codec(lambda codestream: jpeg2000.reduced(codestream, stream, levels), description)
             )
     band = low_band(_decoded(dataset, description, _decoder_of(dataset)), levels)
     least = -(1 << description.bits_stored - 1) if description.signed else 0
     return band.clip(least, least + (1 << description.bits_stored) - 1)
 
 
-def _shows_low_band(coding: jpeg2000.Coding, description: PixelDescription, levels: int) -> bool:
+def _shows_low_band(stream: Jpeg2000Stream, description: PixelDescription, levels: int) -> bool:
     """Whether the codestream's own low band is that of the stored values: no sign, no bits and no tile stand in between."""
     return (
-        coding.plain
-        and coding.levels >= levels
-        and not (coding.signed or description.signed)
-        and coding.bits == description.bits_stored
+        stream.plain
+        and stream.levels >= levels
+        and not (stream.signed or description.signed)
+        and stream.precision == description.bits_stored
     )
 
 

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset as parse
 from pydicom.filereader import read_preamble
@@ -47,6 +48,8 @@ _READ = (
     "ViewCodeSequence",
 )
 _LAST_GROUP = 0x0054  # that of View Code Sequence; nothing that is read here stands behind it
+
+_UNDEFINED = 0xFFFFFFFF  # the length of an element that a delimiter ends (PS3.5 7.1.1)
 
 StopWhen = Callable[[BaseTag, str | None, int], bool]
 
@@ -99,9 +102,17 @@ def read_dataset(stream: BinaryIO) -> Dataset:
     """
     keep_quiet()
     try:
-        return _read(stream, None, INFLATED_OBJECT_LIMIT, None)
+        dataset = _read(stream, None, INFLATED_OBJECT_LIMIT, None)
+        if "PixelData" in dataset and _is_cut_off(dataset.get_item("PixelData")):
+            raise EOFError
+        return dataset
     except Exception as error:  # as in read_header
         raise PixelError(Reason.CANNOT_DECODE, f"not a data set that can be read: {type(error).__name__}") from None
+
+
+def _is_cut_off(element: DataElement | RawDataElement) -> bool:
+    """Whether the stream ended before the value that its length promises, which pydicom lets pass."""
+    return isinstance(element, RawDataElement) and len(element.value or b"") < element.length != _UNDEFINED
 
 
 def facts_of(dataset: Dataset) -> Facts:

@@ -8,7 +8,7 @@ from triage.imaging.damage import damaged
 JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 START = b"\xff\x4f\xff\x51"  # SOC and SIZ, A.4
 
-_COD, _QCD, _CAP, _SOT, _SOD, _EOC = 0xFF52, 0xFF5C, 0xFF50, 0xFF90, 0xFF93, 0xFFD9
+_COD, _COC, _QCD, _CAP, _SOT, _SOD, _EOC = 0xFF52, 0xFF53, 0xFF5C, 0xFF50, 0xFF90, 0xFF93, 0xFFD9
 _HIGH_THROUGHPUT = 0x4000  # bit 14 of Rsiz: capabilities of ISO/IEC 15444-15
 _MOST_TILES = 65_535
 _TAIL = 16
@@ -16,7 +16,10 @@ _TAIL = 16
 
 @dataclass(slots=True, kw_only=True)
 class Jpeg2000Stream:
-    """What the main header says. ``reversible``: the 5/3 wavelet and no quantization; ``high_throughput``: HTJ2K."""
+    """What the main header says. ``reversible``: the 5/3 wavelet and no quantization; ``high_throughput``: HTJ2K.
+
+    ``levels``: how often the wavelet halves the image. ``plain``: one tile from the origin of the grid, coded alike throughout.
+    """
 
     rows: int
     columns: int
@@ -25,6 +28,8 @@ class Jpeg2000Stream:
     components: int
     high_throughput: bool
     reversible: bool = False
+    levels: int = 0
+    plain: bool = False
 
 
 def read_jpeg_2000(codestream: bytes) -> Jpeg2000Stream:
@@ -45,11 +50,12 @@ def read_jpeg_2000(codestream: bytes) -> Jpeg2000Stream:
     while (marker := _marker(codestream, position)) != _SOT:
         length = _length(codestream, position + 2)
         if marker == _COD and length >= 12:
-            stream.reversible = codestream[position + 13] == 1
+            stream.levels, stream.reversible = codestream[position + 9], codestream[position + 13] == 1
         seen.add(marker)
         position += 2 + length
     if not {_COD, _QCD} <= seen or stream.high_throughput != (_CAP in seen):
         raise damaged("the main header lacks a marker segment")
+    stream.plain &= _COC not in seen
     end = _tile_parts(codestream, position, tiles)
     if len(codestream) - end > _TAIL and not boxed:
         raise damaged("something stands behind the end of the codestream")
@@ -82,6 +88,7 @@ def _image_and_tiles(codestream: bytes, position: int) -> tuple[Jpeg2000Stream, 
         signed=bool(depth & 0x80),
         components=components,
         high_throughput=bool(capabilities & _HIGH_THROUGHPUT),
+        plain=tiles == 1 and not any((x_start, y_start, tile_x, tile_y)),
     )
     return stream, tiles
 

@@ -28,6 +28,8 @@ def decode_jpeg_lossless(codestream: bytes) -> NDArray[Any]:
             goes beyond the codestream's precision.
     """
     stream = read_jpeg(codestream)
+    if 8 * (stream.end - stream.start) < stream.rows * stream.columns:  # before decoding: a difference takes a bit at least
+        raise damaged("the coded data end before the image")
     pixels: NDArray[Any] = imagecodecs.jpeg_decode(codestream)
     if pixels.shape != (stream.rows, stream.columns) or not np.issubdtype(pixels.dtype, np.unsignedinteger):
         raise damaged("the coded image has another size than the header says")

@@ -2,7 +2,6 @@
 
 from io import BytesIO
 
-import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +10,6 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from pydicom.encaps import encapsulate
 
-from triage.imaging import jpeg2000
 from triage.imaging.codecs import decode_frame, decode_low_band
 from triage.imaging.pyramid import LARGE, halved, levels, low_band
 
@@ -124,10 +122,3 @@ def test_a_stream_whose_low_band_is_another_is_decoded_whole(film):
     deeper = film(shallow, bits=16, syntax=JPEG_2000)
     deeper.BitsStored, deeper.HighBit = 12, 11
     assert np.array_equal(decode_low_band(deeper, 2), decode_low_band(film(shallow), 2))
-
-
-def test_what_has_no_main_header_has_no_coding():
-    whole = bytes(imagecodecs.jpeg2k_encode(picture(8, (64, 64), 1, "noise"), level=0, codecformat="J2K", reversible=True))
-    assert jpeg2000.coding(whole) is not None
-    for end in range(whole.index(b"\xff\x90")):
-        assert jpeg2000.coding(whole[:end]) is None

@@ -1,5 +1,6 @@
 """Study rules and identity checks that are wrong on purpose. A suite that lets one of them pass proves nothing."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -7,11 +8,15 @@ from typing import Any
 import pytest
 
 from triage import worker
-from triage.domain import assessment, study
+from triage.archive.memory import MemoryArchive
+from triage.database.memory import MemoryTransaction
+from triage.domain import assessment, identity, study
 from triage.domain.assessment import Assessment, NotAssessed
 from triage.domain.identity import Likeness
+from triage.domain.instance import Facts
 from triage.domain.level import Level
 from triage.domain.reason import Reason
+from triage.imaging import elements, header
 from triage.services import assess, receive, set_aside
 
 Patch = pytest.MonkeyPatch
@@ -125,14 +130,10 @@ def mark_takes_the_flag(patch: Patch) -> None:
 
 
 def refused_film_is_thrown_away(patch: Patch) -> None:
-    from triage.archive.memory import MemoryArchive
-
     patch.setattr(MemoryArchive, "set_aside", lambda archive, digest: archive.objects.pop(digest, None))
 
 
 def refused_film_is_not_accounted_for(patch: Patch) -> None:
-    from triage.database.memory import MemoryTransaction
-
     patch.setattr(MemoryTransaction, "add_quarantined", lambda tx, one: True)
 
 
@@ -140,6 +141,87 @@ def new_version_replaces_the_first(patch: Patch) -> None:
     patch.setattr(receive, "_contradiction", lambda known, study, header: None)
 
 
+def issuers_are_not_compared(patch: Patch) -> None:
+    likeness = receive.likeness
+
+    def blind(kept: Facts, film: Facts) -> Likeness:
+        return likeness(replace(kept, issuer_of_patient_id=None), replace(film, issuer_of_patient_id=None))
+
+    patch.setattr(receive, "likeness", blind)
+
+
+def numbers_alone_are_compared(patch: Patch) -> None:
+    patch.setattr(identity, "_differences", lambda kept, film: 0)
+
+
+def a_missing_number_is_any_number(patch: Patch) -> None:
+    likeness = receive.likeness
+
+    def blind(kept: Facts, film: Facts) -> Likeness:
+        missing = kept.patient_id is None or film.patient_id is None
+        return Likeness.SAME if missing else likeness(kept, film)
+
+    patch.setattr(receive, "likeness", blind)
+
+
+def _made_alike(patch: Patch, alike: Callable[[str], str]) -> None:
+    differ = identity._differ
+    patch.setattr(identity, "_differ", lambda mine, theirs: differ(mine and alike(mine), theirs and alike(theirs)))
+
+
+def case_makes_no_difference(patch: Patch) -> None:
+    _made_alike(patch, str.casefold)
+
+
+def leading_zeros_make_no_difference(patch: Patch) -> None:
+    _made_alike(patch, lambda value: value.lstrip("0"))
+
+
+def letters_that_look_alike_are_alike(patch: Patch) -> None:
+    _made_alike(patch, lambda value: unicodedata.normalize("NFKC", value))
+
+
+def what_is_cleaned_is_alike(patch: Patch) -> None:
+    patch.setattr(header, "identifier", elements.text)
+
+
+def one_name_more_is_another_patient(patch: Patch) -> None:
+    likeness = receive.likeness
+
+    def strict(kept: Facts, film: Facts) -> Likeness:
+        return Likeness.OTHER if (found := likeness(kept, film)) is Likeness.UNSURE else found
+
+    patch.setattr(receive, "likeness", strict)
+
+
+def names_as_they_are_typed(patch: Patch) -> None:
+    patch.setattr(identity, "_name", lambda facts: (facts.patient_name, None))
+
+
+def another_name_completes(patch: Patch) -> None:
+    patch.setattr(receive, "completed", lambda kept, film: replace(kept, patient_name=film.patient_name or kept.patient_name))
+
+
+IDENTITY: dict[str, Callable[[Patch], None]] = {
+    sabotage.__name__: sabotage
+    for sabotage in (
+        everybody_is_the_same,
+        names_are_not_compared,
+        issuers_are_not_compared,
+        numbers_alone_are_compared,
+        a_missing_number_is_any_number,
+        case_makes_no_difference,
+        leading_zeros_make_no_difference,
+        letters_that_look_alike_are_alike,
+        what_is_cleaned_is_alike,
+        one_name_more_is_another_patient,
+        names_as_they_are_typed,
+        another_name_completes,
+        conflict_leaves_no_mark,
+        refused_film_is_thrown_away,
+    )
+}
+"""For the pairs of headers (:mod:`tests.unit.services.test_identity`)."""
 SABOTAGED: dict[str, Callable[[Patch], None]] = {
     sabotage.__name__: sabotage
     for sabotage in (
@@ -164,3 +246,4 @@ SABOTAGED: dict[str, Callable[[Patch], None]] = {
         new_version_replaces_the_first,
     )
 }
+"""For the orders of arrival (:mod:`tests.unit.services.test_arrivals`)."""

@@ -53,6 +53,7 @@ def test_a_conflict_on_the_list_and_the_page(open_site: Open) -> None:
     assert 'id="aside-heading"' in page
     assert "c0ffee000000" in page
     assert "CR_2" in page
+    assert "None of these counts now" in page
     assert "1: looked at, but the study is not assessed" in page, "no score counts"
 
 
@@ -66,6 +67,7 @@ def test_a_flagged_study_stays_so_and_carries_the_mark(open_site: Open) -> None:
     (row,) = client.get("/api/v1/worklist").json()
     assert (row["level"], row["doubt"], row["reason"]) == ("flagged", "identity_conflict", None)
     record = client.get("/api/v1/studies/1.2.1").json()
+    assert "None of these counts now" not in client.get("/study/1.2.1").text
     assert [one["digest"][:6] for one in record["set_aside"]] == ["c0ffee"]
     assert [(one["covered"], one["reason"]) for one in record["instances"]] == [(True, None)]
 
