@@ -44,8 +44,12 @@ _ENCODERS: dict[UID, Callable[[_Pixels], bytes | bytearray]] = {
 }
 
 
-def preload() -> None:
-    """Read, examine, decode and develop a small film of each kind; look up every character set of PS3.3 C.12.1.1.2."""
+def preload() -> list[str]:
+    """Read, examine, decode and develop a small film of each kind; look up every character set of PS3.3 C.12.1.1.2.
+
+    Returns the transfer syntaxes of which no film could be made and decoded here: those films are *cannot decode*, the others
+    are served.
+    """
     for name in {*charset.python_encoding.values(), "ascii", "latin-1", "utf-8"}:
         with suppress(LookupError):
             codecs.lookup(name)
@@ -53,18 +57,23 @@ def preload() -> None:
     raw = _film(ExplicitVRLittleEndian, pixels.tobytes())
     stream = BytesIO()
     raw.save_as(stream, enforce_file_format=True)
-    coded = [_film(syntax, encapsulate([bytes(encode(pixels))])) for syntax, encode in _ENCODERS.items()]
-    for algorithm in sorted(ALGORITHMS):
-        spec = PreprocessingSpec(algorithm=algorithm)
+    specs = [PreprocessingSpec(algorithm=algorithm) for algorithm in sorted(ALGORITHMS)]
+    for spec in specs:
         assert prepare(BytesIO(stream.getvalue()), spec, Intended(16)).tensor is not None
-        for film in coded:
-            preprocess(film, spec)
-    for film in coded:
-        decode_low_band(film, 1)  # as large films are
-    assert imagecodecs.ljpeg_decode is not None  # what jpeg_decode turns to for some films
     made = preview.preview(read_dataset(BytesIO(stream.getvalue())))
     preview.png(made)
     preview.frame(raw)
+    assert imagecodecs.ljpeg_decode is not None  # what jpeg_decode turns to for some films
+    missing = []
+    for syntax, encode in _ENCODERS.items():
+        try:
+            film = _film(syntax, encapsulate([bytes(encode(pixels))]))
+            for spec in specs:
+                preprocess(film, spec)
+            decode_low_band(film, 1)  # as large films are
+        except Exception:  # a codec that this build lacks is no reason to open no film at all
+            missing.append(str(syntax))
+    return missing
 
 
 def _film(syntax: UID, pixel_data: bytes) -> Dataset:
