@@ -1,21 +1,27 @@
 """What a Films promises, asked of both; and that both say the same of every film."""
 
+import math
 from collections.abc import Iterator
 from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless
 
-from tests.films import film
+from tests.films import film, part10
 from triage.domain.reason import Reason
 from triage.imaging.eligibility import Intended
 from triage.imaging.prepare import Prepared
-from triage.imaging.spec import PreprocessingSpec
+from triage.imaging.pyramid import LARGE
+from triage.imaging.spec import ALGORITHMS, PreprocessingSpec
 from triage.sandbox.films import SandboxFilms
 from triage.sandbox.memory import MemoryFilms
 from triage.services.ports import Films
@@ -84,6 +90,21 @@ def test_a_film_on_disk_is_read_from_its_first_byte(films: Films, tmp_path: Path
         first = films.prepare(stream, SPEC, INTENDED, PATIENCE)
     assert first.tensor is not None
     assert np.array_equal(first.tensor, prepared(films, film(bright=0.5)).tensor)  # type: ignore[arg-type]
+
+
+SIDE = math.isqrt(LARGE) + 2
+
+
+@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+def test_a_film_far_larger_than_the_tensor_is_decoded_by_its_pyramid(films: Films, algorithm: str) -> None:
+    pixels = np.add.outer(np.arange(SIDE) % 4096, np.arange(SIDE) % 7).astype(np.uint16)
+    coded = bytes(imagecodecs.jpeg2k_encode(pixels, codecformat="J2K", reversible=True, bitspersample=12))
+    dataset = dcmread(BytesIO(film(rows=SIDE, columns=SIDE)))
+    dataset.PixelData = encapsulate([coded])
+    dataset["PixelData"].VR = "OB"
+    data = part10(dataset, dataset.SOPClassUID, dataset.SOPInstanceUID, JPEG2000Lossless)
+    made = films.prepare(BytesIO(data), PreprocessingSpec(algorithm=algorithm, height=32, width=32), INTENDED, PATIENCE)
+    assert (made.by_tags, made.by_pixels) == (None, None)
 
 
 def same(one: Prepared, other: Prepared) -> bool:

@@ -86,7 +86,6 @@ def test_a_gate_that_falls_short_is_not_written(
     import json
 
     from training.gate import fit, step
-    from training.manifest import read
     from training.run import resume_at, save_weights
 
     data, trained = tmp_path / "data", tmp_path / "run"
@@ -96,7 +95,7 @@ def test_a_gate_that_falls_short_is_not_written(
         fit, "EPOCHS", 1
     )  # of a few invented films nothing can be learned: one epoch shows it as well as fifteen
     with pytest.raises(TrainingError, match=r"falls short of 0\.95 on val: .*none was written"):
-        step.gate(resume_at(trained), read(data))
+        run("gate", trained, "--data", data)
     assert not list(trained.glob("eligibility*"))
     run("calibrate", trained, "--data", data)
 

@@ -12,6 +12,7 @@ from training import compare, promote
 from training.errors import TrainingError
 from training.paired import Difference
 from training.promote import Check, Evidence, Verdict
+from training.statistics import proportion
 
 FILMS = films()
 SERVING = network(FILMS, evidence_of(FILMS, own=2), "serving")
@@ -123,6 +124,9 @@ SABOTAGE: dict[str, tuple[str, Callable[[], Evidence], Verdict]] = {
         lambda: _with_labels({"agreement": {"train": {"value": 0.66, "low": 0.63, "high": 0.69, "n": 800}}}),
         Verdict.FAIL,
     ),
+    "no image gate where one served": ("image gate", lambda: _with_gate(None, serving=_gate(200)), Verdict.FAIL),
+    "a gate that lets inverted films pass": ("image gate", lambda: _with_gate(_gate(170)), Verdict.FAIL),
+    "a gate of which too little is known": ("image gate", lambda: _with_gate(_gate(188)), Verdict.NOT_ENOUGH),
     "slow": ("golden films and latency", lambda: evidence(latency_ms=41.0), Verdict.FAIL),
     "scores not made again": ("test scores", lambda: evidence(recomputed=None), Verdict.FAIL),
 }
@@ -132,6 +136,27 @@ def _with_baseline(name: str, found: Any) -> Evidence:
     given = evidence()
     given.candidate.metrics["baselines"][name] = {film.digest: float(score) for film, score in zip(FILMS, found, strict=True)}
     return given
+
+
+def _gate(inverted: int) -> list[dict[str, Any]]:
+    """``image_gate`` of 200 films, of which so many are refused once inverted."""
+    return [
+        {"kind": "as it is", "expected": "accepted", "right": proportion(197, 200).as_dict(), "words": {}},
+        {"kind": "tilted by 15°", "expected": "accepted", "right": proportion(100, 200).as_dict(), "words": {}},
+        {"kind": "inverted", "expected": "refused", "right": proportion(inverted, 200).as_dict(), "words": {}},
+    ]
+
+
+def _with_gate(found: list[dict[str, Any]] | None, serving: list[dict[str, Any]] | None = None) -> Evidence:
+    reference = network(FILMS, evidence_of(FILMS, own=2), "serving")
+    reference.metrics["image_gate"] = serving
+    given = evidence(references={"the serving bundle": reference})
+    given.candidate.metrics["image_gate"] = found
+    return given
+
+
+def test_a_gate_that_knows_its_kinds_passes() -> None:
+    assert verdicts(_with_gate(_gate(199), serving=_gate(200)))["image gate"] is Verdict.PASS
 
 
 def _with_labels(changes: dict[str, Any]) -> Evidence:

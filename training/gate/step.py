@@ -20,6 +20,8 @@ SIDE = 256
 ACCEPT = 0.985
 """Share of val films, as they are and a little tilted or cut, that the cut-off lets pass."""
 ORDINARY = ("as it is", "tilted by up to 5°", "cut by 5 % a side")
+CERTAIN = 0.9
+"""The belief below which nothing is certain, however few pictures of chests reach it."""
 CHESTS_LOST = 0.005
 """Share of all pictures made of chests, parts and turned ones too, that may be called *certainly* no chest. The tags must say
 the same before a film is out of scope."""
@@ -96,7 +98,7 @@ def _cut_offs(found: dict[str, list[Shares | None]]) -> tuple[float, float]:
     ]
     passing = float(np.quantile(ordinary, 1 - ACCEPT))
     certain = float(np.quantile(of_chests, 1 - CHESTS_LOST))
-    return min(max(passing, 0.5), 0.999), min(max(certain, 0.5), 0.9999)
+    return min(max(passing, 0.5), 0.999), min(max(certain, CERTAIN), 0.9999)
 
 
 def _check(figures: Sequence[dict[str, Any]]) -> None:

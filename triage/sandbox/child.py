@@ -18,7 +18,7 @@ from triage.domain.reason import Reason
 from triage.sandbox.wire import LINE_BYTES, Overdue, messages, read_to_end, receive, send
 
 COMMAND = (sys.executable, "-m", "triage.sandbox")
-READY_WITHIN = 45.0
+READY_WITHIN = 60.0
 """Seconds in which a server has loaded its libraries."""
 GRACE = 5.0
 """So much longer than its child a server may take before it counts as hung."""

@@ -27,24 +27,29 @@ from pydicom.uid import (
 )
 
 from triage.imaging import preview
+from triage.imaging.codecs import decode_low_band
 from triage.imaging.eligibility import Intended
 from triage.imaging.header import read_dataset
 from triage.imaging.prepare import prepare
 from triage.imaging.preprocess import preprocess
 from triage.imaging.spec import ALGORITHMS, PreprocessingSpec
 
-_SIDE = 64
+_SIDE, _BITS = 64, 12
 _Pixels = NDArray[np.uint16]
 _ENCODERS: dict[UID, Callable[[_Pixels], bytes | bytearray]] = {
     JPEGBaseline8Bit: lambda pixels: imagecodecs.jpeg8_encode((pixels >> 4).astype(np.uint8)),
-    JPEGLosslessSV1: lambda pixels: imagecodecs.ljpeg_encode(pixels, bitspersample=12),
+    JPEGLosslessSV1: lambda pixels: imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1, bitspersample=_BITS),
     JPEGLSLossless: imagecodecs.jpegls_encode,
-    JPEG2000Lossless: lambda pixels: imagecodecs.jpeg2k_encode(pixels, codecformat="J2K", reversible=True),
+    JPEG2000Lossless: lambda pixels: imagecodecs.jpeg2k_encode(pixels, codecformat="J2K", reversible=True, bitspersample=_BITS),
 }
 
 
-def preload() -> None:
-    """Read, examine, decode and develop a small film of each kind; look up every character set of PS3.3 C.12.1.1.2."""
+def preload() -> list[str]:
+    """Read, examine, decode and develop a small film of each kind; look up every character set of PS3.3 C.12.1.1.2.
+
+    Returns the transfer syntaxes of which no film could be made and decoded here: those films are *cannot decode*, the others
+    are served.
+    """
     for name in {*charset.python_encoding.values(), "ascii", "latin-1", "utf-8"}:
         with suppress(LookupError):
             codecs.lookup(name)
@@ -52,14 +57,23 @@ def preload() -> None:
     raw = _film(ExplicitVRLittleEndian, pixels.tobytes())
     stream = BytesIO()
     raw.save_as(stream, enforce_file_format=True)
-    for algorithm in sorted(ALGORITHMS):
-        spec = PreprocessingSpec(algorithm=algorithm)
+    specs = [PreprocessingSpec(algorithm=algorithm) for algorithm in sorted(ALGORITHMS)]
+    for spec in specs:
         assert prepare(BytesIO(stream.getvalue()), spec, Intended(16)).tensor is not None
-        for syntax, encode in _ENCODERS.items():
-            preprocess(_film(syntax, encapsulate([bytes(encode(pixels))])), spec)
     made = preview.preview(read_dataset(BytesIO(stream.getvalue())))
     preview.png(made)
     preview.frame(raw)
+    assert imagecodecs.ljpeg_decode is not None  # what jpeg_decode turns to for some films
+    missing = []
+    for syntax, encode in _ENCODERS.items():
+        try:
+            film = _film(syntax, encapsulate([bytes(encode(pixels))]))
+            for spec in specs:
+                preprocess(film, spec)
+            decode_low_band(film, 1)  # as large films are
+        except Exception:  # a codec that this build lacks is no reason to open no film at all
+            missing.append(str(syntax))
+    return missing
 
 
 def _film(syntax: UID, pixel_data: bytes) -> Dataset:
@@ -79,8 +93,8 @@ def _film(syntax: UID, pixel_data: bytes) -> Dataset:
         "Rows": _SIDE,
         "Columns": _SIDE,
         "BitsAllocated": bits,
-        "BitsStored": min(bits, 12),
-        "HighBit": min(bits, 12) - 1,
+        "BitsStored": min(bits, _BITS),
+        "HighBit": min(bits, _BITS) - 1,
         "PixelRepresentation": 0,
         "PixelPaddingValue": 0,
         "WindowCenter": 2048,
