@@ -30,9 +30,7 @@ if "triage.sandbox" in sys.orig_argv:
         while does == "hangs":
             pass
         if does == "fills the memory":
-            kept = []
-            while True:
-                kept.append(bytearray(1 << 26))
+            bytearray(1 << 36)
         return dataset
     filereader.read_dataset = read_dataset
 """
