@@ -24,6 +24,7 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
     JPEGLosslessSV1,
     JPEGLSLossless,
+    RLELossless,
 )
 
 from triage.imaging import preview
@@ -36,8 +37,19 @@ from triage.imaging.spec import ALGORITHMS, PreprocessingSpec
 
 _SIDE, _BITS = 64, 12
 _Pixels = NDArray[np.uint16]
+
+
+def _run_length(pixels: _Pixels) -> bytes:
+    """PS3.5 G.5: the header, then both byte planes, the more significant first."""
+    planes = [imagecodecs.packbits_encode((pixels >> shift).astype(np.uint8).tobytes()) for shift in (8, 0)]
+    header = np.zeros(16, dtype="<u4")
+    header[:3] = 2, 64, 64 + len(planes[0])
+    return header.tobytes() + b"".join(planes)
+
+
 _ENCODERS: dict[UID, Callable[[_Pixels], bytes | bytearray]] = {
     JPEGBaseline8Bit: lambda pixels: imagecodecs.jpeg8_encode((pixels >> 4).astype(np.uint8)),
+    RLELossless: _run_length,
     JPEGLosslessSV1: lambda pixels: imagecodecs.jpeg8_encode(pixels, lossless=True, predictor=1, bitspersample=_BITS),
     JPEGLSLossless: imagecodecs.jpegls_encode,
     JPEG2000Lossless: lambda pixels: imagecodecs.jpeg2k_encode(pixels, codecformat="J2K", reversible=True, bitspersample=_BITS),
