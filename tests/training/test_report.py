@@ -35,8 +35,8 @@ pytestmark = [
 ]
 
 ANCHORS = {
-    *("summary", "waiting", "roc", "decisions", "subgroups", "probability", "errors", "maps", "data", "labels", "shortcuts"),
-    *("learning", "limits", "pedigree", "credit"),
+    *("summary", "waiting", "roc", "decisions", "subgroups", "probability", "errors", "maps", "gate", "data", "labels"),
+    *("shortcuts", "learning", "limits", "pedigree", "credit"),
 }
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
