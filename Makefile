@@ -21,9 +21,9 @@ faults: .venv/test.stamp
 	$(BIN)/python -m tests.faults $(ARGS)
 
 # What ours is measured against by ARGS=pixels; in an environment of its own, so that nothing of ours can use it.
-peers: requirements-peers.lock
+peers: tests/benchmark/peers.lock
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --require-hashes -r requirements-peers.lock
+	.venv-peers/bin/python -m pip install --quiet --require-hashes -r tests/benchmark/peers.lock
 
 .venv/run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -44,7 +44,7 @@ PEERS := $(subst --group build pyproject.toml,,$(LOCK))
 lock:
 	$(LOCK) --extra oidc -o requirements.lock
 	$(LOCK) -c requirements.lock --extra oidc --extra training --extra test -o requirements-test.lock
-	$(PEERS) requirements-peers.in -o requirements-peers.lock
+	$(PEERS) tests/benchmark/peers.in -o tests/benchmark/peers.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
