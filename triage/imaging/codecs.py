@@ -102,9 +102,11 @@ def decode_low_band(dataset: Dataset, levels: int) -> NDArray[Any]:
             return _decoded(
                 dataset, smaller, _image_codec(lambda codestream: jpeg2000.reduced(codestream, stream, levels), description)
             )
-    band = low_band(_decoded(dataset, description, _decoder_of(dataset)), levels)
+    pixels = _decoded(dataset, description, _decoder_of(dataset))
     least = -(1 << description.bits_stored - 1) if description.signed else 0
-    return band.clip(least, least + (1 << description.bits_stored) - 1)
+    most = least + (1 << description.bits_stored) - 1
+    # a codestream may be wider than the header says: what the film itself reaches is not cut off
+    return low_band(pixels, levels).clip(min(least, int(pixels.min())), max(most, int(pixels.max())))
 
 
 def _shows_low_band(stream: Jpeg2000Stream, description: PixelDescription, levels: int) -> bool:
@@ -113,7 +115,7 @@ def _shows_low_band(stream: Jpeg2000Stream, description: PixelDescription, level
         stream.plain
         and stream.levels >= levels
         and not (stream.signed or description.signed)
-        and stream.precision == description.bits_stored
+        and 8 <= stream.precision == description.bits_stored
     )
 
 
@@ -194,7 +196,10 @@ def _image_codec(function: Callable[[bytes], NDArray[Any]], whole: PixelDescript
             raise PixelError(Reason.CANNOT_DECODE, "the coded image is deeper than 16 bits")
         if precision > description.bits_stored and syntax in _LOSSLESS:
             # the encoder was given whole cells; what a lossy one overshoots must not be cut off at the top
-            return _stored_bits(pixels.view(f"u{pixels.dtype.itemsize}"), description)
+            cells = pixels.view(f"u{pixels.dtype.itemsize}")
+            if precision < description.bits_allocated and int(cells.max()) >> description.high_bit + 1:
+                raise PixelError(Reason.CANNOT_DECODE, "the coded image is deeper than the header says")
+            return _stored_bits(cells, description)
         if description.signed and np.issubdtype(pixels.dtype, np.unsignedinteger):
             # JPEG, JPEG-LS and some JPEG 2000 encoders do not know signs: the bits are the stored value's
             return _signed(pixels.astype(np.uint16), description.bits_stored)
