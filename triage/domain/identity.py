@@ -35,9 +35,10 @@ def likeness(kept: Facts, film: Facts) -> Likeness:
 
 
 def completed(kept: Facts, film: Facts) -> Facts:
-    """The study's facts; where one is absent, the film's. Where the two name the patient otherwise, nothing of its patient."""
+    """The study's facts; where one is absent, the film's. Nothing of its patient unless the two are surely one: a list must
+    not show one film's score under the name that another film gave."""
     mixed = Facts(**{name: getattr(kept, name) or getattr(film, name) for name in Facts.__dataclass_fields__})
-    if _differences(kept, film):
+    if likeness(kept, film) is not Likeness.SAME:
         return replace(mixed, **{name: getattr(kept, name) for name in PATIENT})
     return mixed
 

@@ -98,7 +98,7 @@ def adopt(
         if known is not None and known.digest == digest:
             return known
         study = transaction.study(instance.study_instance_uid)
-        found = _contradiction(transaction, known, study, header)
+        found = _contradiction(transaction, archive, known, study, header)
         if found is None:
             _index(transaction, instance, study, header, head_starts)
             return instance
@@ -117,7 +117,7 @@ def adopt(
 
 
 def _contradiction(
-    transaction: Transaction, known: Instance | None, study: Study | None, header: Header
+    transaction: Transaction, archive: Archive, known: Instance | None, study: Study | None, header: Header
 ) -> tuple[dict[str, Doubt], str] | None:
     """What an object that must not be indexed makes of which study, and why.
 
@@ -125,7 +125,7 @@ def _contradiction(
     the correction of the other.
     """
     uid = header.study_instance_uid
-    other = study is not None and likeness(study.facts, header.facts) is Likeness.OTHER
+    other = study is not None and _other_patient(transaction, archive, study, header)
     if known is None and not other:
         return None
     marks = {uid: Doubt.IDENTITY_CONFLICT if other else Doubt.FILM_SET_ASIDE}
@@ -136,6 +136,21 @@ def _contradiction(
     if other:
         return marks, "the study belongs to another patient"
     return marks, "an instance with this SOP Instance UID and other bytes is stored already"
+
+
+def _other_patient(transaction: Transaction, archive: Archive, study: Study, header: Header) -> bool:
+    """Whether a film is another patient's than the study; where the study has no number to go by, than any film of it."""
+    found = likeness(study.facts, header.facts)
+    if found is not Likeness.UNSURE or study.facts.patient_id is not None:
+        return found is Likeness.OTHER
+    for one in transaction.instances(study.study_instance_uid):
+        try:
+            with archive.open(one.digest) as stream:
+                if likeness(read_header(stream).facts, header.facts) is Likeness.OTHER:
+                    return True
+        except (TriageError, OSError):
+            continue
+    return False
 
 
 def _same_picture(archive: Archive, known: Instance, header: Header, digest: str) -> bool:

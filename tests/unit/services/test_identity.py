@@ -1,6 +1,7 @@
 """Patients are never merged: what two headers may share and still be two people, tried one by one (B24)."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from triage.domain.errors import DataSetMismatch
 from triage.domain.instance import Facts
 from triage.domain.level import Level
 from triage.domain.reason import Reason
+from triage.imaging.header import read_header
 
 JOINS, MARKED, SET_ASIDE = "joins", "joins, marked", "set aside"
 JANE = {"PatientBirthDate": "19700101", "PatientSex": "F", "IssuerOfPatientID": "HOSPITAL-A"}
@@ -152,7 +154,8 @@ def wrong(name: str) -> list[str]:
         f"it {found}, not {case.becomes}": found == case.becomes,
         "the study is not what it should be": (after.images, after.doubt, after.network_level, after.reason) == expected,
         "the study took over the other patient": case.becomes != SET_ASIDE or after.facts == facts == study.facts,
-        "a patient's facts are mixed": case.becomes != MARKED or not _mixed(facts, after.facts, name),
+        "a patient's facts are mixed": case.becomes != MARKED or _patient(after.facts) == _patient(facts),
+        "the study is not completed": case.becomes != JOINS or _patient(after.facts) == _whole(facts, film(2, **case.film)),
         "the first film is gone": world.archive.is_intact(first),
         "the second film is gone": films.digest(second) in {*world.archive.digests(), *world.archive.digests_aside()},
         "the account does not add up": world.gaps() == {},
@@ -160,14 +163,29 @@ def wrong(name: str) -> list[str]:
     return [what for what, right in checks.items() if not right]
 
 
-def _mixed(kept: Facts, after: Facts, name: str) -> bool:
-    """Whether facts of a patient were overwritten, or completed by a film that names the patient otherwise."""
-    return any(getattr(kept, one) not in (None, getattr(after, one)) for one in identity.PATIENT)
+def _patient(facts: Facts) -> list[str | None]:
+    return [getattr(facts, name) for name in identity.PATIENT]
+
+
+def _whole(kept: Facts, content: bytes) -> list[str | None]:
+    """The patient of a study, completed by a film that is surely the same patient's."""
+    given = read_header(BytesIO(content)).facts
+    return [mine or theirs for mine, theirs in zip(_patient(kept), _patient(given), strict=True)]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_becomes_of_a_film_under_a_known_study_uid(name: str) -> None:
     assert wrong(name) == []
+
+
+def test_a_study_that_names_nobody_does_not_take_in_two_patients() -> None:
+    world = World()
+    world.store(film(1, **NOBODY))
+    world.store(film(2))
+    with pytest.raises(DataSetMismatch):
+        world.store(film(3, patient_id="P-2", patient_name="Smith^Bob", PatientBirthDate="19500505", PatientSex="M"))
+    study = world.study()
+    assert (study.images, study.doubt, study.facts.patient_name) == (2, Doubt.IDENTITY_CONFLICT, None)
 
 
 def test_there_are_cases_enough() -> None:
