@@ -14,6 +14,10 @@ from triage.domain.instance import Facts
 PATIENT = tuple(name for name in Facts.__dataclass_fields__ if "patient" in name)
 
 
+NO_BIRTH_DATES = ("00010101", "00000000", "18000101", "19000101", "19010101", "99991231")
+"""Written where nobody knows: neither evidence nor difference."""
+
+
 class Likeness(Enum):
     """Whether two headers name one patient. UNSURE: nothing proves that it is another, something does not fit or is missing."""
 
@@ -54,10 +58,8 @@ def _differences(kept: Facts, film: Facts) -> int:
 
 
 def _alike(kept: Facts, film: Facts) -> bool:
-    """Whether a full name or a birth date is in both, and equal: without an ID the two have nothing else in common."""
-    return (all(_name(kept)) and _name(kept) == _name(film)) or (
-        _birth_date(kept) is not None and _birth_date(kept) == _birth_date(film)
-    )
+    """Whether a full name is in both, and equal: without an ID the two have nothing else in common that tells people apart."""
+    return all(_name(kept)) and _name(kept) == _name(film)
 
 
 def _differ(mine: str | None, theirs: str | None) -> bool:
@@ -74,7 +76,8 @@ def _name(facts: Facts) -> tuple[str | None, str | None]:
 
 def _birth_date(facts: Facts) -> str | None:
     """DA, YYYYMMDD or the old YYYY.MM.DD (PS3.5 6.2)."""
-    return (facts.patient_birth_date or "").replace(".", "") or None
+    date = (facts.patient_birth_date or "").replace(".", "")
+    return None if date in NO_BIRTH_DATES else date or None
 
 
 def _sex(facts: Facts) -> str | None:

@@ -55,11 +55,14 @@ CASES: dict[str, Case] = {
     "no sex": case(JOINS, PatientSex=None),
     "sex other": case(JOINS, PatientSex="O"),
     "birth date in the old format": case(JOINS, PatientBirthDate="1970.01.01"),
+    "birth date known later": case(JOINS, {"PatientBirthDate": "19000101"}),
+    "named and born later": case(
+        MARKED, {"patient_name": "UNKNOWN^TRAUMA", "PatientBirthDate": "19000101"}, patient_name="DOE^JOHN"
+    ),
     "another accession": case(JOINS, accession_number="ACC-2"),
     "another age": case(JOINS, age="046Y"),
     "no ID, the same name": case(JOINS, **NO_ID),
     "no ID first, the same name": case(JOINS, NO_ID),
-    "no ID, the same birth date only": case(JOINS, **{**NO_ID, "patient_name": None}),
     # one thing beside the same ID: corrected later, or another person's
     "name corrected later (ADT)": case(MARKED, patient_name="Dough^Jane"),
     "name by marriage": case(MARKED, patient_name="Smith^Jane"),
@@ -72,6 +75,10 @@ CASES: dict[str, Case] = {
     "first a film that names nobody": case(MARKED, NOBODY),
     "no ID, no birth date, family name only": case(
         MARKED, **{**NO_ID, "PatientBirthDate": None, "patient_name": "Doe"}
+    ),
+    "no ID, the same birth date only": case(MARKED, **{**NO_ID, "patient_name": None}),
+    "no ID, the same placeholder of a birth date only": case(
+        MARKED, {"PatientBirthDate": "19000101"}, **{**NO_ID, "patient_name": None, "PatientBirthDate": "19000101"}
     ),
     "no ID and only the same sex": case(MARKED, **{**NO_ID, "PatientBirthDate": None, "patient_name": None}),
     "neither names anybody": case(MARKED, NOBODY, **NOBODY),
