@@ -6,6 +6,7 @@ birth date and sex are corrected later or typed twice, so that one of them alone
 numbers such as 0 or UNKNOWN are shared by many. Where an ID is missing, they are all there is: one that differs is enough.
 """
 
+import unicodedata
 from dataclasses import replace
 from enum import Enum
 
@@ -59,7 +60,7 @@ def _differences(kept: Facts, film: Facts) -> int:
 
 def _alike(kept: Facts, film: Facts) -> bool:
     """Whether a full name is in both, and equal: without an ID the two have nothing else in common that tells people apart."""
-    return all(_name(kept)) and _name(kept) == _name(film)
+    return all(_name(kept)[:2]) and _name(kept)[:2] == _name(film)[:2]
 
 
 def _differ(mine: str | None, theirs: str | None) -> bool:
@@ -67,11 +68,12 @@ def _differ(mine: str | None, theirs: str | None) -> bool:
     return mine is not None and theirs is not None and mine != theirs
 
 
-def _name(facts: Facts) -> tuple[str | None, str | None]:
-    """Family and given name (PS3.5 6.2.1.1) as they are compared; middle names and titles come and go."""
-    parts = (facts.patient_name or "").split("^")[:2]
-    family, given = (" ".join(part.casefold().split()) or None for part in [*parts, "", ""][:2])
-    return family, given
+def _name(facts: Facts) -> tuple[str | None, str | None, str | None]:
+    """Family name, given name and suffix (PS3.5 6.2.1.1) as they are compared; middle names and titles come and go, *Sr* and
+    *Jr* are father and son."""
+    parts = [*unicodedata.normalize("NFC", facts.patient_name or "").casefold().split("^"), *[""] * 5]
+    family, given, suffix = (" ".join(parts[place].replace(".", " ").split()) or None for place in (0, 1, 4))
+    return family, given, suffix
 
 
 def _birth_date(facts: Facts) -> str | None:

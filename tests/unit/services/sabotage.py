@@ -195,7 +195,7 @@ def one_name_more_is_another_patient(patch: Patch) -> None:
 
 
 def names_as_they_are_typed(patch: Patch) -> None:
-    patch.setattr(identity, "_name", lambda facts: (facts.patient_name, None))
+    patch.setattr(identity, "_name", lambda facts: (facts.patient_name, None, None))
 
 
 def another_name_completes(patch: Patch) -> None:

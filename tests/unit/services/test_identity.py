@@ -49,6 +49,13 @@ CASES: dict[str, Case] = {
     "name with empty components": case(JOINS, patient_name="Doe^Jane^^^"),
     "name with a middle name": case(JOINS, patient_name="Doe^Jane^Ann"),
     "name with a title": case(JOINS, patient_name="Doe^Jane^^Dr"),
+    "name with a suffix": case(JOINS, patient_name="Doe^Jane^^^Jr"),
+    "name in letters of two parts": case(
+        JOINS,
+        {"patient_name": "Mu\u0308ller^Jane", "SpecificCharacterSet": "ISO_IR 192"},
+        patient_name="M\u00fcller^Jane",
+        SpecificCharacterSet="ISO_IR 192",
+    ),
     "family name only": case(JOINS, patient_name="Doe"),
     "no name": case(JOINS, patient_name=None),
     "no birth date": case(JOINS, PatientBirthDate=None),
@@ -67,6 +74,7 @@ CASES: dict[str, Case] = {
     "name corrected later (ADT)": case(MARKED, patient_name="Dough^Jane"),
     "name by marriage": case(MARKED, patient_name="Smith^Jane"),
     "another given name": case(MARKED, patient_name="Doe^Mary"),
+    "another suffix": case(MARKED, {"patient_name": "Doe^Jane^^^Sr"}, patient_name="Doe^Jane^^^Jr"),
     "family and given name swapped": case(MARKED, patient_name="Jane^Doe"),
     "birth date corrected": case(MARKED, PatientBirthDate="19700110"),
     "sex corrected": case(MARKED, PatientSex="M"),
@@ -120,6 +128,9 @@ CASES: dict[str, Case] = {
     ),
     "no ID, another name": case(SET_ASIDE, **{**NO_ID, "patient_name": "Smith^Bob"}),
     "no ID, another given name": case(SET_ASIDE, **{**NO_ID, "patient_name": "Doe^John"}),
+    "no ID, father and son": case(
+        SET_ASIDE, {"patient_name": "Doe^Jane^^^Sr"}, **{**NO_ID, "patient_name": "Doe^Jane^^^Jr"}
+    ),
     "no ID, another birth date": case(SET_ASIDE, **{**NO_ID, "PatientBirthDate": "19500505"}),
     "no ID, another sex": case(SET_ASIDE, **{**NO_ID, "PatientSex": "M"}),
     "no ID first, another name then": case(SET_ASIDE, NO_ID, patient_name="Smith^Bob"),
