@@ -120,6 +120,16 @@ def test_a_quarantined_object_is_not_among_the_kept(archive: Archive) -> None:
     assert archive.leftovers() == []
 
 
+def test_what_was_set_aside_can_be_dropped_and_nothing_else(archive: Archive) -> None:
+    keep(archive)
+    archive.drop_aside(DIGEST)
+    assert archive.holds(DIGEST)
+    archive.set_aside(DIGEST)
+    archive.drop_aside(DIGEST)
+    archive.drop_aside(DIGEST)
+    assert list(archive.digests_aside()) == []
+
+
 def test_a_kept_object_can_be_set_aside(archive: Archive) -> None:
     keep(archive)
     archive.set_aside(DIGEST)

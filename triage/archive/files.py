@@ -102,6 +102,12 @@ class FileArchive:
             _sync_directory(self.aside)
             _sync_directory(self.objects / digest[:2])
 
+    def drop_aside(self, digest: str) -> None:
+        if is_digest(digest):
+            with self.failing():
+                (self.aside / f"{digest}{SUFFIX}").unlink(missing_ok=True)
+                _sync_directory(self.aside)
+
     def free_bytes(self) -> int:
         disk = os.statvfs(self.root)
         if disk.f_files and disk.f_favail < FREE_INODES:

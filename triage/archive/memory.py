@@ -59,6 +59,9 @@ class MemoryArchive:
         if digest in self.objects:
             self.aside[digest] = self.objects.pop(digest)
 
+    def drop_aside(self, digest: str) -> None:
+        self.aside.pop(digest, None)
+
     def free_bytes(self) -> int:
         held = (*self.parts.values(), *self.objects.values(), *self.aside.values())
         return self.capacity_bytes - sum(len(data) for data in held)

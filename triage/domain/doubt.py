@@ -12,7 +12,11 @@ class Doubt(Enum):
     flagged* or *out of scope*, it is not assessed for this reason; ``None``: a mark for the reader, who decides.
     """
 
-    NAMES_DIFFER = ("names_differ", "its films do not all name the patient alike: make sure whose each is", None)
+    NAMES_DIFFER = (
+        "names_differ",
+        "its films do not all name the patient alike, or one names none: make sure whose each is",
+        None,
+    )
     FILM_SET_ASIDE = ("film_set_aside", Reason.FILM_SET_ASIDE.sentence, Reason.FILM_SET_ASIDE)
     IDENTITY_CONFLICT = ("identity_conflict", Reason.IDENTITY_CONFLICT.sentence, Reason.IDENTITY_CONFLICT)
 

@@ -6,12 +6,17 @@ birth date and sex are corrected later or typed twice, so that one of them alone
 numbers such as 0 or UNKNOWN are shared by many. Where an ID is missing, they are all there is: one that differs is enough.
 """
 
+import unicodedata
 from dataclasses import replace
 from enum import Enum
 
 from triage.domain.instance import Facts
 
 PATIENT = tuple(name for name in Facts.__dataclass_fields__ if "patient" in name)
+
+
+NO_BIRTH_DATES = ("00010101", "00000000", "18000101", "19000101", "19010101", "99991231")
+"""Written where nobody knows: neither evidence nor difference."""
 
 
 class Likeness(Enum):
@@ -35,9 +40,10 @@ def likeness(kept: Facts, film: Facts) -> Likeness:
 
 
 def completed(kept: Facts, film: Facts) -> Facts:
-    """The study's facts; where one is absent, the film's. Where the two name the patient otherwise, nothing of its patient."""
+    """The study's facts; where one is absent, the film's. Nothing of its patient unless the two are surely one: a list must
+    not show one film's score under the name that another film gave."""
     mixed = Facts(**{name: getattr(kept, name) or getattr(film, name) for name in Facts.__dataclass_fields__})
-    if _differences(kept, film):
+    if likeness(kept, film) is not Likeness.SAME:
         return replace(mixed, **{name: getattr(kept, name) for name in PATIENT})
     return mixed
 
@@ -53,10 +59,8 @@ def _differences(kept: Facts, film: Facts) -> int:
 
 
 def _alike(kept: Facts, film: Facts) -> bool:
-    """Whether a full name or a birth date is in both, and equal: without an ID the two have nothing else in common."""
-    return (all(_name(kept)) and _name(kept) == _name(film)) or (
-        _birth_date(kept) is not None and _birth_date(kept) == _birth_date(film)
-    )
+    """Whether a full name is in both, and equal: without an ID the two have nothing else in common that tells people apart."""
+    return all(_name(kept)[:2]) and _name(kept)[:2] == _name(film)[:2]
 
 
 def _differ(mine: str | None, theirs: str | None) -> bool:
@@ -64,16 +68,18 @@ def _differ(mine: str | None, theirs: str | None) -> bool:
     return mine is not None and theirs is not None and mine != theirs
 
 
-def _name(facts: Facts) -> tuple[str | None, str | None]:
-    """Family and given name (PS3.5 6.2.1.1) as they are compared; middle names and titles come and go."""
-    parts = (facts.patient_name or "").split("^")[:2]
-    family, given = (" ".join(part.casefold().split()) or None for part in [*parts, "", ""][:2])
-    return family, given
+def _name(facts: Facts) -> tuple[str | None, str | None, str | None]:
+    """Family name, given name and suffix (PS3.5 6.2.1.1) as they are compared; middle names and titles come and go, *Sr* and
+    *Jr* are father and son."""
+    parts = [*unicodedata.normalize("NFC", facts.patient_name or "").casefold().split("^"), *[""] * 5]
+    family, given, suffix = (" ".join(parts[place].replace(".", " ").split()) or None for place in (0, 1, 4))
+    return family, given, suffix
 
 
 def _birth_date(facts: Facts) -> str | None:
     """DA, YYYYMMDD or the old YYYY.MM.DD (PS3.5 6.2)."""
-    return (facts.patient_birth_date or "").replace(".", "") or None
+    date = (facts.patient_birth_date or "").replace(".", "")
+    return None if date in NO_BIRTH_DATES else date or None
 
 
 def _sex(facts: Facts) -> str | None:

@@ -49,6 +49,10 @@ class Sender:
     last_at: datetime
 
 
+SAME_PICTURE = "the same picture of the same patient is stored already, under another header"
+"""A cause that leaves nothing unseen: what was looked at is the picture that was sent again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedObject:
     """An object that was set aside instead of indexed, and why.
@@ -62,3 +66,8 @@ class QuarantinedObject:
     cause: str
     calling_ae_title: str
     received_at: datetime
+
+    @property
+    def marks(self) -> bool:
+        """Whether the study that it names must say so."""
+        return self.cause != SAME_PICTURE

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -49,6 +50,23 @@ _READ = (
 )
 _LAST_GROUP = 0x0054  # that of View Code Sequence; nothing that is read here stands behind it
 
+_PIXELS = 0x7FE0  # group of the pixel data, the last but for padding and signatures
+_BESIDE = (0x0008, 0x0010, 0x0032, 0x0038, 0x0040)  # who, when, where and for whom: routers write there; not the picture
+_JUDGED = (
+    "SOPClassUID",
+    "Modality",
+    "AnatomicRegionSequence",
+    "StudyDate",
+    "SeriesDate",
+    "AcquisitionDate",
+    "ContentDate",
+    "PatientAge",
+    "PatientBirthDate",
+    "PatientSpeciesDescription",
+    "PatientSpeciesCodeSequence",
+)
+"""What is written beside the picture, and is asked all the same whether it is one for the network."""
+
 _UNDEFINED = 0xFFFFFFFF  # the length of an element that a delimiter ends (PS3.5 7.1.1)
 
 StopWhen = Callable[[BaseTag, str | None, int], bool]
@@ -92,6 +110,35 @@ def read_header(stream: BinaryIO) -> Header:
         transfer_syntax_uid=transfer_syntax_uid,
         facts=facts_of(dataset),
     )
+
+
+def picture_of(stream: BinaryIO) -> str | None:
+    """A digest of what an object shows and is judged by: transfer syntax, pixel data as stored, and every standard element
+    before them but for those that say who, when, where and for whom (patient and UIDs are the caller's to compare).
+
+    ``None``: that cannot be told (deflated, or the pixel data do not begin within ``HEADER_LIMIT``). Never raises but OSError.
+    """
+    keep_quiet()
+    head = BytesIO(stream.read(HEADER_LIMIT))
+    try:
+        dataset = _read(head, lambda tag, vr, length: tag.group >= _PIXELS, INFLATED_HEADER_LIMIT, None)
+        syntax = dataset.file_meta.TransferSyntaxUID
+        begin, order = head.tell(), "big" if syntax == ExplicitVRBigEndian else "little"
+        if syntax == DeflatedExplicitVRLittleEndian or head.read(2) != _PIXELS.to_bytes(2, order):  # type: ignore[arg-type]
+            return None
+        judged = {tag_for_keyword(keyword) for keyword in _JUDGED}
+        told = [
+            (int(tag), str(getattr(dataset.get_item(tag), "value", None)))
+            for tag in sorted(dataset.keys())
+            if tag in judged or not (tag.is_private or tag.group in _BESIDE)
+        ]
+    except Exception:  # as in read_header
+        return None
+    digest = sha256(repr((str(syntax), told)).encode("utf-8", "surrogatepass"))
+    stream.seek(begin)
+    while chunk := stream.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def read_dataset(stream: BinaryIO) -> Dataset:

@@ -177,7 +177,8 @@ def verify(
         jobs = {study.study_instance_uid: transaction.jobs.state_of(study.study_instance_uid) for study in studies}
         latest = {study.study_instance_uid: transaction.outcomes(study.study_instance_uid)[-1:] for study in studies}
         quarantined = transaction.quarantined()
-    set_aside, named = {one.digest for one in quarantined}, {one.study_instance_uid for one in quarantined}
+    set_aside = {one.digest for one in quarantined}
+    named = {one.study_instance_uid for one in quarantined if one.marks}
     account.acknowledged = account.indexed = len(instances)
     account.quarantined = len(set_aside)
     for done, instance in enumerate(instances, start=1):

@@ -103,6 +103,9 @@ class Archive(Protocol):
     def set_aside(self, digest: str) -> None:
         """Move a kept object to the quarantine, durably."""
 
+    def drop_aside(self, digest: str) -> None:
+        """Remove an object that was set aside, durably; none of that name: nothing."""
+
     def free_bytes(self) -> int:
         """Room above the floor; 0 or less: full."""
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from triage.domain.doubt import Doubt
-from triage.domain.errors import DataSetMismatch, StorageFull
-from triage.domain.identity import Likeness, completed, likeness
-from triage.domain.instance import Instance, QuarantinedObject
+from triage.domain.errors import DataSetMismatch, StorageFull, TriageError
+from triage.domain.identity import PATIENT, Likeness, completed, likeness
+from triage.domain.instance import SAME_PICTURE, Instance, QuarantinedObject
 from triage.domain.level import HeadStarts
 from triage.domain.study import Study, begin, with_doubt, with_image
-from triage.imaging.header import Header, read_header
+from triage.imaging.header import Header, picture_of, read_header
 from triage.services.ports import Archive, Clock, Database, Incoming, Transaction
 from triage.services.set_aside import set_aside
 
@@ -44,7 +44,7 @@ def receive(
         incoming.write(received.data_set)
         digest = incoming.sync()
         header = _header(incoming)
-        _compare(received, header, digest, incoming, database, head_starts, clock)
+        _compare(received, header, digest, incoming, archive, database, head_starts, clock)
         incoming.keep()
     finally:
         incoming.discard()
@@ -74,10 +74,11 @@ def adopt(
     """Index and list a kept object; one that contradicts what is indexed is set aside, the first stays untouched.
 
     The row and the mark come before the move: a crash between them leaves a kept file without instance, which
-    reconciliation adopts anew, with the same result.
+    reconciliation adopts anew, with the same result. What is one too many of its UID goes last.
 
     Raises:
-        DataSetMismatch: set aside; the study it came under, if any, says so (:class:`triage.domain.doubt.Doubt`).
+        DataSetMismatch: set aside; the study it came under, if any, says so (:class:`triage.domain.doubt.Doubt`), unless
+            the picture is the one that is stored already.
         IndexUnavailable: not indexed.
     """
     with database.write() as transaction:
@@ -97,30 +98,82 @@ def adopt(
         if known is not None and known.digest == digest:
             return known
         study = transaction.study(instance.study_instance_uid)
-        found = _contradiction(known, study, header)
+        found = _contradiction(transaction, archive, known, study, header)
         if found is None:
             _index(transaction, instance, study, header, head_starts)
             return instance
-        doubt, cause = found
-        set_aside(transaction, _quarantined(header, digest, cause, calling_ae_title, now), doubt, head_starts)
+        marks, cause = found
+        if (
+            known is not None
+            and set(marks.values()) == {Doubt.FILM_SET_ASIDE}
+            and _same_picture(archive, known, header, digest)
+        ):
+            marks, cause = {}, SAME_PICTURE
+        stays = set_aside(transaction, _quarantined(header, digest, cause, calling_ae_title, now), marks, head_starts)
     archive.set_aside(digest)
+    if not stays:
+        archive.drop_aside(digest)
     raise DataSetMismatch(cause)
 
 
-def _contradiction(known: Instance | None, study: Study | None, header: Header) -> tuple[Doubt, str] | None:
-    """Why the object must not be indexed, and what that makes of the study it came under."""
-    if study is not None and likeness(study.facts, header.facts) is Likeness.OTHER:
-        return Doubt.IDENTITY_CONFLICT, "the study belongs to another patient"
-    if known is not None:
-        return Doubt.FILM_SET_ASIDE, "an instance with this SOP Instance UID and other bytes is stored already"
-    return None
+def _contradiction(
+    transaction: Transaction, archive: Archive, known: Instance | None, study: Study | None, header: Header
+) -> tuple[dict[str, Doubt], str] | None:
+    """What an object that must not be indexed makes of which study, and why.
+
+    Where its SOP Instance UID is taken by a film of another study, that study is doubtful too: one of the two headers may be
+    the correction of the other.
+    """
+    uid = header.study_instance_uid
+    other = study is not None and _other_patient(transaction, archive, study, header)
+    if known is None and not other:
+        return None
+    marks = {uid: Doubt.IDENTITY_CONFLICT if other else Doubt.FILM_SET_ASIDE}
+    if known is not None and known.study_instance_uid != uid:
+        first = transaction.study(known.study_instance_uid)
+        stranger = first is not None and likeness(first.facts, header.facts) is Likeness.OTHER
+        marks[known.study_instance_uid] = Doubt.IDENTITY_CONFLICT if stranger else Doubt.FILM_SET_ASIDE
+    if other:
+        return marks, "the study belongs to another patient"
+    return marks, "an instance with this SOP Instance UID and other bytes is stored already"
+
+
+def _other_patient(transaction: Transaction, archive: Archive, study: Study, header: Header) -> bool:
+    """Whether a film is another patient's than the study; where the study has no number to go by, than any film of it."""
+    found = likeness(study.facts, header.facts)
+    if found is not Likeness.UNSURE or study.facts.patient_id is not None:
+        return found is Likeness.OTHER
+    for one in transaction.instances(study.study_instance_uid):
+        try:
+            with archive.open(one.digest) as stream:
+                if likeness(read_header(stream).facts, header.facts) is Likeness.OTHER:
+                    return True
+        except (TriageError, OSError):
+            continue
+    return False
+
+
+def _same_picture(archive: Archive, known: Instance, header: Header, digest: str) -> bool:
+    """Whether an object under a taken SOP Instance UID shows what the first shows, of the same patient, study and series."""
+    series = (header.study_instance_uid, header.series_instance_uid)
+    if series != (known.study_instance_uid, known.series_instance_uid):
+        return False
+    try:
+        with archive.open(known.digest) as stream:
+            first, picture = read_header(stream).facts, stream.seek(0) or picture_of(stream)
+        with archive.open(digest) as stream:
+            again = picture_of(stream)
+    except (TriageError, OSError):
+        return False
+    alike = all(getattr(first, name) == getattr(header.facts, name) for name in (*PATIENT, "view"))
+    return alike and picture is not None and picture == again
 
 
 def _index(transaction: Transaction, instance: Instance, study: Study | None, header: Header, head_starts: HeadStarts) -> None:
     uid = instance.study_instance_uid
     if study is None:
         study = begin(uid, header.facts, instance.received_at, head_starts)
-        if transaction.set_aside_of(uid):
+        if any(one.marks for one in transaction.set_aside_of(uid)):
             study = with_doubt(study, Doubt.FILM_SET_ASIDE, head_starts)
     else:
         unsure = likeness(study.facts, header.facts) is Likeness.UNSURE
@@ -144,6 +197,7 @@ def _compare(
     header: Header,
     digest: str,
     incoming: Incoming,
+    archive: Archive,
     database: Database,
     head_starts: HeadStarts,
     clock: Clock,
@@ -155,7 +209,10 @@ def _compare(
     incoming.quarantine()
     with database.write() as transaction:
         quarantined = _quarantined(header, digest, cause, received.calling_ae_title, clock())
-        set_aside(transaction, quarantined, Doubt.FILM_SET_ASIDE, head_starts)
+        marks = {header.study_instance_uid: Doubt.FILM_SET_ASIDE}
+        stays = set_aside(transaction, quarantined, marks, head_starts)
+    if not stays:
+        archive.drop_aside(digest)
     raise DataSetMismatch(cause)
 
 

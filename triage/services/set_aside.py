@@ -1,5 +1,7 @@
 """An object that must not be indexed: accounted for, seen on the study it came under, and audited."""
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
 
 from triage.domain.audit import Action, AuditEntry
@@ -11,21 +13,41 @@ from triage.domain.study import with_doubt
 from triage.services.audit import SYSTEM
 from triage.services.ports import Transaction
 
+MOST = 3
+"""Objects kept of one SOP Instance UID under one study: a sender that changes a byte at each retry must not fill the disk."""
 
-def set_aside(transaction: Transaction, one: QuarantinedObject, doubt: Doubt, head_starts: HeadStarts) -> None:
-    """Account for the object, mark the study whose UID it names, leave a record in the audit; the same object again: nothing.
 
-    Nothing that its header says of a patient goes anywhere: the bytes stay whole in the archive's quarantine.
+def set_aside(transaction: Transaction, one: QuarantinedObject, marks: Mapping[str, Doubt], head_starts: HeadStarts) -> bool:
+    """Account for the object, mark the studies that it makes doubtful, leave a record in the audit; the same object again:
+    nothing. Returns whether its bytes are to stay: of those that are too many of one UID, the audit alone keeps the digest.
+
+    A study that was read comes back once for each cause and SOP Instance UID. Nothing that the header says of a patient goes
+    anywhere: the bytes stay whole in the archive's quarantine.
     """
-    new = transaction.add_quarantined(one)
-    study = transaction.study(one.study_instance_uid) if one.study_instance_uid else None
-    if study is not None and (new or graver(study.doubt, doubt) is not study.doubt):
-        transaction.put_study(with_doubt(study, doubt, head_starts))
-    if not new:
+    of_study = transaction.set_aside_of(one.study_instance_uid) if one.study_instance_uid else []
+    earlier = [before for before in of_study if before.sop_instance_uid == one.sop_instance_uid]
+    full = len(earlier) >= (MOST if one.marks else 1)
+    stays = not full or any(before.digest == one.digest for before in transaction.quarantined())
+    new = stays and transaction.add_quarantined(one)
+    news = new and not any(before.cause == one.cause for before in earlier)
+    for uid, doubt in marks.items():
+        study = transaction.study(uid)
+        if study is not None and (news or graver(study.doubt, doubt) is not study.doubt):
+            transaction.put_study(with_doubt(study, doubt, head_starts))
+    if new or not stays:
+        _record(transaction, one, marks, stays)
+    return stays
+
+
+def _record(transaction: Transaction, one: QuarantinedObject, marks: Mapping[str, Doubt], stays: bool) -> None:
+    doubt = marks.get(one.study_instance_uid or "")
+    details = {"cause": one.cause, "digest": one.digest, "sender": one.calling_ae_title}
+    details |= {"doubt": doubt.code} if doubt else {}
+    details |= {} if stays else {"kept": "no"}
+    subject = one.study_instance_uid or one.digest
+    written = json.dumps(details, sort_keys=True)
+    entry = AuditEntry(at=one.received_at, actor=SYSTEM, action=Action.CONFLICT, subject=subject, details=details)
+    if not stays and transaction.latest_audit_about(subject, Action.CONFLICT, SYSTEM, written) is not None:
         return
-    details = {"doubt": doubt.code, "cause": one.cause, "digest": one.digest, "sender": one.calling_ae_title}
-    entry = AuditEntry(
-        at=one.received_at, actor=SYSTEM, action=Action.CONFLICT, subject=one.study_instance_uid or one.digest, details=details
-    )
     with suppress(AuditBroken):  # whoever broke the chain must not keep the mark away; the scheduler reports the break
         transaction.append_audit(entry)

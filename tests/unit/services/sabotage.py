@@ -138,7 +138,7 @@ def refused_film_is_not_accounted_for(patch: Patch) -> None:
 
 
 def new_version_replaces_the_first(patch: Patch) -> None:
-    patch.setattr(receive, "_contradiction", lambda known, study, header: None)
+    patch.setattr(receive, "_contradiction", lambda *about: None)
 
 
 def issuers_are_not_compared(patch: Patch) -> None:
@@ -195,11 +195,22 @@ def one_name_more_is_another_patient(patch: Patch) -> None:
 
 
 def names_as_they_are_typed(patch: Patch) -> None:
-    patch.setattr(identity, "_name", lambda facts: (facts.patient_name, None))
+    patch.setattr(identity, "_name", lambda facts: (facts.patient_name, None, None))
 
 
 def another_name_completes(patch: Patch) -> None:
     patch.setattr(receive, "completed", lambda kept, film: replace(kept, patient_name=film.patient_name or kept.patient_name))
+
+
+def nothing_is_completed(patch: Patch) -> None:
+    patch.setattr(receive, "completed", lambda kept, film: kept)
+
+
+def whoever_comes_completes(patch: Patch) -> None:
+    def completed(kept: Facts, film: Facts) -> Facts:
+        return Facts(**{name: getattr(kept, name) or getattr(film, name) for name in Facts.__dataclass_fields__})
+
+    patch.setattr(receive, "completed", completed)
 
 
 IDENTITY: dict[str, Callable[[Patch], None]] = {
@@ -217,6 +228,8 @@ IDENTITY: dict[str, Callable[[Patch], None]] = {
         one_name_more_is_another_patient,
         names_as_they_are_typed,
         another_name_completes,
+        nothing_is_completed,
+        whoever_comes_completes,
         conflict_leaves_no_mark,
         refused_film_is_thrown_away,
     )

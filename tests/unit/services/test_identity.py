@@ -1,6 +1,7 @@
 """Patients are never merged: what two headers may share and still be two people, tried one by one (B24)."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from triage.domain.errors import DataSetMismatch
 from triage.domain.instance import Facts
 from triage.domain.level import Level
 from triage.domain.reason import Reason
+from triage.imaging.header import read_header
 
 JOINS, MARKED, SET_ASIDE = "joins", "joins, marked", "set aside"
 JANE = {"PatientBirthDate": "19700101", "PatientSex": "F", "IssuerOfPatientID": "HOSPITAL-A"}
@@ -47,21 +49,32 @@ CASES: dict[str, Case] = {
     "name with empty components": case(JOINS, patient_name="Doe^Jane^^^"),
     "name with a middle name": case(JOINS, patient_name="Doe^Jane^Ann"),
     "name with a title": case(JOINS, patient_name="Doe^Jane^^Dr"),
+    "name with a suffix": case(JOINS, patient_name="Doe^Jane^^^Jr"),
+    "name in letters of two parts": case(
+        JOINS,
+        {"patient_name": "Mu\u0308ller^Jane", "SpecificCharacterSet": "ISO_IR 192"},
+        patient_name="M\u00fcller^Jane",
+        SpecificCharacterSet="ISO_IR 192",
+    ),
     "family name only": case(JOINS, patient_name="Doe"),
     "no name": case(JOINS, patient_name=None),
     "no birth date": case(JOINS, PatientBirthDate=None),
     "no sex": case(JOINS, PatientSex=None),
     "sex other": case(JOINS, PatientSex="O"),
     "birth date in the old format": case(JOINS, PatientBirthDate="1970.01.01"),
+    "birth date known later": case(JOINS, {"PatientBirthDate": "19000101"}),
+    "named and born later": case(
+        MARKED, {"patient_name": "UNKNOWN^TRAUMA", "PatientBirthDate": "19000101"}, patient_name="DOE^JOHN"
+    ),
     "another accession": case(JOINS, accession_number="ACC-2"),
     "another age": case(JOINS, age="046Y"),
     "no ID, the same name": case(JOINS, **NO_ID),
     "no ID first, the same name": case(JOINS, NO_ID),
-    "no ID, the same birth date only": case(JOINS, **{**NO_ID, "patient_name": None}),
     # one thing beside the same ID: corrected later, or another person's
     "name corrected later (ADT)": case(MARKED, patient_name="Dough^Jane"),
     "name by marriage": case(MARKED, patient_name="Smith^Jane"),
     "another given name": case(MARKED, patient_name="Doe^Mary"),
+    "another suffix": case(MARKED, {"patient_name": "Doe^Jane^^^Sr"}, patient_name="Doe^Jane^^^Jr"),
     "family and given name swapped": case(MARKED, patient_name="Jane^Doe"),
     "birth date corrected": case(MARKED, PatientBirthDate="19700110"),
     "sex corrected": case(MARKED, PatientSex="M"),
@@ -70,6 +83,10 @@ CASES: dict[str, Case] = {
     "first a film that names nobody": case(MARKED, NOBODY),
     "no ID, no birth date, family name only": case(
         MARKED, **{**NO_ID, "PatientBirthDate": None, "patient_name": "Doe"}
+    ),
+    "no ID, the same birth date only": case(MARKED, **{**NO_ID, "patient_name": None}),
+    "no ID, the same placeholder of a birth date only": case(
+        MARKED, {"PatientBirthDate": "19000101"}, **{**NO_ID, "patient_name": None, "PatientBirthDate": "19000101"}
     ),
     "no ID and only the same sex": case(MARKED, **{**NO_ID, "PatientBirthDate": None, "patient_name": None}),
     "neither names anybody": case(MARKED, NOBODY, **NOBODY),
@@ -111,6 +128,9 @@ CASES: dict[str, Case] = {
     ),
     "no ID, another name": case(SET_ASIDE, **{**NO_ID, "patient_name": "Smith^Bob"}),
     "no ID, another given name": case(SET_ASIDE, **{**NO_ID, "patient_name": "Doe^John"}),
+    "no ID, father and son": case(
+        SET_ASIDE, {"patient_name": "Doe^Jane^^^Sr"}, **{**NO_ID, "patient_name": "Doe^Jane^^^Jr"}
+    ),
     "no ID, another birth date": case(SET_ASIDE, **{**NO_ID, "PatientBirthDate": "19500505"}),
     "no ID, another sex": case(SET_ASIDE, **{**NO_ID, "PatientSex": "M"}),
     "no ID first, another name then": case(SET_ASIDE, NO_ID, patient_name="Smith^Bob"),
@@ -152,7 +172,8 @@ def wrong(name: str) -> list[str]:
         f"it {found}, not {case.becomes}": found == case.becomes,
         "the study is not what it should be": (after.images, after.doubt, after.network_level, after.reason) == expected,
         "the study took over the other patient": case.becomes != SET_ASIDE or after.facts == facts == study.facts,
-        "a patient's facts are mixed": case.becomes != MARKED or not _mixed(facts, after.facts, name),
+        "a patient's facts are mixed": case.becomes != MARKED or _patient(after.facts) == _patient(facts),
+        "the study is not completed": case.becomes != JOINS or _patient(after.facts) == _whole(facts, film(2, **case.film)),
         "the first film is gone": world.archive.is_intact(first),
         "the second film is gone": films.digest(second) in {*world.archive.digests(), *world.archive.digests_aside()},
         "the account does not add up": world.gaps() == {},
@@ -160,14 +181,29 @@ def wrong(name: str) -> list[str]:
     return [what for what, right in checks.items() if not right]
 
 
-def _mixed(kept: Facts, after: Facts, name: str) -> bool:
-    """Whether facts of a patient were overwritten, or completed by a film that names the patient otherwise."""
-    return any(getattr(kept, one) not in (None, getattr(after, one)) for one in identity.PATIENT)
+def _patient(facts: Facts) -> list[str | None]:
+    return [getattr(facts, name) for name in identity.PATIENT]
+
+
+def _whole(kept: Facts, content: bytes) -> list[str | None]:
+    """The patient of a study, completed by a film that is surely the same patient's."""
+    given = read_header(BytesIO(content)).facts
+    return [mine or theirs for mine, theirs in zip(_patient(kept), _patient(given), strict=True)]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_becomes_of_a_film_under_a_known_study_uid(name: str) -> None:
     assert wrong(name) == []
+
+
+def test_a_study_that_names_nobody_does_not_take_in_two_patients() -> None:
+    world = World()
+    world.store(film(1, **NOBODY))
+    world.store(film(2))
+    with pytest.raises(DataSetMismatch):
+        world.store(film(3, patient_id="P-2", patient_name="Smith^Bob", PatientBirthDate="19500505", PatientSex="M"))
+    study = world.study()
+    assert (study.images, study.doubt, study.facts.patient_name) == (2, Doubt.IDENTITY_CONFLICT, None)
 
 
 def test_there_are_cases_enough() -> None:

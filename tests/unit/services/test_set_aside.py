@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from triage.domain.level import Level
 from triage.domain.reading import LEASE, Step
 from triage.domain.reason import Reason
 from triage.domain.worklist import level_words, why
+from triage.imaging.header import picture_of
 from triage.services.reading import take
 from triage.services.records import study_record
+from triage.services.set_aside import MOST
 
 STRANGER = {"patient_id": "SECRET-2", "patient_name": "Secret^Bob", "accession_number": "SECRET-ACC"}
 SECOND = films.film(sop_uid="1.2.3.1.2", **STRANGER)
@@ -155,11 +158,91 @@ def test_a_sop_instance_uid_used_again_leaves_the_first_and_marks_the_study(name
     assert world.gaps() == {}
 
 
-def test_a_sop_instance_uid_used_again_by_another_study_marks_that_study_and_not_the_first() -> None:
+ROUTED = {
+    "InstitutionName": "Somewhere",
+    "InstanceCreationTime": "101010",
+    "StationName": "ROUTER",
+    "ReferringPhysicianName": "X",
+}
+
+
+def test_the_same_picture_by_another_way_is_refused_and_marks_nothing() -> None:
+    world = world_with(FIRST)
+    for number in range(5):
+        refuse(world, films.film(bright=0.1, **ROUTED, InstanceNumber=None, InstitutionAddress=str(number)))
+    study = world.study()
+    assert kept(world, FIRST)
+    assert (study.images, study.doubt, study.network_level) == (1, None, Level.NOT_FLAGGED)
+    assert len(list(world.archive.digests_aside())) == 1, "copies pile up"
+    assert len(conflicts(world)) == 5
+    assert world.gaps() == {}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"PixelData": films.pixels(64, 64, 0.9).tobytes()},
+        {"PhotometricInterpretation": "MONOCHROME1"},
+        {"WindowCenter": 17, "WindowWidth": 5},
+        {"view": "LL"},
+        {"modality": "CR"},
+        {"body_part": "HAND"},
+        {"age": "009Y"},
+        {"PatientBirthDate": "20250101"},
+        {"patient_name": "Dough^Jane"},
+    ],
+    ids=str,
+)
+def test_what_shows_or_says_something_else_of_the_picture_marks_the_study(other: dict[str, Any]) -> None:
+    world = world_with(FIRST)
+    refuse(world, films.film(**{"bright": 0.1, **other}))
+    assert world.study().doubt is Doubt.FILM_SET_ASIDE
+
+
+def test_the_same_picture_as_that_of_a_deflated_or_truncated_object_cannot_be_told() -> None:
+    whole = FIRST
+    assert picture_of(BytesIO(whole)) is not None
+    assert picture_of(BytesIO(whole)) != picture_of(BytesIO(whole[:-2]))
+    assert picture_of(BytesIO(films.film(PixelData=None))) is None
+    assert picture_of(BytesIO(b"")) is None
+
+
+def test_retries_with_changing_bytes_bring_a_read_study_back_once_and_do_not_pile_up() -> None:
+    world = world_with(FIRST)
+    refuse(world, films.film(bright=0.2))
+    take(world.database, "1.2.3", Step(action=Action.READ, actor="dr"), POLICY, world.clock, LEASE)
+    for number in range(3, 9):
+        again = films.film(bright=number / 10)
+        refuse(world, again)
+        refuse(world, again)
+    assert world.list() == [], "the same film again is no news"
+    assert len(list(world.archive.digests_aside())) == MOST
+    assert len(conflicts(world)) == 7, "each is accounted for once"
+    assert [record.entry.details.get("kept") for record in conflicts(world)] == [None] * MOST + ["no"] * 4
+    assert world.gaps() == {}
+    assert world.reconcile().quarantined == []
+
+
+def test_a_film_that_is_corrected_into_another_patients_study_makes_the_first_study_doubtful() -> None:
+    world = world_with(FIRST)
+    refuse(world, films.film("1.9", "1.2.3.1.1", bright=0.1, patient_id="P-9", patient_name="Roe^Ann"))
+    study = world.study()
+    assert kept(world, FIRST)
+    assert (study.doubt, study.network_level) == (Doubt.IDENTITY_CONFLICT, Level.NOT_ASSESSED)
+    assert world.gaps() == {}
+
+
+def test_a_sop_instance_uid_used_again_by_another_study_of_the_patient_marks_both() -> None:
+    world = world_with(FIRST)
+    refuse(world, films.film("1.9", "1.2.3.1.1", bright=0.1))
+    assert (world.study().doubt, world.study().network_level) == (Doubt.FILM_SET_ASIDE, Level.NOT_ASSESSED)
+
+
+def test_a_sop_instance_uid_used_again_by_another_study_marks_both_studies() -> None:
     world = world_with(FIRST, films.film("1.9", "1.9.1.1", bright=0.1, patient_id="P-9"))
     refuse(world, films.film("1.9", "1.2.3.1.1", bright=0.9, patient_id="P-9"))
     assert kept(world, FIRST)
-    assert (world.study().doubt, world.study().network_level) == (None, Level.NOT_FLAGGED)
+    assert (world.study().doubt, world.study().network_level) == (Doubt.IDENTITY_CONFLICT, Level.NOT_ASSESSED)
     other = world.study("1.9")
     assert (other.images, other.doubt, other.reason) == (1, Doubt.FILM_SET_ASIDE, Reason.FILM_SET_ASIDE)
     assert world.gaps() == {}
