@@ -221,3 +221,33 @@ def test_an_rle_segment_that_decodes_to_more_than_the_image_is_refused(film, mor
     dataset = film(syntax=RLE)
     dataset.PixelData = encapsulate([stream_of(dataset) + more])
     refused(dataset)
+
+
+@pytest.mark.parametrize("more", [bytes(2), b"\x80", b"\0\x80\0", b"\x80" * 3 + bytes(200), bytes(1000)])
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_rle_segment_may_be_padded(film, pixels_of_anatomy, place, more):
+    """With zeros, or with 0x80, which stands for nothing (PS3.5 G.3.1)."""
+    dataset = film(syntax=RLE)
+    frame = stream_of(dataset)
+    second = int.from_bytes(frame[8:12], "little")
+    if place == 0:
+        frame = frame[:8] + (second + len(more)).to_bytes(4, "little") + frame[12:second] + more + frame[second:]
+    else:
+        frame += more
+    dataset.PixelData = encapsulate([frame])
+    assert np.array_equal(decode_frame(dataset), pixels_of_anatomy())
+
+
+@pytest.mark.parametrize("more", [b"\0\1", b"\0\5\0\0", b"\x80" * 9 + b"\1\2\3", bytes(100) + b"\1\0\0"])
+def test_an_rle_segment_padded_with_something_else_is_refused(film, more):
+    dataset = film(syntax=RLE)
+    dataset.PixelData = encapsulate([stream_of(dataset) + more])
+    refused(dataset)
+
+
+def test_padding_does_not_make_up_for_a_short_rle_segment(film):
+    dataset = film(syntax=RLE)
+    whole = stream_of(dataset)
+    for gone in (3, 20, 2000):
+        dataset.PixelData = encapsulate([whole[:-gone] + bytes(9000)])
+        refused(dataset)
