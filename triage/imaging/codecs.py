@@ -23,6 +23,7 @@ from triage.imaging.run_length import decode_run_length
 
 MAX_PIXELS = 100_000_000
 """Rows × Columns beyond which nothing is decoded; the largest radiographs have about 20 million."""
+_MOST_PADDING = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,10 +161,9 @@ def _native(byte_order: str) -> Decoder:
 
 def _check_length(data: bytes, description: PixelDescription) -> None:
     """PS3.5 8.1.1 and 7.1.1: as long as the image; some devices pad with more zeros than the one for an even length."""
-    row = description.columns * description.bits_allocated // 8
-    size = description.rows * row
+    size = description.rows * description.columns * description.bits_allocated // 8
     padded = len(data) == size + size % 2
-    if not padded and (not size <= len(data) <= size + row or any(data[size:])):
+    if not padded and (not size <= len(data) <= size + _MOST_PADDING or any(data[size:])):
         raise PixelError(Reason.CANNOT_DECODE, "pixel data of another length than the image")
 
 

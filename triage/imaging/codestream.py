@@ -27,7 +27,7 @@ class _Jpeg2000:
 _ANY = frozenset(range(2, 17))
 _ZERO = frozenset({0})
 _KINDS: dict[str, _Jpeg | _Jpeg2000] = {
-    "1.2.840.10008.1.2.4.50": _Jpeg(processes=frozenset({0}), precisions=frozenset({8}), near=_ZERO),
+    "1.2.840.10008.1.2.4.50": _Jpeg(processes=frozenset({0, 1}), precisions=frozenset({8}), near=_ZERO),
     "1.2.840.10008.1.2.4.51": _Jpeg(processes=frozenset({0, 1}), precisions=frozenset({8, 12}), near=_ZERO),
     "1.2.840.10008.1.2.4.57": _Jpeg(processes=frozenset({LOSSLESS}), precisions=_ANY, near=frozenset(range(1, 8))),
     "1.2.840.10008.1.2.4.70": _Jpeg(processes=frozenset({LOSSLESS}), precisions=_ANY, near=frozenset({1})),
@@ -39,7 +39,7 @@ _KINDS: dict[str, _Jpeg | _Jpeg2000] = {
     "1.2.840.10008.1.2.4.202": _Jpeg2000(high_throughput=True, only_reversible=True),
     "1.2.840.10008.1.2.4.203": _Jpeg2000(high_throughput=True, only_reversible=False),
 }
-"""Transfer syntax UID → what its codestreams are."""
+"""Transfer syntax UID → what its codestreams are. Of 8 bits and one component, process 1 (SOF1) is baseline in all but name."""
 
 
 def examine(codestream: bytes, syntax: str, *, rows: int, columns: int, bits_allocated: int, bits_stored: int) -> int:

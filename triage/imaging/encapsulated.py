@@ -4,21 +4,25 @@ from collections.abc import Iterator
 from struct import unpack_from
 
 from triage.imaging.damage import damaged
+from triage.imaging.jpeg2000_stream import JP2_SIGNATURE, START
 
 _ITEM = b"\xfe\xff\x00\xe0"
+_STARTS = (b"\xff\xd8\xff", START, JP2_SIGNATURE)
 _DELIMITER = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 
 
 def only_frame(data: bytes) -> bytes:
     """The codestream: all fragments after the Basic Offset Table, joined.
 
+    The table itself is not looked at: some devices give it an entry for each fragment or a wrong one, and one frame needs
+    none. What was joined must prove to be one codestream.
+
     Raises:
-        PixelError: the items do not fill ``data``, a Basic Offset Table that knows another number of frames than one or
-            another place than the first fragment (PS3.5 A.4), or no fragment.
+        PixelError: the items do not fill ``data``, there is no fragment, or a later one begins a codestream of its own.
     """
-    table, *fragments = _items(data) or [b""]
-    if table and table != bytes(4):
-        raise damaged("the Basic Offset Table does not fit one frame")
+    _, *fragments = _items(data) or [b""]
+    if any(fragment.startswith(_STARTS) for fragment in fragments[1:]):
+        raise damaged("a second codestream where one frame is said to be")
     if not any(fragments):
         raise damaged("encapsulated pixel data without a fragment")
     return fragments[0] if len(fragments) == 1 else b"".join(fragments)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from struct import unpack_from
 
-from triage.imaging.damage import damaged
+from triage.imaging.damage import damaged, is_padding
 
 JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 START = b"\xff\x4f\xff\x51"  # SOC and SIZ, A.4
@@ -11,7 +11,6 @@ START = b"\xff\x4f\xff\x51"  # SOC and SIZ, A.4
 _COD, _COC, _QCD, _CAP, _SOT, _SOD, _EOC = 0xFF52, 0xFF53, 0xFF5C, 0xFF50, 0xFF90, 0xFF93, 0xFFD9
 _HIGH_THROUGHPUT = 0x4000  # bit 14 of Rsiz: capabilities of ISO/IEC 15444-15
 _MOST_TILES = 65_535
-_TAIL = 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,7 +56,7 @@ def read_jpeg_2000(codestream: bytes) -> Jpeg2000Stream:
         raise damaged("the main header lacks a marker segment")
     stream.plain &= _COC not in seen
     end = _tile_parts(codestream, position, tiles)
-    if len(codestream) - end > _TAIL and not boxed:
+    if not boxed and not is_padding(codestream[end:]):
         raise damaged("something stands behind the end of the codestream")
     return stream
 

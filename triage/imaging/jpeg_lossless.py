@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from triage.imaging.damage import damaged
 from triage.imaging.jpeg_stream import JpegStream, read_jpeg
 
+_PADDING = 3
+"""Bytes of zero that may stand behind the coded data: some encoders fill up a word."""
 _ROWS = 64
 """Rows looked at together: their differences stay in the processor's cache."""
 _CATEGORIES = 17  # SSSS of a difference modulo 2^16: 0 to 16 (H.1.2.2, table H.2)
@@ -38,7 +40,8 @@ def decode_jpeg_lossless(codestream: bytes) -> NDArray[Any]:
     needed = _bits_needed(stream, pixels)
     for start, end, bits in zip(*_intervals(stream), needed, strict=True):
         held = 8 * (end - start - codestream.count(b"\xff\x00", start, end))
-        if not 0 <= held - bits < 8:  # the last byte is filled up with ones, F.1.2.3
+        more = (held - bits) // 8  # the last byte is filled up with ones, F.1.2.3
+        if not 0 <= more <= _PADDING or codestream[end - more : end] != bytes(more):
             raise damaged("the coded data hold another number of bits than the decoded image takes")
     return pixels
 

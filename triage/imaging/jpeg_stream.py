@@ -5,7 +5,7 @@ from struct import unpack_from
 
 import numpy as np
 
-from triage.imaging.damage import damaged
+from triage.imaging.damage import damaged, is_padding
 
 JPEG_LS = 55
 """The process that the start-of-frame marker 0xFFF7 stands for, as JPEG's own markers 0xFFC0 + n stand for n."""
@@ -16,8 +16,6 @@ _PROCESSES = {marker: marker - 0xC0 for marker in {*range(0xC0, 0xD0)} - {0xC4, 
 _PASSED_OVER = frozenset({0xF8, 0xFE, *range(0xE0, 0xF0)})  # LSE of JPEG-LS, COM, APPn
 _STUFFED = {False: 0x00, True: 0x7F}
 """Greatest byte that follows 0xFF within coded data: a stuffed zero (B.1.1.5), in JPEG-LS a stuffed bit (A.1)."""
-_TAIL = 16
-"""Bytes after the end marker that are let pass: real fragments are padded with 0x00, 0xFF or a space."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,7 +150,7 @@ def _coded_data(stream: JpegStream, codestream: bytes) -> None:
         marker = codestream[place + 1]
         if marker == _EOI:
             stream.end = _before_fill_bytes(codestream, place)
-            if len(codestream) - place - 2 > _TAIL:
+            if not is_padding(codestream[place + 2 :]):
                 raise damaged("something stands behind the end of the codestream")
             return
         if not stream.restart_interval or marker != 0xD0 + len(stream.restarts) % 8:

@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 
 from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
+from triage.imaging.codecs import PixelDescription, describe
 from triage.imaging.eligibility import Intended, examine
 from triage.imaging.header import read_dataset
 from triage.imaging.preprocess import preprocess
 from triage.imaging.spec import PreprocessingSpec
+
+SMALLEST = 64
+"""Rows and columns below which a picture is no film that anybody could read."""
+LONGEST = 4
+"""Times the shorter side that the longer one may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +49,16 @@ def prepare(
         dataset = read_dataset(stream)
         by_tags = examine(dataset, intended.min_age_years, intended.received_on)
         tell(by_tags)
-        return Prepared(by_tags=by_tags, tensor=preprocess(dataset, spec))
+        tensor = preprocess(dataset, spec)
+        if _too_small_or_long(describe(dataset)):
+            return Prepared(by_tags=by_tags, by_pixels=Reason.DOUBTFUL_IMAGE)
+        return Prepared(by_tags=by_tags, tensor=tensor)
     except PixelError as error:
         return Prepared(by_tags=by_tags, by_pixels=error.reason)
     except Exception:  # hostile bytes make the libraries raise nearly any type, MemoryError among them
         return Prepared(by_tags=by_tags, by_pixels=Reason.CANNOT_DECODE)
+
+
+def _too_small_or_long(film: PixelDescription) -> bool:
+    shorter, longer = sorted((film.rows, film.columns))
+    return shorter < SMALLEST or longer > LONGEST * shorter
