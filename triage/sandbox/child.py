@@ -27,6 +27,8 @@ KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "TZ")
 
 T = TypeVar("T")
 Understand = Callable[[dict[str, Any], list[bytes]], T]
+NONSENSICAL = (ValueError, KeyError, TypeError, RecursionError, OverflowError)
+"""What is raised where an answer is not believed."""
 
 
 class Child:
@@ -74,7 +76,7 @@ class Child:
                 if strange:
                     raise ValueError("nonsense")
                 return understand(answer, parts)
-            except (ValueError, KeyError, TypeError, RecursionError):
+            except NONSENSICAL:
                 self._end()
                 structlog.get_logger().warning("a film's child talks nonsense", task=question["do"])
                 raise PixelError(Reason.CANNOT_DECODE, "the decoder talks nonsense") from None
@@ -108,7 +110,7 @@ class Child:
             whole = not (ended["late"] or ended["signal"] or ended["code"])
             try:
                 answer, parts = messages(data, whole=whole)
-            except (ValueError, TypeError, RecursionError):
+            except NONSENSICAL:
                 return {}, [], True
             if not whole:
                 late = ended["late"] or ended["signal"] == signal.SIGXCPU

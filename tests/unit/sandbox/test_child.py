@@ -35,6 +35,7 @@ BEHAVIOURS: dict[str, tuple[str, Reason]] = {
     "nests without end": ("raw(tell, b'[' * 4000 + b'\\n')", Reason.CANNOT_DECODE),
     "talks nonsense": ("raw(tell, b'no json\\n')", Reason.CANNOT_DECODE),
     "never ends its line": ("raw(tell, b'x' * 100_000)", Reason.CANNOT_DECODE),
+    "says too many things": ("raw(tell, b'{}\\n' * 5)\ntell({'pid': 1, 'server': 1}, [b'film'])", Reason.CANNOT_DECODE),
     "floods": ("while True: raw(tell, b'\\0' * 1_000_000)", Reason.CANNOT_DECODE),
     **{
         f"announces {sizes}": (f'raw(tell, b\'{{"facts": {{}}, "sizes": {sizes}}}\\n\')', Reason.CANNOT_DECODE)
