@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO
 
-from triage.domain.errors import FilmsUnavailable, PixelError
+from triage.domain.errors import DeadlyFilm, FilmsUnavailable, PixelError
 from triage.domain.reason import Reason
 from triage.imaging import preview
 from triage.sandbox.child import COMMAND, Child
@@ -69,7 +69,7 @@ class Darkroom:
         """
         try:
             return self._child.ask(self._question, film, partial(printed, whole=self._whole))
-        except FilmsUnavailable as error:
+        except (FilmsUnavailable, DeadlyFilm) as error:
             raise Busy(str(error)) from None
 
     def close(self) -> None:
