@@ -81,6 +81,10 @@ class FilmsUnavailable(TriageError):
     alarm, retry = True, True
 
 
+class DeadlyFilm(TriageError):
+    """Processes that open films died while they had this one, and one lives that had another: the attempt counts."""
+
+
 class BundleError(TriageError):
     """A model bundle that must not be used; the one in use stays."""
 

@@ -8,14 +8,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from io import UnsupportedOperation
 from typing import Any, BinaryIO, TypeVar
 
 import structlog
 
-from triage.domain.errors import FilmsUnavailable, PixelError
+from triage.domain.errors import DeadlyFilm, FilmsUnavailable, PixelError
 from triage.domain.reason import Reason
-from triage.sandbox.wire import LINE_BYTES, Overdue, messages, read_to_end, receive, send
+from triage.sandbox.wire import LINE_BYTES, Overdue, messages, read_to_end, receive, send, write
 
 COMMAND = (sys.executable, "-m", "triage.sandbox")
 READY_WITHIN = 60.0
@@ -27,6 +28,8 @@ KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "TZ")
 
 T = TypeVar("T")
 Understand = Callable[[dict[str, Any], list[bytes]], T]
+NONSENSICAL = (ValueError, KeyError, TypeError, RecursionError, OverflowError)
+"""What is raised where an answer is not believed."""
 
 
 class Child:
@@ -60,12 +63,14 @@ class Child:
         """What ``understand`` makes of the answer. The film is handed over as an open file, and read from its first byte.
 
         In the answer ``reason`` stands where there is no more: said by the child, or because it died (``cannot_decode``) or
-        took longer than ``seconds`` (default: the deadline; ``timed_out``). A server that dies is not the film's fault: a
-        second one is asked. What ``understand`` raises of the kinds below means that the child talks nonsense.
+        took longer than ``seconds`` (default: the deadline; ``timed_out``). A server parses nothing: when it dies, a second
+        one is asked, and then a third about a film of no bytes. What ``understand`` raises of :data:`NONSENSICAL` means that
+        the child talks nonsense.
 
         Raises:
             PixelError: cannot_decode: nonsense; or what ``understand`` raises.
-            FilmsUnavailable: no server starts.
+            FilmsUnavailable: no server starts, forks, or lives, or the service ends: the film is not at fault.
+            DeadlyFilm: two servers died, and one that had no film lives: it may be.
         """
         within = self._deadline if seconds is None else seconds
         with self._lock, _Opened(film) as descriptor:
@@ -74,7 +79,7 @@ class Child:
                 if strange:
                     raise ValueError("nonsense")
                 return understand(answer, parts)
-            except (ValueError, KeyError, TypeError, RecursionError):
+            except NONSENSICAL:
                 self._end()
                 structlog.get_logger().warning("a film's child talks nonsense", task=question["do"])
                 raise PixelError(Reason.CANNOT_DECODE, "the decoder talks nonsense") from None
@@ -90,32 +95,40 @@ class Child:
 
     def _heard(self, question: Mapping[str, Any], film: int, seconds: float) -> tuple[dict[str, Any], list[bytes], bool]:
         """(answer, its parts, whether it is nonsense)."""
+        for _ in (1, 2):
+            if heard := self._once(question, film, seconds):
+                return heard
+        with _Opened(b"") as nothing:
+            if self._once(question, nothing, seconds):
+                raise DeadlyFilm("the processes in which films are opened die of this one")
+        raise FilmsUnavailable("the processes in which films are opened die")
+
+    def _once(self, question: Mapping[str, Any], film: int, seconds: float) -> tuple[dict[str, Any], list[bytes], bool] | None:
+        """As :meth:`_heard`, of one server; ``None``: it died."""
         log = structlog.get_logger().bind(task=question["do"])
-        for attempt in (1, 2):
-            server = self._ready()
-            try:
-                data, ended = server.ask({**question, "seconds": seconds}, film, seconds + self._grace, self._most)
-            except Overdue:
-                self._end()
-                log.warning("a film's server hangs", seconds=seconds)
-                return {"reason": Reason.TIMED_OUT.code}, [], False
-            except (EOFError, OSError, ValueError, KeyError):
-                self._end()
-                if self._closing:
-                    break
-                log.warning("a film's server died", attempt=attempt)
-                continue
-            whole = not (ended["late"] or ended["signal"] or ended["code"])
-            try:
-                answer, parts = messages(data, whole=whole)
-            except (ValueError, TypeError, RecursionError):
-                return {}, [], True
-            if not whole:
-                late = ended["late"] or ended["signal"] == signal.SIGXCPU
-                log.warning("a film's child was ended" if late else "a film's child died", **ended)
-                answer["reason"] = (Reason.TIMED_OUT if late else Reason.CANNOT_DECODE).code
-            return answer, parts, False
-        return {"reason": Reason.CANNOT_DECODE.code}, [], False
+        server = self._ready()
+        try:
+            data, ended = server.ask({**question, "seconds": seconds}, film, seconds + self._grace, self._most)
+        except Overdue:
+            self._end()
+            log.warning("a film's server hangs", seconds=seconds)
+            return {"reason": Reason.TIMED_OUT.code}, [], False
+        except (EOFError, OSError, ValueError, KeyError):
+            self._end()
+            if self._closing:
+                raise FilmsUnavailable("the service ends") from None
+            log.warning("a film's server died")
+            return None
+        whole = not (ended["late"] or ended["signal"] or ended["code"])
+        try:
+            answer, parts = messages(data, whole=whole)
+        except NONSENSICAL:
+            return {}, [], True
+        if not whole:
+            late = ended["late"] or ended["signal"] == signal.SIGXCPU
+            log.warning("a film's child was ended" if late else "a film's child died", **ended)
+            answer["reason"] = (Reason.TIMED_OUT if late else Reason.CANNOT_DECODE).code
+        return answer, parts, False
 
     def _ready(self) -> "_Server":
         server = self._running()
@@ -130,7 +143,10 @@ class Child:
         if self._server is not None and self._server.process.poll() is not None:
             self._end()
         if self._server is None:
-            self._server = _Server(self._command)
+            try:
+                self._server = _Server(self._command)
+            except OSError as error:
+                raise _unavailable(error) from None
         return self._server
 
     def _end(self) -> None:
@@ -144,7 +160,8 @@ class _Server:
 
     def __init__(self, command: tuple[str, ...]) -> None:
         self.control, theirs = socket.socketpair()
-        with theirs:
+        with theirs, ExitStack() as unless_started:
+            unless_started.callback(self.control.close)
             self.process = subprocess.Popen(  # noqa: S603 - our own argument list
                 command,
                 stdin=theirs.fileno(),
@@ -153,6 +170,7 @@ class _Server:
                 env=_environment(),
                 start_new_session=True,  # a signal to the service's group is the service's to obey
             )
+            unless_started.pop_all()
         self._ready = False
 
     def wait_until_ready(self) -> None:
@@ -176,9 +194,13 @@ class _Server:
         Raises:
             Overdue: nothing was to be had in time.
             EOFError, OSError: the server is gone.
+            FilmsUnavailable: there is no room for a pipe here, or for a process there.
         """
         deadline = time.monotonic() + seconds
-        source, sink = os.pipe()
+        try:
+            source, sink = os.pipe()
+        except OSError as error:
+            raise _unavailable(error) from None
         try:
             try:
                 send(self.control, question, [film, sink])
@@ -191,6 +213,8 @@ class _Server:
         finally:
             os.close(source)
         ended, _ = receive(self.control, deadline)
+        if "unable" in ended:
+            raise FilmsUnavailable("there is no room for a process that opens a film")
         return data, {"late": bool(ended["late"]), "signal": int(ended["signal"]), "code": int(ended["code"])}
 
     def end(self) -> None:
@@ -214,15 +238,22 @@ class _Opened:
             except (UnsupportedOperation, OSError, AttributeError):
                 self._film.seek(0)
         data = self._film if isinstance(self._film, bytes) else self._film.read()
-        self._own = os.memfd_create("film")
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._own, rest) :]
+        try:
+            self._own = os.memfd_create("film")
+            write(self._own, [data])
+        except OSError as error:
+            self.__exit__()
+            raise _unavailable(error) from None
         return self._own
 
     def __exit__(self, *_: object) -> None:
         if self._own is not None:
             os.close(self._own)
+
+
+def _unavailable(error: OSError) -> FilmsUnavailable:
+    """What the machine has not got, or what was installed wrongly, is no film's fault."""
+    return FilmsUnavailable(f"the process in which films are opened cannot be started or asked: {error.strerror}")
 
 
 def _environment() -> dict[str, str]:

@@ -1,10 +1,12 @@
 """What the worker asks: each film's tags and tensor, opened in a child of its own."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from triage.domain.errors import FilmsUnavailable
 from triage.domain.reason import Reason
 from triage.imaging.eligibility import Intended
 from triage.imaging.prepare import Prepared
@@ -24,7 +26,8 @@ class SandboxFilms:
 
     def start(self) -> None:
         """Let the fork server load its libraries now; does not wait for it."""
-        self._child.start()
+        with suppress(FilmsUnavailable):  # the first film tells
+            self._child.start()
 
     def close(self) -> None:
         """End the fork server and what it does."""
@@ -42,7 +45,8 @@ class SandboxFilms:
         """See :class:`triage.services.ports.Films`.
 
         Raises:
-            FilmsUnavailable: no fork server starts; the film is not at fault.
+            FilmsUnavailable: no fork server starts, forks or lives; the film is not at fault.
+            DeadlyFilm: fork servers die of this film, not without it; the attempt counts.
         """
         question = {
             "do": "prepare",

@@ -57,10 +57,21 @@ def serve(tasks: Mapping[str, Task], limits: Limits = LIMITS, *, forks: bool = T
 def _apart(
     tasks: Mapping[str, Task], question: dict[str, Any], film: int, sink: int, limits: Limits, control: socket.socket
 ) -> dict[str, Any]:
-    """Let a child answer; returns how it ended. It is killed when its time is over, or when nobody waits for it any more."""
+    """Let a child answer; returns how it ended. It is killed when its time is over, or when nobody waits for it any more.
+
+    Where there is no room for a child (a limit on processes or memory), that is the answer: the server lives on.
+    """
     seconds, server = float(question["seconds"]), os.getpid()
-    ends, life = os.pipe()
-    child = os.fork()
+    try:
+        ends, life = os.pipe()
+    except OSError:
+        return {"unable": True}
+    try:
+        child = os.fork()
+    except OSError:
+        os.close(ends)
+        os.close(life)
+        return {"unable": True}
     if child == 0:
         code = 1
         try:

@@ -13,6 +13,8 @@ from typing import Any
 
 LINE_BYTES = 4096
 MOST_PARTS = 16
+MOST_MESSAGES = 4
+"""Of an answer: what the tags say, what became of the film, and room for one more of each."""
 CHUNK = 1 << 20
 
 Said = tuple[dict[str, Any], list[bytes]]
@@ -69,8 +71,11 @@ def messages(data: bytes, *, whole: bool) -> Said:
     """
     merged: dict[str, Any] = {}
     parts: list[bytes] = []
-    at = 0
+    at = count = 0
     while at < len(data):
+        count += 1
+        if count > MOST_MESSAGES:
+            raise ValueError("more messages than an answer has")
         end = data.find(b"\n", at, at + LINE_BYTES)
         said = json.loads(data[at:end]) if end >= 0 else None
         if said is None and not whole:

@@ -317,6 +317,7 @@ class Films(Protocol):
 
         Raises:
             FilmsUnavailable: none can be opened at this moment.
+            DeadlyFilm: what opens films died of this one; the job's attempts are the last net.
         """
 
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from triage.domain.errors import BundleError, FilmsUnavailable, NotEligible, PixelError
+from triage.domain.errors import BundleError, DeadlyFilm, FilmsUnavailable, NotEligible, PixelError
 from triage.domain.opinion import judge
 from triage.domain.reason import Reason
 from triage.imaging.eligibility import Intended
@@ -86,7 +86,7 @@ class Lightbox:
         try:
             bundle, spec = self._network.ask({"do": "bundle"}, b"", _served)
             return self._shelf.get(f"{digest} {bundle}", lambda: self._make(digest, received_on, bundle, spec))
-        except FilmsUnavailable as error:
+        except (FilmsUnavailable, DeadlyFilm) as error:
             raise Busy(str(error)) from None
         finally:
             self._places.release()

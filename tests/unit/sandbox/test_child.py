@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from tests.integration.service import is_alive, until
 from tests.unit.sandbox.servers import server
-from triage.domain.errors import FilmsUnavailable, PixelError
+from triage.domain.errors import DeadlyFilm, FilmsUnavailable, PixelError
 from triage.domain.reason import Reason
 from triage.sandbox.child import Child
 
@@ -35,6 +36,7 @@ BEHAVIOURS: dict[str, tuple[str, Reason]] = {
     "nests without end": ("raw(tell, b'[' * 4000 + b'\\n')", Reason.CANNOT_DECODE),
     "talks nonsense": ("raw(tell, b'no json\\n')", Reason.CANNOT_DECODE),
     "never ends its line": ("raw(tell, b'x' * 100_000)", Reason.CANNOT_DECODE),
+    "says too many things": ("raw(tell, b'{}\\n' * 5)\ntell({'pid': 1, 'server': 1}, [b'film'])", Reason.CANNOT_DECODE),
     "floods": ("while True: raw(tell, b'\\0' * 1_000_000)", Reason.CANNOT_DECODE),
     **{
         f"announces {sizes}": (f'raw(tell, b\'{{"facts": {{}}, "sizes": {sizes}}}\\n\')', Reason.CANNOT_DECODE)
@@ -155,6 +157,86 @@ def test_a_server_that_does_not_start_is_no_fault_of_the_film() -> None:
     for command in (("false",), ("echo", "no json")):
         with pytest.raises(FilmsUnavailable):
             Child(20, 1000, command).ask({"do": "good"}, b"", understand)
+
+
+def test_a_program_that_is_not_there_is_no_fault_of_the_film() -> None:
+    child = Child(20, 1000, ("/nowhere/to/be/found",))
+    with pytest.raises(FilmsUnavailable):
+        child.ask({"do": "good"}, b"", understand)
+    with pytest.raises(FilmsUnavailable):
+        child.start()
+
+
+def test_without_descriptors_no_film_is_at_fault(child: Child) -> None:
+    server_pid = good(child)["server"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    film = os.memfd_create("film")
+    os.write(film, b"film")
+    with os.fdopen(film, "rb") as opened:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+            for given in (b"film", opened):  # no memory for the film's bytes; no pipe for the answer
+                with pytest.raises(FilmsUnavailable):
+                    child.ask({"do": "good"}, given, understand)
+            with pytest.raises(FilmsUnavailable):
+                Child(20, 1000, server(good=GOOD)).ask({"do": "good"}, opened, understand)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert good(child, opened)["server"] == server_pid, "the server had no part in it"
+
+
+def test_a_server_that_cannot_fork_says_so_and_lives() -> None:
+    # a limit on processes does not bind root, as whom tests may run: so the server's fork refuses by itself
+    command = server(good=GOOD)
+    refusing = "import errno, os\ndef fork(): raise BlockingIOError(errno.EAGAIN, 'no process')\nos.fork = fork\n"
+    child = Child(20, 1000, (*command[:2], refusing + command[2]))
+    pids = set()
+    for _ in range(2):
+        with pytest.raises(FilmsUnavailable):
+            child.ask({"do": "good"}, b"film", understand)
+        pids.add(child.pid)
+    assert len(pids) == 1
+    assert None not in pids
+    child.close()
+
+
+DIES = "import os, triage.sandbox.server as module\nreal = module._apart\n"
+DEADLY = (
+    DIES
+    + "def apart(tasks, question, film, *rest):\n    if {when}: os.abort()\n    return real(tasks, question, film, *rest)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("when", "error"), [("True", FilmsUnavailable), ("os.fstat(film).st_size", DeadlyFilm)], ids=["every film", "this film"]
+)
+def test_servers_that_die_are_held_against_a_film_only_if_they_live_without_it(when: str, error: type[Exception]) -> None:
+    command = server(good=GOOD)
+    child = Child(20, 1000, (*command[:2], DEADLY.format(when=when) + "module._apart = apart\n" + command[2]))
+    with pytest.raises(error):
+        child.ask({"do": "good"}, b"film", understand)
+    child.close()
+
+
+def test_a_service_that_ends_holds_nothing_against_the_film_at_hand() -> None:
+    child = Child(60, 1000, server(waits="time.sleep(60)"))
+    child.start()
+    pid = child.pid
+    assert pid is not None
+    raised: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            child.ask({"do": "waits"}, b"film", understand)
+        except (FilmsUnavailable, PixelError) as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    until(lambda: children(pid), 60, "a child at work")
+    child.close()
+    thread.join(20)
+    assert [type(error) for error in raised] == [FilmsUnavailable]
 
 
 def test_a_server_ends_when_nobody_can_ask_it_any_more() -> None:

@@ -1,12 +1,15 @@
 """Previews are made by a real child that may die or dawdle, and kept within bounds."""
 
+import json
+import math
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,9 +20,10 @@ from tests.unit.sandbox.servers import server
 from triage.archive.memory import MemoryArchive
 from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
-from triage.web.darkroom import Darkroom, Facts, Print
+from triage.sandbox.child import NONSENSICAL
+from triage.web.darkroom import Darkroom, Facts, Print, printed
 from triage.web.previews import WAITING, Previews
-from triage.web.shelf import Busy
+from triage.web.shelf import Busy, Shelf
 
 FILM = film(rows=40, columns=30, bright=0.5, PhotometricInterpretation="MONOCHROME1")
 
@@ -68,20 +72,67 @@ def test_a_server_that_was_killed_is_replaced(darkroom: Darkroom) -> None:
 NONSENSE = {
     "says nothing": "tell({}, [])",
     "has facts and no values": "tell({'facts': FACTS}, [])",
-    "has fewer values than the film": "tell({'facts': FACTS}, [b'123', b''])",
-    "has other facts": "tell({'facts': FACTS | {'depth': 3}}, [b'12', b''])",
-    "has more than any film": "tell({'facts': FACTS}, [bytes(90_000_000), b''])",
+    "has more than any film": "tell({'facts': FACTS}, [bytes(90_000_000), PNG])",
 }
-FACTS = "FACTS = dict.fromkeys(('width', 'height', 'rows', 'columns', 'slope', 'intercept', 'low', 'high', 'inverted'), 1)"
+FACTS: dict[str, Any] = {
+    "rows": 4, "columns": 2, "height": 4, "width": 2, "slope": 2.0, "intercept": -1, "low": 0.0, "high": 9.0, "inverted": False
+}  # fmt: skip
+RAW, PNG = bytes(16), bytes(imagecodecs.png_encode(np.zeros((4, 2), np.uint8)))
 
 
 @pytest.mark.parametrize("kind", NONSENSE)
 def test_a_child_that_talks_nonsense_is_not_believed(kind: str) -> None:
-    darkroom = Darkroom(command=server(preview=f"{FACTS}\n{NONSENSE[kind]}"))
+    darkroom = Darkroom(command=server(preview=f"FACTS, PNG = {FACTS!r}, {PNG!r}\n{NONSENSE[kind]}"))
     with pytest.raises(PixelError) as caught:
         darkroom.develop(BytesIO(FILM))
     assert caught.value.reason is Reason.CANNOT_DECODE
+    assert caught.value.args == ("the decoder talks nonsense",)
     darkroom.close()
+
+
+def test_a_child_that_talks_sense_is_believed() -> None:
+    made = printed({"facts": FACTS}, [RAW, PNG])
+    assert (made.facts.width, made.facts.intercept, made.raw, made.png) == (2, -1.0, RAW, PNG)
+    assert printed({"facts": FACTS}, [RAW, b""], whole=True).png == b""
+
+
+LONG = {"rows": 1025, "columns": 1, "height": 1025, "width": 1}
+
+
+@pytest.mark.parametrize(
+    ("facts", "parts", "whole"),
+    [
+        (FACTS, [b"123", PNG], False),
+        (FACTS | {"depth": 3}, [RAW, PNG], False),
+        ({name: FACTS[name] for name in FACTS if name != "low"}, [RAW, PNG], False),
+        (list(FACTS), [RAW, PNG], False),
+        (FACTS, [RAW, b""], False),
+        (FACTS, [RAW, b"<html>"], False),
+        (FACTS, [RAW, PNG[:19] + b"\x09" + PNG[20:]], False),
+        (FACTS, [RAW, PNG + bytes(9999)], False),
+        (FACTS, [RAW, PNG], True),
+        (FACTS | {"rows": 5}, [RAW, b""], True),
+        (FACTS | LONG, [bytes(2050), PNG], False),
+        (FACTS | {"rows": 3}, [RAW, PNG], False),
+        *(
+            (FACTS | {name: value}, [RAW, PNG], False)
+            for name, values in {
+                "rows": ["<script>", 4.0, True, 0, 10**400],
+                "columns": [1 << 30],
+                "width": [-1],
+                "slope": [math.nan, 0, -1, None, True, 10**400, 10**4000],
+                "intercept": [math.inf, []],
+                "low": ["0"],
+                "high": [-1],
+                "inverted": [1, "no"],
+            }.items()
+            for value in values
+        ),
+    ],
+)
+def test_facts_are_checked_as_if_a_stranger_had_written_them(facts: Any, parts: list[bytes], whole: bool) -> None:
+    with pytest.raises(NONSENSICAL):
+        printed(json.loads(json.dumps({"facts": facts})), parts, whole=whole)
 
 
 def test_without_a_server_the_page_may_ask_again() -> None:
@@ -104,6 +155,11 @@ class Counting(Darkroom):
             raise PixelError(Reason.NUMERIC)
         facts = Facts(width=1, height=1, rows=1, columns=1, slope=1, intercept=0, low=0, high=1, inverted=False)
         return Print(facts=facts, raw=bytes(int(data)), png=b"")
+
+
+SMALL = Print(
+    facts=Facts(width=1, height=1, rows=1, columns=1, slope=1, intercept=0, low=0, high=1, inverted=False), raw=b"12", png=b""
+)
 
 
 def of(sizes: dict[str, int | None]) -> MemoryArchive:
@@ -135,6 +191,39 @@ def test_a_preview_is_made_once_and_a_failure_too() -> None:
         with pytest.raises(PixelError):
             previews.of("f")
     assert darkroom.made == [b"1", b""]
+
+
+def test_a_film_that_took_too_long_is_tried_again_after_a_minute() -> None:
+    now, tries = [100.0], []
+    shelf: Shelf[Print] = Shelf(1000, 1, clock=lambda: now[0])
+
+    def slow() -> Print:
+        tries.append(now[0])
+        raise PixelError(Reason.TIMED_OUT)
+
+    def slow_for(seconds: float) -> None:
+        now[0] += seconds
+        with pytest.raises(PixelError):
+            shelf.get("a", slow)
+
+    for seconds in (0, 59, 1, 30, 30):
+        slow_for(seconds)
+    assert tries == [100.0, 160.0, 220.0]
+    now[0] += 60
+    assert shelf.get("a", lambda: SMALL) is SMALL
+    now[0] += 1e6
+    assert shelf.get("a", slow) is SMALL
+
+
+def test_that_no_film_could_be_opened_is_not_remembered() -> None:
+    shelf: Shelf[Print] = Shelf(1000, 1)
+
+    def unopened() -> Print:
+        raise Busy("no server")
+
+    with pytest.raises(Busy):
+        shelf.get("a", unopened)
+    assert shelf.get("a", lambda: SMALL) is SMALL
 
 
 def test_a_film_that_is_not_there_is_asked_for_again() -> None:
