@@ -18,8 +18,8 @@ from triage.domain.reason import Reason
 from triage.sandbox.wire import LINE_BYTES, Overdue, messages, read_to_end, receive, send
 
 COMMAND = (sys.executable, "-m", "triage.sandbox")
-READY_WITHIN = 60.0
-"""Seconds in which a server has loaded its libraries."""
+READY_WITHIN = 120.0
+"""Seconds in which a server has loaded its libraries, on a machine that is busy with other things, too."""
 GRACE = 5.0
 """So much longer than its child a server may take before it counts as hung."""
 COMPLAINTS_TOLD = 20
