@@ -20,7 +20,7 @@ from triage.domain.worklist import span
 OK, WARN, FAIL = "ok", "WARN", "FAIL"
 SANDBOX_REMEDY = (
     "install the locked libraries again (requirements.lock); is there memory for one more process, and may the service "
-    "start one? The log has all it said"
+    "start one? Its last lines stand on stderr"
 )
 
 
