@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -25,6 +25,11 @@ lead to the study's quarantine."""
 EXIT_HUNG = 70
 POLL = timedelta(milliseconds=50)
 """How often an idle worker looks for work: one indexed read."""
+LOADED_WITHIN = timedelta(seconds=5)
+"""So long a starting worker waits until films can be opened, before it says that they cannot be yet."""
+OPENED_AGAIN_AFTER = timedelta(seconds=10)
+"""After a failure to start what opens films, the next try."""
+NOT_YET = "no film can be opened yet: the process for it is loading its libraries"
 
 
 class Worker:
@@ -57,6 +62,7 @@ class Worker:
         self._classifier: Classifier | None = None
         self._trouble: str | None = None
         self._unopened: str | None = None
+        self._opened_again_at: datetime | None = None
 
     @property
     def trouble(self) -> str | None:
@@ -69,8 +75,11 @@ class Worker:
         return self._classifier.model.label if self._classifier else None
 
     def warm_up(self) -> None:
-        """Load the active network now, before the first study asks for it."""
+        """Load the active network now, before the first study asks for it, and wait a little until films can be opened."""
         self._ready()
+        deadline = time.monotonic() + LOADED_WITHIN.total_seconds()
+        while not self._opens() and self._unopened == NOT_YET and time.monotonic() < deadline:
+            time.sleep(POLL.total_seconds())
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop``; the study at hand is finished first."""
@@ -85,13 +94,13 @@ class Worker:
 
     def step(self) -> bool:
         """Assess one study if there is one; ``False``: nothing to do."""
-        ready = self._ready()
+        ready, opens = self._ready(), self._opens()
         if not ready:
             excuse_without_model(self._database, self._head_starts)
         if not self._due():
             return False
         quarantine_exhausted(self._database, self._head_starts, self._clock)
-        job = self._claim() if ready else None
+        job = self._claim() if ready and opens else None
         if job is None:
             return False
         log = structlog.get_logger().bind(study_instance_uid=job.study_instance_uid, attempt=job.attempts)
@@ -101,9 +110,7 @@ class Worker:
             with self._lease_kept(job, timedelta(seconds=self._budget.of(len(instances))) + self._hung_after):
                 outcome = self._assess(job, instances)
         except FilmsUnavailable as error:
-            if self._unopened is None:
-                log.error("no film can be opened", cause=str(error))
-            self._unopened = str(error)
+            self._cannot_open(error)
             with self._database.write() as transaction:
                 transaction.jobs.release(job, self._clock())
             return False
@@ -113,7 +120,6 @@ class Worker:
             with self._database.write() as transaction:
                 transaction.jobs.retry(job, type(error).__name__, self._clock())
             return True
-        self._unopened = None
         written = self._write(job, outcome)
         log.info("assessed" if written else "result dropped: no longer this worker's", **_told(outcome))
         return True
@@ -131,6 +137,22 @@ class Worker:
             structlog.get_logger().info("model loaded", model=classifier.model.label)
         self._classifier, self._trouble = classifier, None
         return True
+
+    def _opens(self) -> bool:
+        """Whether films can be opened now. Asked at every step: the cause stands in the heartbeat before a film comes."""
+        if self._opened_again_at is not None and self._clock() < self._opened_again_at:
+            return False
+        try:
+            self._unopened = None if self._films.ready() else NOT_YET
+        except FilmsUnavailable as error:
+            self._cannot_open(error)
+            return False
+        self._opened_again_at = None
+        return self._unopened is None
+
+    def _cannot_open(self, error: FilmsUnavailable) -> None:
+        structlog.get_logger().error("no film can be opened", cause=str(error))
+        self._unopened, self._opened_again_at = str(error), self._clock() + OPENED_AGAIN_AFTER
 
     def _say(self, trouble: str) -> None:
         if trouble != self._trouble:

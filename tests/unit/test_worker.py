@@ -17,6 +17,7 @@ from triage.domain.reason import Reason
 from triage.imaging.prepare import Prepared
 from triage.inference.memory import MemoryClassifier
 from triage.sandbox.memory import MemoryFilms
+from triage.worker import NOT_YET
 
 FILM = films.film(bright=0.9)
 
@@ -131,22 +132,67 @@ def test_a_failure_nobody_foresaw_is_tried_again_and_then_quarantined() -> None:
 
 def test_while_no_film_can_be_opened_studies_wait_and_the_worker_says_so() -> None:
     class Shut(MemoryFilms):
-        shut = True
+        shut, tries = True, 0
 
-        def prepare(self, *given: Any) -> Prepared:
+        def ready(self) -> bool:
+            self.tries += 1
             if self.shut:
                 raise FilmsUnavailable("no server starts")
-            return super().prepare(*given)
+            return True
 
     world = World()
     films = world.films = Shut()
     world.worker._films = films
+    world.worker.warm_up()
+    assert world.worker.trouble == "no server starts", "said before a film comes"
     world.store(FILM)
     for _ in range(RETRIES.max_attempts + 2):
         assert not world.step()
+        assert not world.step(), "not tried again at once"
         world.clock.forward(minutes=1)
+    assert films.tries == RETRIES.max_attempts + 2
     assert (world.study().level, world.worker.trouble) == (Level.PENDING, "no server starts")
     films.shut = False
+    assert world.step()
+    assert (world.study().level, world.worker.trouble) == (Level.FLAGGED, None)
+
+
+def test_until_films_can_be_opened_the_worker_says_that_they_cannot() -> None:
+    class Loading(MemoryFilms):
+        loaded = False
+
+        def ready(self) -> bool:
+            return self.loaded
+
+    world = World()
+    films = world.films = Loading()
+    world.worker._films = films
+    world.store(FILM)
+    assert not world.step()
+    assert world.worker.trouble == NOT_YET
+    films.loaded = True
+    assert world.step()
+    assert (world.study().level, world.worker.trouble) == (Level.FLAGGED, None)
+
+
+def test_a_study_whose_films_cannot_be_opened_any_more_waits_untried() -> None:
+    class Breaks(MemoryFilms):
+        broken = True
+
+        def prepare(self, *given: Any) -> Prepared:
+            if self.broken:
+                raise FilmsUnavailable("no other server starts")
+            return super().prepare(*given)
+
+    world = World()
+    films = world.films = Breaks()
+    world.worker._films = films
+    world.store(FILM)
+    for _ in range(RETRIES.max_attempts + 2):
+        assert not world.step()
+        assert (world.study().level, world.worker.trouble) == (Level.PENDING, "no other server starts")
+        world.clock.forward(minutes=1)
+    films.broken = False
     assert world.step()
     assert (world.study().level, world.worker.trouble) == (Level.FLAGGED, None)
 

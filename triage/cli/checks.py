@@ -13,11 +13,15 @@ from triage.bootstrap import open_database, provider_of
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database import schema
-from triage.domain.errors import TriageError
+from triage.domain.errors import FilmsUnavailable, PixelError, TriageError
 from triage.domain.external import ProviderSilent
 from triage.domain.worklist import span
 
 OK, WARN, FAIL = "ok", "WARN", "FAIL"
+SANDBOX_REMEDY = (
+    "install the locked libraries again (requirements.lock); is there memory for one more process, and may the service "
+    "start one? Its last lines stand on stderr"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,9 @@ def sandbox(settings: Settings) -> Iterator[Finding]:
     films = SandboxFilms()
     try:
         in_force = films.protections()
+    except (FilmsUnavailable, PixelError) as error:
+        yield Finding(FAIL, "sandbox", f"no study is assessed: {error}", SANDBOX_REMEDY)
+        return
     finally:
         films.close()
     yield Finding(OK, "sandbox", f"films are opened apart, bound by {', '.join(in_force)}")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_dicom"
-READY_WITHIN = 60.0
-ASSESSED_WITHIN = 120.0
+READY_WITHIN = 180.0
+ASSESSED_WITHIN = 180.0
 POLL = 0.1
 DEMO = "demo"
 
@@ -137,12 +137,23 @@ def _service(home: Path) -> Iterator[_Service]:
 
 
 def _wait(what: str, console: "Console", service: _Service, seconds: float, done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + seconds
+    """Wait until it is done, as long as the service lives.
+
+    Raises:
+        TriageError: it ended, or it took longer than ``seconds``; says which, and what the service said last.
+    """
+    begun = time.monotonic()
     with console.status(what):
         while not done():
-            if service.process.poll() is not None or time.monotonic() > deadline:
+            waited, ended = time.monotonic() - begun, service.process.poll()
+            if ended is not None or waited > seconds:
+                came = (
+                    f"the service ended (exit code {ended})"
+                    if ended is not None
+                    else "not done; a busy machine may need longer"
+                )
                 last = "".join(service.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-5:])
-                raise TriageError(f"{what}: it did not come to that; the service said last:\n{last or '(nothing)'}")
+                raise TriageError(f"{what}: {came}, after {waited:.0f} s; the service said last:\n{last or '(nothing)'}")
             time.sleep(POLL)
 
 

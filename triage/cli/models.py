@@ -57,11 +57,15 @@ def list_models(as_json: AsJson = False, home: Home = None, config: Config = Non
     bundles.active_path()
 
 
-def show(bundle_id: BundleId, home: Home = None, config: Config = None) -> None:
+def show(
+    bundle: Annotated[str, typer.Argument(help="NAME or NAME@VERSION, id, or the id's first eight digits.", metavar="BUNDLE")],
+    home: Home = None,
+    config: Config = None,
+) -> None:
     """The model card."""
     from triage.bootstrap import registry
 
-    path = registry(settings(home, config)).find(bundle_id)
+    path = registry(settings(home, config)).named(bundle)
     typer.echo((path / "MODEL_CARD.md").read_text(encoding="utf-8"))
 
 

@@ -53,7 +53,7 @@ def send(
     refused = [sent for sent in outcomes if not sent.ok]
     for sent in refused:
         status = "not sent" if sent.status is None else f"0x{sent.status:04X}"
-        typer.echo(f"triage: {sent.path}: {status} {sent.comment}", err=True)
+        typer.echo(f"triage: {sent.path}: {status}{sent.comment and f': {sent.comment}'}", err=True)
     typer.echo(f"{len(outcomes) - len(refused)} of {len(files)} stored")
     if refused:
         raise typer.Exit(1)
@@ -87,8 +87,10 @@ def verify(as_json: AsJson = False, home: Home = None, config: Config = None) ->
 
 def check(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
     """Everything worth checking before going live, each with a remedy; exit 1 when something must be mended."""
+    from triage import logs
     from triage.cli.checks import run_checks
 
+    logs.configure("check")  # to stderr: what is logged by the way is no part of the answer
     findings = run_checks(settings(home, config))
     if as_json:
         print_json([finding.as_dict() for finding in findings])

@@ -49,12 +49,6 @@ class MissingIdentifier(CannotUnderstand):
     status, comment = 0xC101, "Cannot understand: an identifier is missing"
 
 
-class NotAuthorised(TriageError):
-    """The peer may not store here."""
-
-    status, comment = 0x0124, "Refused: not authorised"
-
-
 class AssessmentError(TriageError):
     """A film that was received and cannot be assessed; the reason is what the list shows."""
 

@@ -15,7 +15,7 @@ from triage.imaging.header import read_dataset
 from triage.imaging.preprocess import preprocess
 from triage.imaging.spec import PreprocessingSpec
 
-SMALLEST = 64
+SMALLEST = 32
 """Rows and columns below which a picture is no film that anybody could read."""
 LONGEST = 4
 """Times the shorter side that the longer one may have."""

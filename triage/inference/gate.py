@@ -1,6 +1,6 @@
 """The gate by image: a small network of a bundle's own numbers says whether a tensor is a frontal chest film, upright, whole.
 
-Pure arithmetic on a thumbnail: no runtime, no code from the bundle. Four megaflops, a fifth of a millisecond.
+Pure arithmetic on a thumbnail: no runtime, no code from the bundle. Four megaflops, 1.3 milliseconds.
 """
 
 import math

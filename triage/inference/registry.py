@@ -71,6 +71,17 @@ class Registry:
         path = self.find(bundle_id)
         return card_of(path, self._entry(path))
 
+    def named(self, name: str) -> Path:
+        """The directory of a bundle by what the list calls it, ``NAME`` or ``NAME@VERSION``; else as :meth:`find` does.
+
+        Raises:
+            BundleError: none, or several: the id tells them apart.
+        """
+        matches = {one.bundle_id for one in self.entries() if name in (one.name, f"{one.name}@{one.version}")}
+        if len(matches) > 1:
+            raise BundleError(f"{len(matches)} bundles are called that; give the id of one; see: triage models list")
+        return self.find(matches.pop() if matches else name)
+
     def find(self, bundle_id: str) -> Path:
         """The directory of a bundle, by its id or at least eight leading digits of it.
 

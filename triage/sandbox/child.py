@@ -19,10 +19,13 @@ from triage.domain.reason import Reason
 from triage.sandbox.wire import LINE_BYTES, Overdue, messages, read_to_end, receive, send, write
 
 COMMAND = (sys.executable, "-m", "triage.sandbox")
-READY_WITHIN = 60.0
-"""Seconds in which a server has loaded its libraries."""
+READY_WITHIN = 120.0
+"""Seconds in which a server has loaded its libraries, on a machine that is busy with other things, too."""
 GRACE = 5.0
 """So much longer than its child a server may take before it counts as hung."""
+COMPLAINTS_TOLD = 20
+"""Lines of a traceback that are logged when a server does not start."""
+CAUSE_CHARACTERS = 200
 KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "TZ")
 """Of the environment, beside what begins with LC_ or PYTHON: secrets of the service stand there as well."""
 
@@ -56,6 +59,15 @@ class Child:
         """Start the server, so that the first question need not wait for it."""
         with self._lock:
             self._running()
+
+    def ready(self) -> bool:
+        """Whether a question would be answered at once. Starts a server where there is none, and does not wait for it.
+
+        Raises:
+            FilmsUnavailable: it does not start; the next call tries another.
+        """
+        with self._lock:
+            return self._asked_to_be_ready(time.monotonic())[1]
 
     def ask(
         self, question: Mapping[str, Any], film: BinaryIO | bytes, understand: Understand[T], seconds: float | None = None
@@ -106,7 +118,7 @@ class Child:
     def _once(self, question: Mapping[str, Any], film: int, seconds: float) -> tuple[dict[str, Any], list[bytes], bool] | None:
         """As :meth:`_heard`, of one server; ``None``: it died."""
         log = structlog.get_logger().bind(task=question["do"])
-        server = self._ready()
+        server, _ = self._asked_to_be_ready()
         try:
             data, ended = server.ask({**question, "seconds": seconds}, film, seconds + self._grace, self._most)
         except Overdue:
@@ -130,17 +142,16 @@ class Child:
             answer["reason"] = (Reason.TIMED_OUT if late else Reason.CANNOT_DECODE).code
         return answer, parts, False
 
-    def _ready(self) -> "_Server":
+    def _asked_to_be_ready(self, until: float | None = None) -> tuple["_Server", bool]:
         server = self._running()
         try:
-            server.wait_until_ready()
+            return server, server.wait_until_ready(until)
         except FilmsUnavailable:
             self._end()
             raise
-        return server
 
     def _running(self) -> "_Server":
-        if self._server is not None and self._server.process.poll() is not None:
+        if self._server is not None and self._server.died_after_it_was_ready():
             self._end()
         if self._server is None:
             try:
@@ -162,31 +173,49 @@ class _Server:
         self.control, theirs = socket.socketpair()
         with theirs, ExitStack() as unless_started:
             unless_started.callback(self.control.close)
+            self._complaints = os.memfd_create("complaints")
+            unless_started.callback(os.close, self._complaints)
+            self._ready_by = time.monotonic() + READY_WITHIN
             self.process = subprocess.Popen(  # noqa: S603 - our own argument list
                 command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # a decoder's complaint may quote the film
+                stderr=self._complaints,  # until it is ready: later a decoder's complaint may quote a film (server.py)
                 env=_environment(),
                 start_new_session=True,  # a signal to the service's group is the service's to obey
             )
             unless_started.pop_all()
         self._ready = False
 
-    def wait_until_ready(self) -> None:
-        """Come back once its libraries are loaded.
+    def died_after_it_was_ready(self) -> bool:
+        """One that died before has a cause to tell: :meth:`wait_until_ready` raises it."""
+        return self._ready and self.process.poll() is not None
+
+    def wait_until_ready(self, until: float | None = None) -> bool:
+        """Whether its libraries are loaded; waits ``until`` then (of the monotonic clock), by default as long as it may take.
 
         Raises:
-            FilmsUnavailable: it does not come to it.
+            FilmsUnavailable: it does not come to it; says why.
         """
-        if self._ready:
-            return
-        try:
-            receive(self.control, time.monotonic() + READY_WITHIN)
-        except (Overdue, EOFError, OSError, ValueError):
-            self.process.kill()
-            raise FilmsUnavailable("the process in which films are opened does not start") from None
-        self._ready = True
+        if not self._ready:
+            try:
+                receive(self.control, self._ready_by if until is None else min(until, self._ready_by))
+            except Overdue:
+                if time.monotonic() < self._ready_by:
+                    return False
+                raise self._not_started(f"it said nothing for {READY_WITHIN:.0f} s") from None
+            except (EOFError, OSError, ValueError):
+                raise self._not_started("it ended, or said nonsense, before it was ready") from None
+            self._ready = True
+        return True
+
+    def _not_started(self, otherwise: str) -> FilmsUnavailable:
+        """The error that says why, by the last line of a traceback where there is one. No film was handed over yet."""
+        said = os.pread(self._complaints, LINE_BYTES, max(0, os.fstat(self._complaints).st_size - LINE_BYTES))
+        lines = [line for line in said.decode("utf-8", errors="replace").splitlines() if line.strip()]
+        structlog.get_logger().error("the process in which films are opened does not start", said=lines[-COMPLAINTS_TOLD:])
+        cause = lines[-1].strip()[:CAUSE_CHARACTERS] if lines else otherwise
+        return FilmsUnavailable(f"the process in which films are opened does not start: {cause}")
 
     def ask(self, question: Mapping[str, Any], film: int, seconds: float, most_bytes: int) -> tuple[bytes, dict[str, Any]]:
         """(what the child said, how it ended).
@@ -222,6 +251,7 @@ class _Server:
         self.process.kill()
         self.process.wait()
         self.control.close()
+        os.close(self._complaints)
 
 
 class _Opened:

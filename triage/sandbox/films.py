@@ -29,6 +29,14 @@ class SandboxFilms:
         with suppress(FilmsUnavailable):  # the first film tells
             self._child.start()
 
+    def ready(self) -> bool:
+        """See :class:`triage.services.ports.Films`.
+
+        Raises:
+            FilmsUnavailable: no fork server starts; says why.
+        """
+        return self._child.ready()
+
     def close(self) -> None:
         """End the fork server and what it does."""
         self._child.close()

@@ -28,12 +28,15 @@ def serve(tasks: Mapping[str, Task], limits: Limits = LIMITS, *, forks: bool = T
     """Answer questions until nobody asks any more. Without ``forks`` the process itself answers them all."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they mean the service, which drains and then closes the socket
+    silence = os.open(os.devnull, os.O_WRONLY)  # while files can be opened
     if not forks:
         confine_for_good(limits)
     c_library()
     gc.collect()
     gc.freeze()  # a child that collects garbage would copy pages for nothing
     control = socket.socket(fileno=0)
+    os.dup2(silence, 2)  # what came so far says why a server does not start; from now on it may quote a film
+    os.close(silence)
     send(control, {"ready": True})
     while True:
         try:

@@ -308,6 +308,13 @@ class AuditAnchor(Protocol):
 class Films(Protocol):
     """Where received films are opened: parsed, examined by their tags, decoded, preprocessed. Thread-safe, one at a time."""
 
+    def ready(self) -> bool:
+        """Whether a film would be opened at once; ``False``: not yet. Does not wait.
+
+        Raises:
+            FilmsUnavailable: none can be opened at this moment; says why.
+        """
+
     def prepare(self, stream: BinaryIO, spec: PreprocessingSpec, intended: Intended, within_seconds: float) -> Prepared:
         """What becomes of a whole object, from its first byte wherever ``stream`` stands.
 

@@ -149,6 +149,17 @@ def test_check_says_when_the_disk_is_below_its_floor(home: Path) -> None:
     assert ("FAIL", "disk") in {(one["mark"], one["subject"]) for one in json.loads(result.stdout)}
 
 
+def test_check_says_why_no_film_can_be_opened_and_what_to_do(home: Path, tmp_path: Path) -> None:
+    broken = "import os, sys\nif 'triage.sandbox' in sys.orig_argv:\n    os.write(2, b'no decoder\\n')\n    os._exit(1)\n"
+    (tmp_path / "sitecustomize.py").write_text(broken)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    result = triage("check", "--json", home=home, PYTHONPATH=path)
+    (found,) = [one for one in json.loads(result.stdout) if one["subject"] == "sandbox"]
+    assert (result.returncode, found["mark"]) == (1, "FAIL")
+    assert found["words"].endswith("does not start: no decoder")
+    assert "requirements.lock" in found["remedy"]
+
+
 def test_verifying_an_empty_home_finds_no_gap(home: Path) -> None:
     result = triage("verify", "--json", home=home)
     account = json.loads(result.stdout)

@@ -11,6 +11,7 @@ from tests.unit.inference.conftest import change
 from triage.bootstrap import open_site
 from triage.cli import app
 from triage.config import load
+from triage.domain.errors import BundleError
 from triage.inference.registry import PACKAGED
 
 
@@ -51,6 +52,18 @@ def test_the_list_says_which_one_serves_and_since_when(tmp_path: Path, bundle: P
     note = json.loads((home / "models" / "activations.jsonl").read_text())
     assert (note["at"], note["from"], note["to"]) == (since, rows[0]["id"], rows[1]["id"])
     assert note["who"]
+
+
+def test_a_card_is_shown_by_what_the_list_calls_its_bundle(tmp_path: Path, bundle: Path) -> None:
+    home = tmp_path / "home"
+    (row,) = json.loads(models(home, "list", "--json").output)
+    card = models(home, "show", row["id"][:8]).output
+    assert models(home, "show", "recommended").output == card
+    assert models(home, "show", f"recommended@{row['version']}").output == card
+    models(home, "install", bundle)
+    assert models(home, "show", f"recommended@{row['version']}").output == card
+    with pytest.raises(BundleError, match="2 bundles are called that"):
+        models(home, "show", "recommended")
 
 
 def test_where_there_is_a_database_its_audit_says_which_bundle_serves(tmp_path: Path, bundle: Path) -> None:

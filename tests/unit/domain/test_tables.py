@@ -68,7 +68,6 @@ STATUSES = {
     "DataSetMismatch": 0xA900,
     "CannotUnderstand": 0xC100,
     "MissingIdentifier": 0xC101,
-    "NotAuthorised": 0x0124,
     "TriageError": 0xC1FF,
 }
 

@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from io import BytesIO
@@ -59,7 +60,8 @@ def understand(answer: dict[str, Any], parts: list[bytes]) -> tuple[dict[str, An
 @pytest.fixture(scope="module")
 def child() -> Iterator[Child]:
     tasks = {NAMES[behaviour]: body for behaviour, (body, _) in BEHAVIOURS.items()}
-    child = Child(20, 1 << 20, server(good=GOOD, **tasks))
+    complains = "tell({'goes_to': os.fstat(2).st_rdev}, [])"
+    child = Child(20, 1 << 20, server(good=GOOD, complains=complains, **tasks))
     yield child
     child.close()
 
@@ -237,6 +239,32 @@ def test_a_service_that_ends_holds_nothing_against_the_film_at_hand() -> None:
     child.close()
     thread.join(20)
     assert [type(error) for error in raised] == [FilmsUnavailable]
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_server_that_does_not_start_says_why(asks: bool) -> None:
+    traceback = "import os\nos.write(2, b'x' * 100_000 + b'\\n')\nraise ImportError('libdecoder.so.7: no such file')"
+    child = Child(20, 1000, (sys.executable, "-c", traceback))
+    for _ in range(2):
+        with pytest.raises(FilmsUnavailable, match=r"does not start: ImportError: libdecoder\.so\.7: no such file$"):
+            child.ask({"do": "good"}, b"", understand) if asks else until(child.ready, 20, "it says why not")
+    assert child.pid is None
+
+
+def test_a_server_says_when_it_is_ready() -> None:
+    child = Child(20, 1000, server(good=GOOD))
+    assert not child.ready()
+    until(child.ready, 20, "it is ready")
+    assert child.pid == good(child)["server"]
+    os.kill(good(child)["server"], signal.SIGKILL)
+    until(lambda: not child.ready(), 5, "its death is noticed")
+    until(child.ready, 20, "another is ready")
+    child.close()
+
+
+def test_what_a_decoder_complains_of_is_kept_nowhere(child: Child) -> None:
+    told = child.ask({"do": "complains"}, b"film", lambda answer, _: answer)
+    assert told == {"goes_to": os.stat(os.devnull).st_rdev}
 
 
 def test_a_server_ends_when_nobody_can_ask_it_any_more() -> None:

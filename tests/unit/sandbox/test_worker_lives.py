@@ -3,6 +3,7 @@
 import time
 
 from tests import films
+from tests.integration.service import until
 from tests.unit.sandbox.servers import server
 from tests.unit.services.world import World
 from triage.domain.reason import Reason
@@ -35,6 +36,7 @@ def test_films_that_kill_their_decoder_cost_the_others_only_their_time() -> None
     kinds = ["aborts", "fills the memory"] * (POISONS // 2)
     for number, does in enumerate([*kinds, *[None] * OTHERS]):
         world.store(films.film(f"1.2.{number}", f"1.2.{number}.1.1", bright=0.1, ImageComments=does))
+    until(opened.ready, 60, "the server is loaded")
     world.step()
     first, begun = child.pid, time.monotonic()
     while world.step():

@@ -188,6 +188,9 @@ class Slow:
         self.now = 0.0
         self.allowed: list[float] = []
 
+    def ready(self) -> bool:
+        return True
+
     def prepare(self, stream: BinaryIO, spec: PreprocessingSpec, intended: Intended, within_seconds: float) -> Prepared:
         self.allowed.append(within_seconds)
         self.now += within_seconds
