@@ -89,12 +89,12 @@ def test_a_server_that_is_killed_costs_no_film(service: Service) -> None:
     def servers() -> list[int]:
         return [int(pid) for pid in Path(f"/proc/{worker}/task/{worker}/children").read_text().split()]
 
-    with modality(service.dimse_port) as sender:
-        for number in range(1, 11):
-            (server,) = until(servers, 30, "a server")
-            os.kill(server, signal.SIGKILL)
+    for number in range(1, 11):
+        (server,) = until(servers, 30, "a server")
+        os.kill(server, signal.SIGKILL)
+        with modality(service.dimse_port) as sender:  # of its own: one that is idle for long is closed
             assert sender.store(film(number)) == 0x0000
-            until(lambda number=number: done(service) == number, ASSESSED_WITHIN, "assessed")  # type: ignore[misc]
+        until(lambda number=number: done(service) == number, ASSESSED_WITHIN, "assessed")  # type: ignore[misc]
     assert {row["level"] for row in service.worklist()} <= {"flagged", "not_flagged"}
     assert {row["attempts"] for row in service.rows("SELECT attempts FROM job")} == {1}
     assert service.pid("worker") == worker
