@@ -188,7 +188,10 @@ def doubts(settings: Settings) -> Iterator[Finding]:
             found = [study for study in transaction.worklist() if study.doubt is not None and study.doubt.reason is not None]
         if found:
             words = f"{len(found)} unread {'study' if len(found) == 1 else 'studies'} of which a film was set aside"
-            remedy = "triage verify names them; give the film its own UIDs where it was made, and send it again"
+            remedy = (
+                "triage verify names them; another patient's film: give it its own UIDs and send it again; the same film again:"
+                " let one sender send it; a corrected patient: read the study with the corrected name at hand"
+            )
             yield Finding(WARN, "set aside", words, remedy)
         else:
             yield Finding(OK, "set aside", "no unread study lacks a film that was refused")

@@ -79,7 +79,8 @@ def verify(as_json: AsJson = False, home: Home = None, config: Config = None) ->
         typer.echo(
             f"acknowledged {account.acknowledged} = on disk {account.on_disk} = indexed {account.indexed}; studies: "
             f"assessed {account.assessed}, excused {account.excused}, waiting {account.waiting}; "
-            f"set aside {account.quarantined}; in doubt {len(account.doubts)}; gaps {len(account.gaps)}"
+            f"set aside {account.quarantined}; in doubt {len(account.doubts)} unread, "
+            f"{account.doubts_read} read; gaps {len(account.gaps)}"
         )
     if not account.ok:
         raise typer.Exit(1)

@@ -25,6 +25,13 @@ class Coverage:
     detail: str = ""
 
     @property
+    def why_not(self) -> str:
+        """The reason as it is said of one image; empty: none. That a study has no frontal view cannot be said of an image."""
+        if self.reason is Reason.LATERAL_VIEW:
+            return "a lateral or oblique view"
+        return self.reason.sentence if self.reason else ""
+
+    @property
     def covered(self) -> bool:
         """Whether the standing assessment scored this image."""
         return self.probability is not None

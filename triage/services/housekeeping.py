@@ -12,7 +12,7 @@ from triage.domain.instance import QuarantinedObject
 from triage.domain.jobs import JobState
 from triage.domain.level import HeadStarts, Level
 from triage.domain.reason import Reason
-from triage.domain.study import with_outcome, without_model
+from triage.domain.study import ReadingState, with_outcome, without_model
 from triage.imaging.header import read_header
 from triage.services.ports import Archive, Clock, Database
 from triage.services.receive import adopt
@@ -138,7 +138,7 @@ class Verification:
     """The account: how many of each, and every gap.
 
     ``doubts``: studies that a person must look at, ``what`` being the code of :class:`triage.domain.doubt.Doubt`; nothing is
-    lost there, so that they are no gaps.
+    lost there, so that they are no gaps. ``doubts_read``: how many more a person has read since.
     """
 
     acknowledged: int = 0
@@ -149,6 +149,7 @@ class Verification:
     waiting: int = 0
     quarantined: int = 0
     receiving: int = 0
+    doubts_read: int = 0
     doubts: list[Gap] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
@@ -219,7 +220,9 @@ def verify(
             account.gaps.append(Gap(what="outcome_not_of_present_images", subject=uid))
         if study.images != len(images[uid]):
             account.gaps.append(Gap(what="image_count_differs", subject=uid))
-        if study.doubt is not None:
+        if study.doubt is not None and study.reading.state is ReadingState.READ:
+            account.doubts_read += 1
+        elif study.doubt is not None:
             account.doubts.append(Gap(what=study.doubt.code, subject=uid))
         if uid in named and (study.doubt is None or study.doubt.reason is None):
             account.gaps.append(Gap(what="set_aside_not_on_its_study", subject=uid))

@@ -166,7 +166,7 @@ def image(number: int, one: Coverage, numbers: bool) -> Image:
         said = f"scored {one.probability:.2f}" if numbers else "scored"
     else:
         seen = "looked at, but the study is not assessed" if one.considered else "not scored yet"
-        said = f"not scored: {one.reason.sentence}" if one.reason else seen
+        said = f"not scored: {one.why_not}" if one.reason else seen
         said += f" ({one.detail})" if one.detail else ""
     return Image(
         uid=instance.sop_instance_uid,

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.unit.domain import make
 from tests.unit.domain.make import NOW, OTHER_MODEL, POLICY
 from triage.domain.assessment import Outcome
-from triage.domain.coverage import coverage, standing_outcome
+from triage.domain.coverage import Coverage, coverage, standing_outcome
+from triage.domain.reason import Reason
 from triage.domain.study import Study, with_image, with_outcome
 
 LATER = NOW + timedelta(minutes=5)
@@ -69,3 +70,9 @@ def test_what_stands_is_what_the_study_shows(outcomes: list[Outcome]) -> None:
     if standing is not None:
         assert getattr(standing, "probability", None) == study.probability
         assert standing.model is None or study.model == standing.model.label
+
+
+def test_of_one_image_it_is_said_that_it_is_a_lateral_view() -> None:
+    one = Coverage(instance=images(1)[0], reason=Reason.LATERAL_VIEW)
+    assert one.why_not == "a lateral or oblique view"
+    assert Coverage(instance=images(1)[0], reason=Reason.CANNOT_DECODE).why_not == Reason.CANNOT_DECODE.sentence

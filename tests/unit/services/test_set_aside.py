@@ -22,6 +22,7 @@ from triage.domain.reading import LEASE, Step
 from triage.domain.reason import Reason
 from triage.domain.worklist import level_words, why
 from triage.imaging.header import picture_of
+from triage.services.housekeeping import verify
 from triage.services.reading import take
 from triage.services.records import study_record
 from triage.services.set_aside import MOST
@@ -344,6 +345,16 @@ def test_two_objects_of_one_uid_at_the_same_instant_have_one_winner(tmp_path: Pa
     assert world.counts() == (races, races, 0, races)
     assert world.gaps() == {}
     database.close()
+
+
+def test_verification_names_doubts_until_they_are_read() -> None:
+    world = world_with(FIRST)
+    refuse(world, SECOND)
+    account = verify(world.archive, world.database)
+    assert ([one.subject for one in account.doubts], account.doubts_read) == (["1.2.3"], 0)
+    take(world.database, "1.2.3", Step(action=Action.READ, actor="dr"), POLICY, world.clock, LEASE)
+    account = verify(world.archive, world.database)
+    assert (account.doubts, account.doubts_read, account.gaps) == ([], 1, [])
 
 
 def test_a_study_without_the_mark_of_what_was_set_aside_is_a_gap() -> None:

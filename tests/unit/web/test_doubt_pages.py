@@ -26,7 +26,7 @@ def refused(database: MemoryDatabase, uid: str, doubt: Doubt = Doubt.IDENTITY_CO
         received_at=NOW,
     )
     with database.write() as tx:
-        set_aside(tx, one, doubt, scene.POLICY)
+        set_aside(tx, one, {uid: doubt}, scene.POLICY)
 
 
 def assessed(uid: str, probability: float) -> MemoryDatabase:
