@@ -39,7 +39,7 @@ def test_the_facts_of_a_flagged_study(open_site: Open) -> None:
     for words in (
         "Doe, Jane", "45 y", "P-1", "ACC-1", "1 of 2 covered", "probability 0.91", "gap6@1.0.0", "DX, PA", "Unread",
         "flagged (probability 0.91), arrived 14 min ago, head start 24 h", "listed as if it had arrived",
-        "1: scored 0.91", "2: not scored: no frontal view", "operating point 0.50", "MODALITY",
+        "1: scored 0.91", "2: not scored: a lateral or oblique view", "operating point 0.50", "MODALITY",
         "not for diagnostic use",
     ):  # fmt: skip
         assert words.lower() in page.lower(), words
