@@ -110,7 +110,7 @@ def test_a_heat_map_comes_with_its_words_and_goes_with_its_film(serve: Serve, wa
     expect(caution).to_have_text(CAUTION)
     expect(legend).to_be_visible(timeout=30_000)
     expect(legend).to_contain_text("its odds change 1.3-fold or more; outlined, 2-fold or more")
-    expect(page.locator("#film .told")).to_contain_text("Score 0.60.")
+    expect(page.locator("#film .told")).to_contain_text("Score 0.59.")
     expect(page.locator("#film .heat .unseen")).to_contain_text("squares that raised the score")
     expect(page.locator('[data-key="h"]')).to_have_attribute("aria-pressed", "true")
     assert picture(page) != plain

@@ -40,6 +40,8 @@ def hostile_objects(draw: st.DrawFn) -> bytes:
     """A Part 10 object: most of it right, so that it comes far, and something of it wrong."""
     wrong = draw(st.lists(st.sampled_from(sorted(_HEADER)), max_size=3, unique=True))
     elements = {keyword: draw(st.none() | _HEADER[keyword]) for keyword in wrong}
+    if elements.get("PixelRepresentation", 0) is None:  # without it, nobody can write a value whose VR hangs on it
+        elements.pop("PixelPaddingValue", None)
     syntax = draw(st.sampled_from(sorted(ENCODERS)))
     generator = np.random.default_rng(draw(st.integers(0, 1 << 32)))
     bits = 8 if syntax.endswith(".50") else 12

@@ -16,7 +16,8 @@ from triage.domain.worklist import WorklistItem, as_json, head_start_words, next
 LATER = NOW + timedelta(minutes=14)
 SHAPE = {
     "rank": int, "study_instance_uid": str, "patient_id": str, "patient_name": str, "accession_number": str,
-    "study_description": str, "modality": str, "view": str, "level": str, "reason": str, "probability": float, "model": str,
+    "study_description": str, "modality": str, "view": str, "level": str, "reason": str, "doubt": str,
+    "probability": float, "model": str,
     "images": int, "images_covered": int, "arrived_at": str, "assessed_at": str, "key": str, "head_start_seconds": int,
     "waiting_seconds": int, "why": str, "reading": dict,
 }  # fmt: skip
@@ -64,6 +65,7 @@ def test_the_row_of_the_documentation() -> None:
         "view": "PA",
         "level": "flagged",
         "reason": None,
+        "doubt": None,
         "probability": 0.91,
         "model": "net@1+abababab",
         "images": 1,

@@ -114,9 +114,9 @@ def test_fragments_that_lie_are_refused(film, place):
     dataset = film(syntax=JPEG_LS)
     data = bytearray(dataset.PixelData)
     if place == "length":
-        data[12:16] = (0xFFFFFF00).to_bytes(4, "little")
+        data[16:20] = (0xFFFFFF00).to_bytes(4, "little")
     else:
-        data[8] = 0xFD
+        data[12] = 0xFD  # of the fragment: behind a table of one offset
     dataset.PixelData = bytes(data)
     refused(dataset)
 

@@ -12,7 +12,8 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from tests.unit.imaging.conftest import NATIVE, file_object, make_film
+from tests.encoders import NATIVE
+from tests.unit.imaging.conftest import file_object, make_film
 from tests.unit.imaging.parity import BIG, swapped, table
 from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
