@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark faults peers
+.PHONY: demo test check lock clean benchmark faults soak peers
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -19,6 +19,12 @@ benchmark: .venv/test.stamp
 
 faults: .venv/test.stamp
 	$(BIN)/python -m tests.faults $(ARGS)
+
+# What takes too long for every change, and the long tests of `make test` at their full length.
+soak: .venv/test.stamp
+	SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
+	SOAK=1 $(BIN)/python -m pytest tests/unit/domain/test_order.py tests/browser/test_reading_steps.py \
+		tests/integration/test_kills.py tests/integration/test_skew.py $(ARGS)
 
 # What ours is measured against by ARGS=pixels; in an environment of its own, so that nothing of ours can use it.
 peers: tests/benchmark/peers.lock

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from tests.browser.conftest import ARGUMENTS, DEADLINE_MS, Site, chromium
 from tests.browser.readers import Named, act, dialog, opened, posts, status, study_of, wait_for
 from tests.films import film
+from tests.size import size
 from tests.unit.database.stores import opened as opened_store
 from tests.unit.domain import make
 from tests.unit.web.pictures import Room
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.browser
 
 Serve = Callable[..., Site]
 MINUTE = timedelta(minutes=1)
-ROUNDS = 500
+ROUNDS = size(100, 500)
 
 
 def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room: Room) -> None:

@@ -1,4 +1,7 @@
-"""300 films from 4 senders while every role is killed ten times: nothing acknowledged is lost, nothing is assessed twice."""
+"""Films from 4 senders while every role is killed again and again: nothing acknowledged is lost, nothing is assessed twice.
+
+300 films and ten kills a role with ``make soak``, about half of that otherwise.
+"""
 
 import gc
 import os
@@ -15,8 +18,9 @@ from tests.integration.conftest import Serve
 from tests.integration.modality import associate
 from tests.integration.objects import digest_of, film, sop_uid
 from tests.integration.service import Service, until
+from tests.size import size
 
-SENDERS, FILMS, ROUNDS = 4, 300, 10
+SENDERS, FILMS, ROUNDS = 4, size(140, 300), size(5, 10)
 VICTIMS = ("intake", "worker", "scheduler", "web")  # the web last: it is /readyz that shows the other deaths
 KILLS = ROUNDS * len(VICTIMS)
 SHARE = FILMS // SENDERS

@@ -1,4 +1,7 @@
-"""No skew: for each film of the locked test split the service says what the evaluation of the training said."""
+"""No skew: for films of the locked test split the service says what the evaluation of the training said.
+
+All of them with ``make soak``, a quarter otherwise.
+"""
 
 import csv
 import io
@@ -12,6 +15,7 @@ from pydicom.filewriter import dcmwrite
 from tests.integration.conftest import Serve
 from tests.integration.modality import modality
 from tests.integration.service import until
+from tests.size import size
 from triage.inference.registry import DEFAULT, PACKAGED
 
 NIH = Path(__file__).resolve().parents[3] / "shared" / "data" / "nih"
@@ -27,7 +31,7 @@ def split_test_films() -> dict[str, tuple[str, bytes]]:
     films = {}
     with (NIH / "labels.csv").open(newline="", encoding="utf-8") as table:
         for row in csv.DictReader(table):
-            if row["split"] == "test":
+            if row["split"] == "test" and sha256(row["file"].encode()).digest()[0] < size(64, 256):
                 path, key = NIH / "images_512" / row["file"], f"nih/{row['file']}"
                 film = picture(path, key, row["view"], row["sex"], int(row["age"]))
                 encoded = io.BytesIO()
@@ -44,7 +48,7 @@ def test_service_and_evaluation_agree_on_every_test_film(serve: Serve) -> None:
     metrics = json.loads((PACKAGED / DEFAULT / "metrics.json").read_text(encoding="utf-8"))
     evaluated = {film["film"]: film["probability"] for film in metrics["test_films"]}
     films = split_test_films()
-    assert set(films) == set(evaluated)
+    assert set(films) <= set(evaluated)
 
     service = serve(network=True, settings={"policy__min_age_years": "0"})  # children are in the split: their pixels count too
     with modality(service.dimse_port) as sender:
@@ -58,6 +62,6 @@ def test_service_and_evaluation_agree_on_every_test_film(serve: Serve) -> None:
     print(f"{len(scored)} films, largest difference of the probability {max(differences):.1e}; kept back: {kept_back}")
     assert max(differences) <= AGREE_WITHIN
     accepted = next(kind["right"] for kind in metrics["image_gate"] if kind["kind"] == "as it is")
-    assert len(scored) == round(accepted["value"] * accepted["n"]), "the image gate keeps back as many as the evaluation says"
+    assert len(kept_back) <= accepted["n"] - round(accepted["value"] * accepted["n"]), "no more than the evaluation says"
     assert set(kept_back) <= GATE
     service.stop()

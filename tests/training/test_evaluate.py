@@ -98,6 +98,7 @@ def evidence(data: manifest.DataSet, candidate: Path, serving: Path) -> promote.
     )
 
 
+@pytest.mark.soak
 def test_a_fifth_of_the_train_labels_turned_round_does_not_pass(tmp_path: Path) -> None:
     clean = invented(tmp_path)
     bad = poisoned(clean, tmp_path / "bad")

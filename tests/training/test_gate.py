@@ -80,6 +80,7 @@ def test_a_row_says_what_became_of_a_kind() -> None:
     assert rows[0]["out_of_scope"] == 1
 
 
+@pytest.mark.soak
 def test_a_gate_that_falls_short_is_not_written(
     tmp_path: Path, nih_folder: Path, recipe_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

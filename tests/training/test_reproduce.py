@@ -254,6 +254,7 @@ def same(ours: dict[int, list[Any]], theirs: dict[int, list[Any]], epoch: int) -
 class TestLearning:
     pytestmark = TF_CHATTER
 
+    @pytest.mark.soak
     def test_fewer_epochs_are_the_beginning_of_more_and_an_interrupted_training_ends_alike(self, tmp_path: Path) -> None:
         from training.reproduction.learn import kept
 
@@ -273,6 +274,7 @@ class TestLearning:
             assert ours == pytest.approx(theirs, abs=1e-6)
         same(cut.weights, whole.weights, 4)
 
+    @pytest.mark.soak
     def test_the_command_killed_and_given_again(self, tmp_path: Path) -> None:
         from training.importers.nih import import_nih
         from training.reproduction.reproduce import reproduce
