@@ -106,8 +106,11 @@ def decode_low_band(dataset: Dataset, levels: int) -> NDArray[Any]:
     pixels = _decoded(dataset, description, _decoder_of(dataset))
     least = -(1 << description.bits_stored - 1) if description.signed else 0
     most = least + (1 << description.bits_stored) - 1
+    band = low_band(pixels, levels)
+    if band.min() >= least and band.max() <= most:
+        return band
     # a codestream may be wider than the header says: what the film itself reaches is not cut off
-    return low_band(pixels, levels).clip(min(least, int(pixels.min())), max(most, int(pixels.max())))
+    return band.clip(min(least, int(pixels.min())), max(most, int(pixels.max())))
 
 
 def _shows_low_band(stream: Jpeg2000Stream, description: PixelDescription, levels: int) -> bool:
@@ -211,8 +214,11 @@ def _image_codec(function: Callable[[bytes], NDArray[Any]], whole: PixelDescript
 def _stored_bits(cells: NDArray[Any], description: PixelDescription) -> NDArray[Any]:
     """Stored values out of pixel cells (PS3.5 8.1.1): other bits of a cell are not part of the value."""
     unused_below = description.high_bit + 1 - description.bits_stored
-    if description.bits_stored < description.bits_allocated:
-        cells = (cells >> unused_below) & ((1 << description.bits_stored) - 1)
+    most = (1 << description.bits_stored) - 1
+    if unused_below:
+        cells = cells >> unused_below
+    if int(cells.max()) > most:  # a look is cheaper than a second copy of a large film
+        cells = cells & most
     pixels = cells.reshape(description.rows, description.columns)
     return _signed(pixels, description.bits_stored) if description.signed else pixels
 
