@@ -47,6 +47,7 @@ def read(page: Page, key: str) -> None:
     page.keyboard.press("m")
     page.locator("#verdict[open]").wait_for()
     page.keyboard.press(key)
+    expect(page.locator("#verdict[open]")).to_have_count(0)  # the stream may tell it first
     expect(page.locator("#reading")).to_contain_text("Read by")
 
 

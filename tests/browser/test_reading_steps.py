@@ -103,6 +103,7 @@ def test_every_step_has_its_key(serve: Serve, browse: Callable[..., Page], room:
 
     page.keyboard.press("m")
     page.keyboard.press("1")
+    dialog(page, "verdict").to_be_hidden()
     status(page).to_contain_text("Read by anna at")
     page.keyboard.press("n")
     expect(page).to_have_url(f"{site.url}/study/1.2.3")

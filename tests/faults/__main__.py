@@ -23,6 +23,13 @@ def objects_and_bombs(count: int) -> int:
     return wrong
 
 
+def _plain(value: Any) -> Any:
+    """With text for keys, as JSON has it."""
+    if isinstance(value, dict):
+        return {" ".join(key) if isinstance(key, tuple) else key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def main() -> int:
     """Damage, assess, count, print Markdown."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
@@ -43,7 +50,7 @@ def main() -> int:
     wrong = 0 if options.only else objects_and_bombs(options.drawn)
     if options.json:
         figures = {name: tally.as_dict() for name, tally in tallies.items()}
-        options.json.write_text(json.dumps({"films": names, "syntaxes": figures}, indent=2) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps({"films": names, "syntaxes": _plain(figures)}, indent=2) + "\n", encoding="utf-8")
     return int(bool(wrong) or any(tally.lethal or tally.wrong for tally in tallies.values()))
 
 
