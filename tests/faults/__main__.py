@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from pathlib import Path as File
+from typing import Any
 
 from tests.faults import bombs, films, mutants
 from tests.faults.path import Path
