@@ -27,7 +27,7 @@ def objects_and_bombs(count: int) -> int:
 def _plain(value: Any) -> Any:
     """With text for keys, as JSON has it."""
     if isinstance(value, dict):
-        return {" ".join(key) if isinstance(key, tuple) else key: _plain(one) for key, one in value.items()}
+        return {" ".join(map(str, key)) if isinstance(key, tuple) else key: _plain(one) for key, one in value.items()}
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
