@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+
+from tests.training.typed import run
 
 pytestmark = [
     pytest.mark.training,
@@ -14,14 +15,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:keras"),
     pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated.*:UserWarning"),
 ]
-
-
-def run(*arguments: str | Path) -> str:
-    from training.__main__ import app
-
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def test_from_films_to_a_bundle_that_the_service_loads(tmp_path: Path, nih_folder: Path, recipe_file: Path) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from tests.training.films import grey
+from tests.training.typed import run
 from tests.unit.inference.gates import arrays, gate, of_one_word, said
 from training.errors import TrainingError
 from training.gate import drawn, material, measure
@@ -22,14 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:keras"),
     pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated.*:UserWarning"),
 ]
-
-
-def run(*arguments: str | Path) -> str:
-    from training.__main__ import app
-
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.mark.parametrize("kind", [*ACCEPTED, *REFUSED], ids=lambda kind: kind.name)

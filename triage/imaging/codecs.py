@@ -217,7 +217,7 @@ def _stored_bits(cells: NDArray[Any], description: PixelDescription) -> NDArray[
     most = (1 << description.bits_stored) - 1
     if unused_below:
         cells = cells >> unused_below
-    if int(cells.max()) > most:  # a look is cheaper than a second copy of a large film
+    if description.bits_stored < description.bits_allocated and int(cells.max()) > most:  # a look is cheaper than a copy
         cells = cells & most
     pixels = cells.reshape(description.rows, description.columns)
     return _signed(pixels, description.bits_stored) if description.signed else pixels
