@@ -8,6 +8,7 @@ import sys
 
 SECTIONS = {
     "films": "tests.faults.damaged_films",
+    "sweep": "tests.faults.sweep",
 }
 """Name → module with ``run(arguments) -> int``."""
 

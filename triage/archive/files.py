@@ -52,7 +52,9 @@ class FileArchive:
     def receive(self, file_meta: bytes, expected_bytes: int) -> "FileIncoming":
         if self._failure:
             raise StorageFull(self._failure)
-        if self.free_bytes() < expected_bytes:
+        with self.failing():
+            free_bytes = self.free_bytes()
+        if free_bytes < expected_bytes:
             raise StorageFull(f"less than {self.floor_bytes} bytes would stay free on the disk of {self.root.name}/")
         return FileIncoming(self, file_meta)
 

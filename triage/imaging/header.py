@@ -90,11 +90,12 @@ def read_header(stream: BinaryIO) -> Header:
     Raises:
         MissingIdentifier: one of the four UIDs is absent or empty.
         CannotUnderstand: anything else that keeps the header from being read. No message holds a value.
+        OSError: the disk does not give the bytes: no fault of theirs.
     """
     keep_quiet()
+    head = BytesIO(stream.read(HEADER_LIMIT))
     try:
         tags = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
-        head = BytesIO(stream.read(HEADER_LIMIT))
         dataset = _read(head, lambda tag, vr, length: tag.group > _LAST_GROUP, INFLATED_HEADER_LIMIT, tags)
         uids = {keyword: _uid(dataset, keyword) for keyword in _UIDS}
         transfer_syntax_uid = _uid(dataset.file_meta, "TransferSyntaxUID")
