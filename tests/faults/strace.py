@@ -41,9 +41,9 @@ def struck(trace: Path) -> bool:
 
 
 def calls_of(trace: Path) -> list[Call]:
-    """Its calls, without those of threads that neither gave the object its name nor answered (a heartbeat)."""
+    """Its calls, without those of threads that neither received the object nor answered (a heartbeat)."""
     calls = read(trace)
-    busy = {call.thread for call in calls if call.name.startswith(("rename", "send"))}
+    busy = {call.thread for call in calls if call.name.startswith("send") or ".part" in call.arguments}
     return [call for call in calls if call.thread in busy]
 
 
