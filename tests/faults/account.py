@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.faults.intake import Intake
 from tests.faults.sender import SUCCESS, Answer, Film
 from tests.integration.objects import digest_of
+from triage.services.housekeeping import ADOPTED
 
 
 @dataclass(kw_only=True)
@@ -17,6 +18,7 @@ class Found:
 
     ``lost``: acknowledged, and not wholly there. ``ghosts``: a row without its bytes. ``torn``: a kept file with other bytes
     than its name says. ``leaked``: left in ``incoming/``. ``replaced``: another film than the one that was acknowledged.
+    ``adopted``: acknowledged, and its row had to be made again from the file, as reconciliation does: the row was lost.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -24,10 +26,15 @@ class Found:
     torn: list[str] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
+    adopted: list[str] = field(default_factory=list)
 
     @property
     def nothing(self) -> bool:
-        return not (self.lost or self.ghosts or self.torn or self.leaked or self.replaced)
+        return not any(self.counts())
+
+    def counts(self) -> list[int]:
+        """How many of each, in the order of :data:`HEADINGS`."""
+        return [len(getattr(self, name)) for name in self.__dataclass_fields__]
 
     def add(self, other: "Found") -> None:
         for name in self.__dataclass_fields__:
@@ -36,6 +43,9 @@ class Found:
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {len(getattr(self, name))}" for name in self.__dataclass_fields__)
+
+
+HEADINGS = "lost | ghosts | torn | left over | replaced | rows made again"
 
 
 class Account:
@@ -72,6 +82,13 @@ class Account:
             leaked=[] if intake.wait_until_empty() else intake.leftovers(),
             replaced=list(self.replaced),
         )
+
+
+    def adopted(self, intake: Intake, uids: Iterable[str]) -> Found:
+        """Rows that were lost, if nothing was sent again since the restart."""
+        rows = intake.rows("SELECT sop_instance_uid FROM instance WHERE calling_ae_title = ?", ADOPTED)
+        again = {row["sop_instance_uid"] for row in rows}
+        return Found(adopted=sorted(again & set(uids) & set(self.acknowledged)))
 
 
 def kept(home: Path) -> Iterable[Path]:

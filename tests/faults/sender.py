@@ -16,6 +16,7 @@ from tests.integration.syscalls import STATUS
 A_RELEASE_RQ = 5
 CONTEXT = 1
 FRAGMENT = 16 * 1024
+_NOISE = random.Random(1).randbytes(4096 * 4096)
 SUCCESS, ANOTHER_OBJECT = 0x0000, 0xA900
 Answer = int | str
 """A status, or ``closed``, ``abort``, ``silence``: none came."""
@@ -36,7 +37,8 @@ class Film:
 def film(number: int, image: int = 1, *, side: int = 0, **changes: str | int | bytes | None) -> Film:
     """A chest film; ``side``: that many rows and columns of noise in place of its pixels."""
     if side:
-        changes |= {"Rows": side, "Columns": side, "PixelData": random.Random(f"{number} {image}").randbytes(side * side)}
+        noise = f"{number} {image}".encode().ljust(16) + _NOISE[: side * side - 16]
+        changes |= {"Rows": side, "Columns": side, "PixelData": noise}
     return Film(sop_uid(number, image), data_set(elements_of(number, image, **changes)))
 
 

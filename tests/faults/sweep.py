@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.faults.account import Account, Found, torn
+from tests.faults.account import HEADINGS, Account, Found, torn
 from tests.faults.intake import Intake
 from tests.faults.sender import ANOTHER_OBJECT, SUCCESS, Answer, Film, Sender, film
 from tests.faults.strace import CALLS, attached, calls_of, inject, points, struck
@@ -131,6 +131,8 @@ class Sweep:
         swept.found.add(Found(torn=torn(self.intake.home)))
         if how in ("kill", "EIO") or not lives:
             self.intake.restart()
+            if answer == SUCCESS:
+                swept.found.add(self.account.adopted(self.intake, {wanted.uid}))
         with Sender(self.intake.dimse_port) as sender:
             again = self.account.note(wanted, sender.store(wanted))
         if again != usual:
@@ -191,12 +193,12 @@ def run(arguments: list[str]) -> int:
     begun = time.monotonic()
     with TemporaryDirectory() as folder:
         rows = sweep(Path(folder), options.how, options.store, options.every)
-    print("| struck how, storing what | points | lost | ghosts | torn | leaked | wrong status | not hit | answers |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(f"| struck how, storing what | points | {HEADINGS} | wrong status | not hit | answers |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, row in rows.items():
-        found, answers = row.found, ", ".join(f"{answer} × {count}" for answer, count in row.answers.most_common())
-        counts = (row.tried, *(len(one) for one in (found.lost, found.ghosts, found.torn, found.leaked, row.wrong)), row.missed)
-        print(f"| {name} | {' | '.join(map(str, counts))} | {answers} |")
+        answers = ", ".join(f"{answer} × {count}" for answer, count in row.answers.most_common())
+        cells = (name, row.tried, *row.found.counts(), len(row.wrong), row.missed, answers)
+        print(f"| {' | '.join(map(str, cells))} |")
     print(f"\n{time.monotonic() - begun:.0f} s")
     for row in rows.values():
         for place in row.wrong:
