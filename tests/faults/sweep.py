@@ -24,7 +24,7 @@ HOW = {"kill": "signal=KILL", "ENOSPC": "error=ENOSPC", "EIO": "error=EIO", "sho
 """What befalls a call → the words of ``strace`` for it. ``short``: nothing was written, and no error."""
 
 WRITES = ("write", "pwrite64", "writev", "pwritev", "sendto", "sendmsg")
-NEVER_FAIL = ("fcntl", "flock", "poll", "ppoll", "select", "pselect6")
+NEVER_FAIL = ("fcntl", "flock", "ioctl", "poll", "ppoll", "select", "pselect6")
 """Locks of a local file system have no way to fail (one that is not given back would be a fault of the test), nor has waiting."""
 
 ON_SOCKETS = ("sendto", "sendmsg", "recvfrom", "recvmsg", "poll", "ppoll", "select", "pselect6", "accept4", "shutdown")

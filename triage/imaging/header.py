@@ -16,7 +16,7 @@ from pydicom.filereader import read_preamble
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from triage.domain.errors import CannotUnderstand, MissingIdentifier, StorageFull, PixelError
+from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError, StorageFull
 from triage.domain.identifiers import check_uid
 from triage.domain.instance import Facts
 from triage.domain.reason import Reason
