@@ -10,6 +10,7 @@ SECTIONS = {
     "films": "tests.faults.damaged_films",
     "sweep": "tests.faults.sweep",
     "power": "tests.faults.power",
+    "sabotaged": "tests.faults.sabotaged",
 }
 """Name → module with ``run(arguments) -> int``."""
 

@@ -129,7 +129,7 @@ class Sweep:
                 swept.found.add(Found(leaked=[place]))
             swept.closed += lives and not self._goes_on(swept, place, how)
         swept.found.add(Found(torn=torn(self.intake.home)))
-        if how in ("kill", "EIO") or not lives:
+        if how in ("kill", "EIO") or name == "unlink" or not lives:
             self.intake.restart()
             if answer == SUCCESS:
                 swept.found.add(self.account.adopted(self.intake, {wanted.uid}))
@@ -204,5 +204,5 @@ def run(arguments: list[str]) -> int:
         for place in row.wrong:
             print(f"wrong: {place}")
         if not row.found.nothing:
-            print(row.found, vars(row.found))
+            print(vars(row.found))
     return int(not all(row.good for row in rows.values()))
