@@ -12,6 +12,10 @@ from triage.dimse.tls_words import refusal
 from triage.services.ports import Clock
 
 
+class WrongPeer(ssl.SSLError):
+    """The certificate is good, and somebody else's."""
+
+
 class ClientContext(ssl.SSLContext):
     """A context for one destination. ``failure``: why the last handshake failed, in words, or ``None``."""
 
@@ -25,13 +29,13 @@ class ClientContext(ssl.SSLContext):
         """Whether the certificate shown is that of the application entity we call.
 
         Raises:
-            ssl.SSLCertVerificationError: it is somebody else's.
+            WrongPeer: it is somebody else's.
         """
         if self.ae_title.strip() in titles_of(connection, self.bindings, self.clock()):
             return
         if self.host in _hosts(connection.getpeercert() or {}):
             return
-        raise ssl.SSLCertVerificationError(f"its certificate names neither {self.ae_title.strip()} nor {self.host}")
+        raise WrongPeer(f"its certificate names neither {self.ae_title.strip()} nor {self.host}")
 
 
 class _Checked(ssl.SSLSocket):
@@ -45,8 +49,8 @@ class _Checked(ssl.SSLSocket):
             context.check(self)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
-        except ssl.SSLCertVerificationError as error:
-            context.failure = refusal(error) if error.verify_code else str(error.args[-1])
+        except WrongPeer as error:
+            context.failure = str(error.args[0])
             raise
         except OSError as error:
             context.failure = refusal(error)

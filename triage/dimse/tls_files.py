@@ -20,7 +20,7 @@ class TlsFiles:
     crl: Path | None = None
 
     def stamp(self) -> Stamp:
-        """What changes when a file does: time, size and inode of each."""
+        """What changes when a file or its permissions do: change time, size and inode of each."""
         return tuple(_stamp(getattr(self, one.name)) for one in fields(self))
 
     def read(self, name: str) -> bytes:
@@ -33,9 +33,9 @@ class TlsFiles:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise ConfigError(
-                f"dimse.tls.{name}: {path}: {error.strerror}; triage tls init makes the files, or chown them to this user"
-            ) from None
+            denied = isinstance(error, PermissionError)
+            remedy = "let the service's user read it (chown)" if denied else "make it with triage tls init, or name another"
+            raise ConfigError(f"dimse.tls.{name}: {path}: {error.strerror}; {remedy}") from None
 
     def check_key_is_private(self) -> None:
         """Nobody but its owner may read the key; its group may where root owns it, as where secrets are mounted.
@@ -55,4 +55,4 @@ def _stamp(path: Path | None) -> tuple[int, int, int] | None:
         found = path.stat() if path is not None else None
     except OSError:
         return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino) if found is not None else None
+    return (found.st_ctime_ns, found.st_size, found.st_ino) if found is not None else None

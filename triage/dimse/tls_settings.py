@@ -15,8 +15,10 @@ TlsPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 def _table(value: Any) -> Any:
     """A table of name → titles, or ``NAME=AET`` with commas between them, as a variable gives it; a name may come twice."""
     if isinstance(value, str):
-        pairs = [item.rpartition("=") for item in value.split(",") if item.strip()]
-        return {name.strip(): [one.strip() for other, _, one in pairs if other == name] for name, _, _ in pairs}
+        pairs = [
+            (name.strip(), title.strip()) for name, _, title in (item.rpartition("=") for item in value.split(",")) if title
+        ]
+        return {name: [title for other, title in pairs if other == name] for name, _ in pairs}
     if isinstance(value, dict):
         return {name: [titles] if isinstance(titles, str) else titles for name, titles in value.items()}
     return value

@@ -60,7 +60,8 @@ def certificates(pem: bytes) -> tuple[CertificateFacts, ...]:
     try:
         return tuple(_facts(one) for one in x509.load_pem_x509_certificates(pem))
     except ValueError:
-        raise ConfigError("no certificate that can be read (PEM)") from None
+        remedy = "from DER: openssl x509 -inform DER -in FILE -out FILE.pem"
+        raise ConfigError(f"no certificate that can be read (PEM; {remedy})") from None
 
 
 def revocation_lists(pem: bytes) -> tuple[RevocationFacts, ...]:
