@@ -317,6 +317,7 @@ def _run_web(site: Site, launch: Launch) -> None:
 
 
 def _run_scheduler(site: Site, launch: Launch) -> None:
+    from triage.pki.folder import AuthorityFolder
     from triage.scheduler import Bells
     from triage.services.audit import note_policy
 
@@ -330,6 +331,7 @@ def _run_scheduler(site: Site, launch: Launch) -> None:
         head_starts=site.settings.policy.head_starts,
         clock=utc_now,
         anchor=site.anchor,
+        keep_revocations=AuthorityFolder(site.settings.home / "tls").keep_current,
     )
     note_policy(site.database, {name: str(value) for name, value in policy.items()}, utc_now)
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: bells.trouble):

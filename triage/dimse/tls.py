@@ -14,6 +14,7 @@ import structlog
 
 from triage.dimse.bindings import NOBODY, Bindings
 from triage.dimse.tls_files import Stamp, TlsFiles
+from triage.dimse.tls_words import refusal
 from triage.domain.errors import ConfigError
 from triage.pki.facts import CertificateFacts, RevocationFacts, certificates, revocation_lists, stale
 from triage.services.ports import Clock
@@ -63,6 +64,10 @@ class TlsServer:
         if (ended := stale(self._lists, now)) is not None:
             return f"the revocation list ran out on {ended:%Y-%m-%d}, every certificate is refused; run: triage tls renew"
         return None
+
+    def words(self, error: Exception) -> str:
+        """Why a handshake failed, in a line for the log."""
+        return refusal(error)
 
     def titles(self, connection: ssl.SSLSocket) -> frozenset[str]:
         """The calling AE titles that the peer's certificate may use; none when it has expired.
