@@ -193,12 +193,15 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
 
 def _run_intake(site: Site, launch: Launch) -> None:
     from triage.dimse.listener import Limits, Listener, Peer
+    from triage.dimse.tls import TlsServer
     from triage.services.housekeeping import reconcile
     from triage.services.receive import Reception
 
     stop = stop_event(launch.supervised)
     dimse, head_starts = site.settings.dimse, site.settings.policy.head_starts
     peers = [Peer.parse(text) for text in dimse.allowed_peers]
+    files = site.settings.tls_files
+    secure = TlsServer(files, site.settings.tls_bindings, utc_now) if files is not None else None
     site.archive.lock()
     found = reconcile(site.archive, site.database, head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
@@ -220,11 +223,13 @@ def _run_intake(site: Site, launch: Launch) -> None:
             max_object_bytes=dimse.max_object_bytes,
             clock=utc_now,
         ),
+        secure=secure,
     )
 
     def trouble() -> str | None:
         lost = [digest for digest in found.missing if not site.archive.holds(digest)]
-        return site.archive.failure() or (f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None)
+        missing = f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None
+        return site.archive.failure() or missing or (secure.trouble() if secure is not None else None)
 
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble):
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
