@@ -199,12 +199,15 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
 
 def _run_intake(site: Site, launch: Launch) -> None:
     from triage.dimse.listener import Limits, Listener, Peer
+    from triage.dimse.tls import TlsServer
     from triage.services.housekeeping import reconcile
     from triage.services.receive import Reception
 
     stop = stop_event(launch.supervised)
     dimse, head_starts = site.settings.dimse, site.settings.policy.head_starts
     peers = [Peer.parse(text) for text in dimse.allowed_peers]
+    files = site.settings.tls_files
+    secure = TlsServer(files, site.settings.tls_bindings, utc_now) if files is not None else None
     site.archive.lock()
     found = reconcile(site.archive, site.database, head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
@@ -227,11 +230,13 @@ def _run_intake(site: Site, launch: Launch) -> None:
             clock=utc_now,
             listed=site.bell.ring,
         ),
+        secure=secure,
     )
 
     def trouble() -> str | None:
         lost = [digest for digest in found.missing if not site.archive.holds(digest)]
-        return site.archive.failure() or (f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None)
+        missing = f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None
+        return site.archive.failure() or missing or (secure.trouble() if secure is not None else None)
 
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble):
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
@@ -328,6 +333,7 @@ def _run_web(site: Site, launch: Launch) -> None:
 
 
 def _run_scheduler(site: Site, launch: Launch) -> None:
+    from triage.pki.folder import AuthorityFolder
     from triage.scheduler import Bells
     from triage.services.audit import note_policy
 
@@ -341,6 +347,7 @@ def _run_scheduler(site: Site, launch: Launch) -> None:
         head_starts=site.settings.policy.head_starts,
         clock=utc_now,
         anchor=site.anchor,
+        keep_revocations=AuthorityFolder(site.settings.home / "tls").keep_current,
     )
     note_policy(site.database, {name: str(value) for name, value in policy.items()}, utc_now)
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: bells.trouble):
