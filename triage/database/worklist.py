@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from triage.database import audit, tables
 from triage.database.accounts import SqlAccounts
 from triage.database.analytics import SqlAnalytics
+from triage.database.commitments import SqlCommitments
 from triage.database.documents import decided_at, dump_outcome, image_set, load_outcome
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.queue import SqlQueue
@@ -37,6 +38,7 @@ class SqlTransaction:
         self.jobs = SqlQueue(connection, policy)
         self.accounts = SqlAccounts(connection)
         self.analytics = SqlAnalytics(connection)
+        self.commitments = SqlCommitments(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         query = select(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid)
@@ -137,6 +139,10 @@ class SqlTransaction:
 
     def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
         query = _quarantined_query().where(tables.quarantined.c.study_instance_uid == study_instance_uid)
+        return [QuarantinedObject(**row._mapping) for row in self.connection.execute(query)]
+
+    def set_aside_under(self, sop_instance_uid: str) -> list[QuarantinedObject]:
+        query = _quarantined_query().where(tables.quarantined.c.sop_instance_uid == sop_instance_uid)
         return [QuarantinedObject(**row._mapping) for row in self.connection.execute(query)]
 
     def put_role(self, status: RoleStatus) -> None:

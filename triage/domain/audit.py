@@ -34,6 +34,7 @@ class Action(StrEnum):
     USER = "user"
     VERIFY = "verify"
     CONFLICT = "conflict"
+    COMMITMENT = "commitment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
