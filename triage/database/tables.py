@@ -301,5 +301,6 @@ Index(
     sqlite_where=OWED_REPORT,
     postgresql_where=OWED_REPORT,
 )
-Index("ix_commitment_ended", commitment.c.ended_at)
+ENDED = text("ended_at IS NOT NULL")
+Index("ix_commitment_ended", commitment.c.ended_at, sqlite_where=ENDED, postgresql_where=ENDED)
 Index("ix_quarantined_sop_instance_uid", quarantined.c.sop_instance_uid)

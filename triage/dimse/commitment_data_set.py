@@ -9,7 +9,8 @@ from struct import error as struct_error
 from struct import unpack_from
 
 from pydicom.dataset import Dataset
-from pynetdicom.dsutils import encode
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 
 from triage.domain.commitment import (
     MOST_BYTES,
@@ -64,9 +65,10 @@ def parse_action(data_set: bytes, transfer_syntax_uid: str) -> ActionInformation
 
 def event_report(report: Report, transfer_syntax_uid: str) -> bytes:
     """Event Information (PS3.4 table J.3-2), encoded. Retrieve AE Title is left out: nothing is retrieved from here."""
-    data: bytes | None = encode(event_information(report), transfer_syntax_uid == IMPLICIT, True)
-    assert data is not None  # UIDs that were checked can be written
-    return data
+    stream = DicomBytesIO()
+    stream.is_little_endian, stream.is_implicit_VR = True, transfer_syntax_uid == IMPLICIT
+    write_dataset(stream, event_information(report))
+    return stream.getvalue()
 
 
 def event_information(report: Report) -> Dataset:
@@ -121,8 +123,8 @@ class _Walk:
             tag, inner_explicit, length, at = self._head(at, explicit)
             if tag == _ITEM_END and span.open:
                 return found, at
-            if tag in found or tag in _DELIMITERS:
-                raise CannotUnderstand("an element twice, or a delimiter where none may be")
+            if tag in found or tag in _DELIMITERS or (tag in _WANTED and length == _UNDEFINED):
+                raise CannotUnderstand("an element twice, or a delimiter or a sequence where none may be")
             value = span.within(at, length)
             if tag == _REFERENCED_SOP_SEQUENCE or value.open:
                 items, at = self._sequence(value, inner_explicit, depth + 1)
