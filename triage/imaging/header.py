@@ -122,7 +122,7 @@ def _head(stream: BinaryIO) -> Dataset:
     if len(first) == FIRST_LOOK:
         with suppress(Exception):  # as in read_header; what is cut off in the middle of an element may raise anything, too
             head = BytesIO(first)
-            dataset = _read(head, _behind, 0, _TAGS)
+            dataset = _read(head, _behind, INFLATED_HEADER_LIMIT, _TAGS)
             if head.tell() < len(first):
                 return dataset
     whole = BytesIO(first + _bytes(stream, HEADER_LIMIT - len(first)))

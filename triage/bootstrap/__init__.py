@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ import structlog
 
 from triage import logs
 from triage.archive.files import FileArchive
+from triage.bell import Bell
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database.anchor import FileAnchor
@@ -48,6 +48,11 @@ class Site:
     def anchor(self) -> FileAnchor:
         """Where heads of the audit are noted apart from the database."""
         return FileAnchor(self.settings.home / "audit.head")
+
+    @property
+    def bell(self) -> Bell:
+        """What wakes the workers: a new one for each that rings or listens."""
+        return Bell(self.settings.home / "bell")
 
     @property
     def models(self) -> Path:
@@ -192,45 +197,9 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
 
 
 def _run_intake(site: Site, launch: Launch) -> None:
-    from triage.dimse.listener import Limits, Listener, Peer
-    from triage.services.housekeeping import reconcile
-    from triage.services.receive import Reception
+    from triage.bootstrap.intake import run_intake
 
-    stop = stop_event(launch.supervised)
-    dimse, head_starts = site.settings.dimse, site.settings.policy.head_starts
-    peers = [Peer.parse(text) for text in dimse.allowed_peers]
-    site.archive.lock()
-    found = reconcile(site.archive, site.database, head_starts, utc_now)
-    structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
-    listener = Listener(
-        ae_title=dimse.ae_title,
-        host=dimse.host,
-        port=dimse.port,
-        peers=peers,
-        limits=Limits(
-            associations=dimse.max_associations,
-            of_address=min(dimse.max_associations_of_address, dimse.max_associations),
-            object_bytes=dimse.max_object_bytes,
-        ),
-        begin=partial(
-            Reception,
-            archive=site.archive,
-            database=site.database,
-            head_starts=head_starts,
-            max_object_bytes=dimse.max_object_bytes,
-            clock=utc_now,
-        ),
-    )
-
-    def trouble() -> str | None:
-        lost = [digest for digest in found.missing if not site.archive.holds(digest)]
-        return site.archive.failure() or (f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None)
-
-    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble):
-        structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
-        stop.wait()
-        aborted = listener.stop()
-        structlog.get_logger().info("stopped", aborted=aborted)
+    run_intake(site, launch)
 
 
 def _run_worker(site: Site, launch: Launch) -> None:
@@ -238,6 +207,8 @@ def _run_worker(site: Site, launch: Launch) -> None:
     from triage.worker import Worker
 
     stop = stop_event(launch.supervised)
+    bell = site.bell
+    bell.listen()
     films = SandboxFilms()
     films.start()  # loads its libraries while the network is loaded
     worker = Worker(
@@ -249,6 +220,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         head_starts=site.settings.policy.head_starts,
         min_age_years=site.settings.policy.min_age_years,
         clock=utc_now,
+        wait=bell.wait,
     )
     worker.warm_up()
     with Heartbeat(
@@ -260,6 +232,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         model=lambda: worker.model,
     ):
         worker.run(stop)
+    bell.close()
     films.close()
 
 
@@ -317,6 +290,7 @@ def _run_web(site: Site, launch: Launch) -> None:
 
 
 def _run_scheduler(site: Site, launch: Launch) -> None:
+    from triage.pki.folder import AuthorityFolder
     from triage.scheduler import Bells
     from triage.services.audit import note_policy
 
@@ -330,6 +304,7 @@ def _run_scheduler(site: Site, launch: Launch) -> None:
         head_starts=site.settings.policy.head_starts,
         clock=utc_now,
         anchor=site.anchor,
+        keep_revocations=AuthorityFolder(site.settings.home / "tls").keep_current,
     )
     note_policy(site.database, {name: str(value) for name, value in policy.items()}, utc_now)
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: bells.trouble):
