@@ -11,6 +11,7 @@ SECTIONS = {
     "sweep": "tests.faults.sweep",
     "power": "tests.faults.power",
     "sabotaged": "tests.faults.sabotaged",
+    "room": "tests.faults.room",
 }
 """Name → module with ``run(arguments) -> int``."""
 

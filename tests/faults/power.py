@@ -137,4 +137,6 @@ def run(arguments: list[str]) -> int:
         good &= row.good
         cells = (kind, row.cuts, row.acknowledged, *row.found.counts(), len(row.unexpected), f"{row.seconds:.0f}")
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
+        if not row.good:
+            print(vars(row.found), row.unexpected)
     return int(not good)

@@ -32,6 +32,7 @@ def order(sabotage: str) -> str:
                 with attached(intake.number, trace, "-e", f"trace={TRACED}"):
                     if (answer := sender.store(film(2))) != SUCCESS:
                         return f"answered {answer}"
+                    sender.release()  # so that the call that answered has ended
             check_durable_order(read(trace))
         except OutOfOrder as error:
             return str(error)
@@ -44,7 +45,7 @@ def _struck(how: str, every: int) -> Callable[[str], str]:
     def check(sabotage: str) -> str:
         with TemporaryDirectory() as folder:
             rows = sweep(Path(folder), [how], ["new"], every, sabotage)
-        return "; ".join(_seen(row.found.counted(), len(row.wrong)) for row in rows.values() if not row.good)
+        return "; ".join(_seen(row.found.counted(), row.wrong) for row in rows.values() if not row.good)
 
     return check
 
@@ -54,13 +55,14 @@ def _cut(kind: str) -> Callable[[str], str]:
         if missing(kind):
             return ""
         row = power(kind, 2, sabotage)
-        return "" if row.good else _seen(row.found.counted(), len(row.unexpected))
+        return "" if row.good else _seen(row.found.counted(), row.unexpected)
 
     return check
 
 
-def _seen(counted: str, wrong: int) -> str:
-    return ", ".join(filter(None, (counted, f"wrong answers {wrong}" if wrong else "")))
+def _seen(counted: str, wrong: list[str]) -> str:
+    answers = f"wrong answers {len(wrong)} ({wrong[0]})" if wrong else ""
+    return ", ".join(filter(None, (counted, answers)))
 
 
 def again(sabotage: str) -> str:
@@ -79,9 +81,9 @@ def again(sabotage: str) -> str:
 
 CHECKS: dict[str, Callable[[str], str]] = {
     "order of the calls": order,
-    "killed at each call": _struck("kill", 3),
-    "no room at each call": _struck("ENOSPC", 3),
-    "error at each call": _struck("EIO", 3),
+    "killed at each call": _struck("kill", 5),
+    "no room at each call": _struck("ENOSPC", 5),
+    "error at each call": _struck("EIO", 5),
     "short writes": _struck("short", 1),
     "power cut, ext4": _cut("ext4"),
     "power cut, XFS": _cut("xfs"),

@@ -92,6 +92,7 @@ class Sweep:
         trace = self.folder / "whole.trace"
         with self.ready(store) as (sender, wanted), attached(self.intake.number, trace, "-e", f"trace={CALLS}"):
             answer = self.account.note(wanted, sender.store(wanted))
+            sender.release()  # so that the call that answered has ended
         assert answer == STORES[store][1], f"{answer} to a store that nothing befell"
         return points(calls_of(trace))
 
@@ -102,21 +103,16 @@ class Sweep:
             with self.ready(store) as (sender, wanted):
                 with attached(self.intake.number, trace, *inject(name, HOW[how], when)):
                     answer = self.account.note(wanted, sender.store(wanted))
-                    if how == "kill" and answer in NO_ANSWER:
-                        self.intake.wait(5)
-                hit = struck(trace) if how != "kill" else not self.intake.alive() or self._dies(sender)
+                    sender.release()
+                    if how == "kill":
+                        self.intake.wait(1)
+                hit = struck(trace) if how != "kill" else not self.intake.alive()
             self._compare(how, name, when, answer, STORES[store][1], wanted, swept)
             if hit:
                 break
         swept.tried += 1
         swept.missed += not hit
         swept.answers[f"{answer:04X}" if isinstance(answer, int) else answer] += 1
-
-    def _dies(self, sender: Sender) -> bool:
-        """Whether what comes after the answer kills it: the next call of the thread that served."""
-        sender.close()
-        self.intake.wait(0.3)
-        return not self.intake.alive()
 
     def _compare(self, how: str, name: str, when: int, answer: Answer, usual: Answer, wanted: Film, swept: Swept) -> None:
         place = f"{how} at {name} {when}: {answer:04X}" if isinstance(answer, int) else f"{how} at {name} {when}: {answer}"
