@@ -12,6 +12,8 @@ SECTIONS = {
     "power": "tests.faults.power",
     "sabotaged": "tests.faults.sabotaged",
     "room": "tests.faults.room",
+    "locked": "tests.faults.locked",
+    "same": "tests.faults.same",
 }
 """Name → module with ``run(arguments) -> int``."""
 

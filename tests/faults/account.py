@@ -43,7 +43,9 @@ class Found:
 
     def counted(self) -> str:
         """What there is, in words; empty: nothing."""
-        return ", ".join(f"{name} {count}" for name, count in zip(self.__dataclass_fields__, self.counts(), strict=True) if count)
+        return ", ".join(
+            f"{name} {count}" for name, count in zip(self.__dataclass_fields__, self.counts(), strict=True) if count
+        )
 
 
 HEADINGS = "lost | ghosts | torn | left over | replaced | rows made again"
@@ -83,7 +85,6 @@ class Account:
             leaked=[] if intake.wait_until_empty() else intake.leftovers(),
             replaced=list(self.replaced),
         )
-
 
     def adopted(self, intake: Intake, uids: Iterable[str]) -> Found:
         """Rows that were lost, if nothing was sent again since the restart."""

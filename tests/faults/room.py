@@ -1,7 +1,7 @@
 """F15–F19: a disk that is full, out of inodes, read-only, gone, or somebody else's.
 
-``python -m tests.faults room``. Each time: the status that says so, nothing left behind, what is there still readable, and films
-are taken again without a restart once there is room.
+``python -m tests.faults room``. Each time: the status that says so, nothing left behind, what is there still readable, and
+films are taken again without a restart once there is room.
 """
 
 import os

@@ -25,7 +25,7 @@ HOW = {"kill": "signal=KILL", "ENOSPC": "error=ENOSPC", "EIO": "error=EIO", "sho
 
 WRITES = ("write", "pwrite64", "writev", "pwritev", "sendto", "sendmsg")
 NEVER_FAIL = ("fcntl", "flock", "ioctl", "poll", "ppoll", "select", "pselect6")
-"""Locks of a local file system have no way to fail (one that is not given back would be a fault of the test), nor has waiting."""
+"""Locks of a local file system have no way to fail (one that is not given back would be the test's fault), nor has waiting."""
 
 ON_SOCKETS = ("sendto", "sendmsg", "recvfrom", "recvmsg", "poll", "ppoll", "select", "pselect6", "accept4", "shutdown")
 TRIES, MISSED = 3, 0.05
