@@ -14,6 +14,8 @@ SECTIONS = {
     "room": "tests.faults.room",
     "locked": "tests.faults.locked",
     "same": "tests.faults.same",
+    "aborts": "tests.faults.aborts",
+    "day": "tests.faults.day",
 }
 """Name → module with ``run(arguments) -> int``."""
 
