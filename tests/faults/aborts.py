@@ -37,7 +37,11 @@ time.time = lambda: real() + shift[0]
 clock.datetime = Shifted
 signal.signal(signal.SIGUSR1, jump)
 """
-"""Both wall clocks that Python code asks are shifted on a signal: the kernel has one clock for all and no way to give us another."""
+"""Both wall clocks that Python code asks are shifted on a signal: the kernel has one such clock for all processes."""
+
+
+WALL = "time.monotonic = time.time\n"
+"""An intake that measures its deadlines by the wall clock."""
 
 
 def broken_off(intake: Intake, count: int, seed: int = 7) -> list[str]:
@@ -91,11 +95,15 @@ def told_to_stop(intake: Intake, account: Account, rounds: int, seed: int = 7) -
     return found, wrong
 
 
-def jumps(folder: Path, each: int) -> tuple[int, list[str]]:
-    """The clock jumps in the middle of transfers: before the first byte of a film, within it, and before the answer."""
+def jumps(folder: Path, each: int, more: str = "") -> tuple[int, list[str]]:
+    """The clock jumps in the middle of transfers: before the first byte of a film, within it, and before the answer.
+
+    ``more``: what else is done to the intake before it starts.
+    """
+    folder.mkdir(exist_ok=True)
     told, account, wrong, tried = folder / "shift", Account(), list[str](), 0
     told.write_text("0")
-    intake = Intake(folder / "clock", patch=CLOCK.format(path=str(told))).start()
+    intake = Intake(folder / "clock", patch=CLOCK.format(path=str(told)) + more).start()
 
     def jump(seconds: float) -> None:
         following = told.with_suffix(".next")
@@ -119,6 +127,9 @@ def jumps(folder: Path, each: int) -> tuple[int, list[str]]:
             if answer != SUCCESS:
                 wrong.append(f"{name}: {answer}")
         jump(0.0)
+        latest = max((row["received_at"] for row in intake.rows("SELECT received_at FROM instance")), default=0)
+        if latest < (time.time() + 3600) * 1e6:
+            wrong.append("no film was received at a time that has not come: the clock did not jump")
         found = account.check(intake)
         if not found.nothing:
             wrong.append(found.counted())
@@ -157,4 +168,13 @@ def run(arguments: list[str]) -> int:
         begun = time.monotonic()
         tried, wrong = jumps(Path(folder), options.jumps)
         row(f"the wall clock jumps ({', '.join(JUMPS)}) three times in a transfer", tried, tried - len(wrong), wrong, begun)
+        begun = time.monotonic()
+        tried, wrong = jumps(Path(folder, "wall"), 1, WALL)
+        row(
+            "the same, deadlines on the wall clock: it has to break off",
+            tried,
+            tried - len(wrong),
+            [] if wrong else ["none"],
+            begun,
+        )
     return int(not good)

@@ -29,7 +29,12 @@ AGAIN, BROKEN_OFF, JUNK, LARGE = 0.05, 0.02, 0.02, 0.05
 EVERY = 200
 """Films between two looks at the memory."""
 
-RUBBISH = (b"GET / HTTP/1.1\r\nHost: triage\r\n\r\n", b"\x01\x00\xff\xff\xff\xff", bytes(64), b"\x04\x00\x00\x00\x00\x02\x00\x00")
+RUBBISH = (
+    b"GET / HTTP/1.1\r\nHost: triage\r\n\r\n",
+    b"\x01\x00\xff\xff\xff\xff",
+    bytes(64),
+    b"\x04\x00\x00\x00\x00\x02\x00\x00",
+)
 
 
 @dataclass(kw_only=True)
@@ -151,7 +156,10 @@ def run(arguments: list[str]) -> int:
     with TemporaryDirectory() as folder:
         found = day(Path(folder), options.studies, options.worker)
     p50, p95, most = np.percentile(found.seconds, (50, 95, 100)) * 1000
-    print(f"| worker | studies | films | sent again | broken off | junk | {HEADINGS} | listed | unexpected | p50 | p95 | slowest |")
+    print(
+        f"| worker | studies | films | sent again | broken off | junk | {HEADINGS} | listed | unexpected"
+        " | p50 | p95 | slowest |"
+    )
     print(f"|{'---|' * 17}")
     cells = (
         "running" if options.worker else "not running",

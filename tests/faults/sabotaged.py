@@ -41,10 +41,10 @@ def order(sabotage: str) -> str:
     return ""
 
 
-def _struck(how: str, every: int) -> Callable[[str], str]:
+def _struck(how: str, every: int = 1, names: tuple[str, ...] = ()) -> Callable[[str], str]:
     def check(sabotage: str) -> str:
         with TemporaryDirectory() as folder:
-            rows = sweep(Path(folder), [how], ["new"], every, sabotage)
+            rows = sweep(Path(folder), [how], ["new"], every, names=names, sabotage=sabotage)
         return "; ".join(_seen(row.found.counted(), row.wrong) for row in rows.values() if not row.good)
 
     return check
@@ -81,10 +81,10 @@ def again(sabotage: str) -> str:
 
 CHECKS: dict[str, Callable[[str], str]] = {
     "order of the calls": order,
-    "killed at each call": _struck("kill", 5),
-    "no room at each call": _struck("ENOSPC", 5),
-    "error at each call": _struck("EIO", 5),
-    "short writes": _struck("short", 1),
+    "killed at each fifth call": _struck("kill", 5),
+    "no room for the film": _struck("ENOSPC", names=("write", "rename")),
+    "error at each fifth call": _struck("EIO", 5),
+    "short writes": _struck("short", names=("write",)),
     "power cut, ext4": _cut("ext4"),
     "power cut, XFS": _cut("xfs"),
     "the same film again": again,
@@ -99,7 +99,7 @@ QUICKEST = {
     "written_to_its_final_name": "order of the calls",
     "short_writes_believed": "short writes",
     "removed_when_it_comes_again": "the same film again",
-    "errors_swallowed": "no room at each call",
+    "errors_swallowed": "no room for the film",
 }
 """What is enough to catch each, with every ``make test``."""
 

@@ -1,4 +1,7 @@
-"""F21–F23: the same film at the same instant, and two films of one UID. ``python -m tests.faults same [--times N] [--races N]``."""
+"""F21–F23: the same film at the same instant, and two films of one UID.
+
+``python -m tests.faults same [--times N] [--races N]``
+"""
 
 import argparse
 import threading
@@ -102,9 +105,13 @@ def run(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     begun = time.monotonic()
     found = same(options.times, options.races)
-    print("| what | tried | answers | rows then | files then | set aside then | not as promised |\n|---|---|---|---|---|---|---|")
+    print(
+        "| what | tried | answers | rows then | files then | set aside then | not as promised |\n|---|---|---|---|---|---|---|"
+    )
     for name, race in found.items():
-        answers = ", ".join(f"{int(one):04X} × {count}" if one.isdigit() else f"{one} × {count}" for one, count in race.answers.items())
+        answers = ", ".join(
+            f"{int(one):04X} × {count}" if one.isdigit() else f"{one} × {count}" for one, count in race.answers.items()
+        )
         wrong = f"{len(race.wrong)}: {race.wrong[0]}" if race.wrong else "nothing"
         print(f"| {name} | {race.tried} | {answers} | {race.rows} | {race.files} | {race.aside} | {wrong} |")
     print(f"\n{time.monotonic() - begun:.0f} s")

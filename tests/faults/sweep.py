@@ -146,10 +146,12 @@ class Sweep:
             swept.wrong.append(f"{place}, the next film: {answer}")
         return answer == SUCCESS
 
-    def finish(self) -> Found:
-        """Everything once more, and ``triage verify``."""
+    def finish(self, verified: bool) -> Found:
+        """Everything once more, and ``triage verify`` if it is to be ``verified``."""
         found = self.account.check(self.intake)
         self.intake.stop()
+        if not verified:
+            return found
         gaps = self.intake.triage("verify", "--json")
         if gaps.returncode:
             found.lost.append(f"triage verify: {gaps.stdout[-300:]}")
@@ -161,8 +163,17 @@ def applies(how: str, name: str) -> bool:
     return name in WRITES if how == "short" else how == "kill" or name not in NEVER_FAIL
 
 
-def sweep(folder: Path, how: Sequence[str], stores: Sequence[str], every: int = 1, sabotage: str = "") -> dict[str, Swept]:
-    """Strike; by row of the table. ``every``: only each n-th point."""
+def sweep(
+    folder: Path,
+    how: Sequence[str],
+    stores: Sequence[str],
+    every: int = 1,
+    *,
+    names: Sequence[str] = (),
+    sabotage: str = "",
+    verified: bool = False,
+) -> dict[str, Swept]:
+    """Strike; by row of the table. ``every``: only each n-th point; ``names``: only these calls."""
     rows: dict[str, Swept] = {}
     work = Sweep(folder, sabotage)
     work.intake.start()
@@ -171,9 +182,10 @@ def sweep(folder: Path, how: Sequence[str], stores: Sequence[str], every: int = 
             where = work.traced(store)
             for one in how:
                 swept = rows[f"{one}, {store}"] = Swept()
-                for name, when in [point for point in where if applies(one, point[0])][::every]:
+                chosen = [point for point in where if applies(one, point[0]) and (not names or point[0] in names)]
+                for name, when in chosen[::every]:
                     work.strike(store, one, name, when, swept)
-        rows["all, at the end"] = Swept(tried=sum(row.tried for row in rows.values()), found=work.finish())
+        rows["all, at the end"] = Swept(tried=sum(row.tried for row in rows.values()), found=work.finish(verified))
     finally:
         work.intake.kill()
     return rows
@@ -188,7 +200,7 @@ def run(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     begun = time.monotonic()
     with TemporaryDirectory() as folder:
-        rows = sweep(Path(folder), options.how, options.store, options.every)
+        rows = sweep(Path(folder), options.how, options.store, options.every, verified=True)
     print(f"| struck how, storing what | points | {HEADINGS} | wrong status | not hit | answers |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, row in rows.items():
