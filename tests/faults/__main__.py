@@ -10,6 +10,7 @@ SECTIONS = {
     "films": "tests.faults.damaged_films",
     "sweep": "tests.faults.sweep",
     "power": "tests.faults.power",
+    "assessing": "tests.faults.assessing",
     "sabotaged": "tests.faults.sabotaged",
     "room": "tests.faults.room",
     "locked": "tests.faults.locked",
