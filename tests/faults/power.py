@@ -22,7 +22,7 @@ from tests.faults.sender import ANOTHER_OBJECT, SUCCESS, Film, Sender, film
 from tests.integration.objects import chest
 
 STORAGE_FULL, INDEX_UNAVAILABLE = 0xA700, 0xA701
-SENDERS, MEGABYTES = 4, {"ext4": 256, "xfs": 512}
+SENDERS, MEGABYTES = 4, {"ext4": 1500, "xfs": 1500}
 SECONDS = (0.2, 1.4)
 """From the start of sending to the cut."""
 

@@ -17,6 +17,7 @@ from tests.faults.intake import Intake
 from tests.faults.sender import ANOTHER_OBJECT, SUCCESS, Answer, Film, Sender, film
 from tests.faults.strace import CALLS, attached, calls_of, inject, points, struck
 from tests.integration.objects import chest
+from tests.integration.service import until
 
 STORAGE_FULL, INDEX_UNAVAILABLE = 0xA700, 0xA701
 NO_ANSWER = ("closed", "abort", "silence")
@@ -56,7 +57,7 @@ STORES: dict[str, tuple[Callable[[int], Pair], Answer]] = {
 
 @dataclass(kw_only=True)
 class Swept:
-    """One row of the table."""
+    """One row of the table. ``closed``: after how many points the archive refused everything until the restart."""
 
     tried: int = 0
     missed: int = 0
@@ -144,7 +145,16 @@ class Sweep:
             answer = self.account.note(another, sender.store(another))
         if answer not in ((SUCCESS, STORAGE_FULL) if how == "EIO" else (SUCCESS,)):
             swept.wrong.append(f"{place}, the next film: {answer}")
+        if answer == STORAGE_FULL and not self._says_so():
+            swept.wrong.append(f"{place}: closed, and /readyz would not know")
         return answer == SUCCESS
+
+    def _says_so(self) -> bool:
+        """Whether the intake's sign of life tells of its trouble."""
+        try:
+            return bool(until(lambda: (row := self.intake.role("intake")) and row["trouble"], 6, "trouble told"))
+        except AssertionError:
+            return False
 
     def finish(self, verified: bool) -> Found:
         """Everything once more, and ``triage verify`` if it is to be ``verified``."""
@@ -201,11 +211,11 @@ def run(arguments: list[str]) -> int:
     begun = time.monotonic()
     with TemporaryDirectory() as folder:
         rows = sweep(Path(folder), options.how, options.store, options.every, verified=True)
-    print(f"| struck how, storing what | points | {HEADINGS} | wrong status | not hit | answers |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+    print(f"| struck how, storing what | points | {HEADINGS} | wrong status | not hit | closed | answers |")
+    print(f"|{'---|' * 12}")
     for name, row in rows.items():
         answers = ", ".join(f"{answer} × {count}" for answer, count in row.answers.most_common())
-        cells = (name, row.tried, *row.found.counts(), len(row.wrong), row.missed, answers)
+        cells = (name, row.tried, *row.found.counts(), len(row.wrong), row.missed, row.closed, answers)
         print(f"| {' | '.join(map(str, cells))} |")
     print(f"\n{time.monotonic() - begun:.0f} s")
     for row in rows.values():
