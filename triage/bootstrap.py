@@ -14,6 +14,7 @@ import structlog
 
 from triage import logs
 from triage.archive.files import FileArchive
+from triage.bell import Bell
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database.anchor import FileAnchor
@@ -48,6 +49,11 @@ class Site:
     def anchor(self) -> FileAnchor:
         """Where heads of the audit are noted apart from the database."""
         return FileAnchor(self.settings.home / "audit.head")
+
+    @property
+    def bell(self) -> Bell:
+        """What wakes the workers: a new one for each that rings or listens."""
+        return Bell(self.settings.home / "bell")
 
     @property
     def models(self) -> Path:
@@ -222,6 +228,7 @@ def _run_intake(site: Site, launch: Launch) -> None:
             head_starts=head_starts,
             max_object_bytes=dimse.max_object_bytes,
             clock=utc_now,
+            listed=site.bell.ring,
         ),
         secure=secure,
     )
@@ -243,6 +250,8 @@ def _run_worker(site: Site, launch: Launch) -> None:
     from triage.worker import Worker
 
     stop = stop_event(launch.supervised)
+    bell = site.bell
+    bell.listen()
     films = SandboxFilms()
     films.start()  # loads its libraries while the network is loaded
     worker = Worker(
@@ -254,6 +263,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         head_starts=site.settings.policy.head_starts,
         min_age_years=site.settings.policy.min_age_years,
         clock=utc_now,
+        wait=bell.wait,
     )
     worker.warm_up()
     with Heartbeat(
@@ -265,6 +275,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         model=lambda: worker.model,
     ):
         worker.run(stop)
+    bell.close()
     films.close()
 
 
