@@ -198,7 +198,10 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
 
 
 def _run_intake(site: Site, launch: Launch) -> None:
+    from triage.dimse.commitment_scp import StorageCommitment
+    from triage.dimse.contexts import STORAGE_CLASSES
     from triage.dimse.listener import Limits, Listener, Peer
+    from triage.dimse.reporter import Reporter
     from triage.dimse.tls import TlsServer
     from triage.services.housekeeping import reconcile
     from triage.services.receive import Reception
@@ -211,6 +214,22 @@ def _run_intake(site: Site, launch: Launch) -> None:
     site.archive.lock()
     found = reconcile(site.archive, site.database, head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
+    commitment = StorageCommitment(
+        archive=site.archive,
+        database=site.database,
+        supported=STORAGE_CLASSES,
+        reachable=dimse.destinations,
+        clock=utc_now,
+        chance=secrets.SystemRandom().random,
+    )
+    reporter = Reporter(
+        commitment,
+        database=site.database,
+        destinations=dimse.destinations,
+        ae_title=dimse.ae_title,
+        clock=utc_now,
+    )
+    reporter.start()
     listener = Listener(
         ae_title=dimse.ae_title,
         host=dimse.host,
@@ -231,6 +250,7 @@ def _run_intake(site: Site, launch: Launch) -> None:
             listed=site.bell.ring,
         ),
         secure=secure,
+        commitments=commitment,
     )
 
     def trouble() -> str | None:
@@ -242,6 +262,7 @@ def _run_intake(site: Site, launch: Launch) -> None:
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
         stop.wait()
         aborted = listener.stop()
+        reporter.stop()
         structlog.get_logger().info("stopped", aborted=aborted)
 
 

@@ -25,6 +25,7 @@ from triage.dimse.bindings import Bindings
 from triage.dimse.tls_files import TlsFiles
 from triage.dimse.tls_settings import TlsSettings
 from triage.domain.account import Role, SessionLimits
+from triage.domain.destination import Destination
 from triage.domain.duration import parse_duration
 from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
@@ -82,6 +83,10 @@ class DimseSettings(_Section):
         default=[],
         description="AET or AET@ADDRESS; empty: any AE title on loopback, with TLS any that its certificate may use",
     )
+    commitment_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[],
+        description="AET@HOST:PORT, where senders hear storage commitment reports; not listed: on their own associations only",
+    )
     max_associations: int = Field(default=100, ge=1, le=10_000, description="associations at the same time")
     max_associations_of_address: int = Field(default=50, ge=1, le=10_000, description="of those, from one address")
     max_object_bytes: int = Field(default=256 << 20, ge=1 << 16, description="larger objects are refused with 0xA700")
@@ -113,6 +118,19 @@ class DimseSettings(_Section):
         if not value and not _is_loopback(host) and tls is not None and tls.certificate is None:
             raise ValueError("beyond loopback without TLS, list who may send: AET@ADDRESS")
         return value
+
+    @field_validator("commitment_peers")
+    @classmethod
+    def _destinations(cls, value: list[str]) -> list[str]:
+        titles = [Destination.parse(one).ae_title for one in value]
+        if len(set(titles)) < len(titles):
+            raise ValueError("an AE title twice: reports go to one address")
+        return value
+
+    @property
+    def destinations(self) -> dict[str, Destination]:
+        """Where reports of storage commitment go, by AE title."""
+        return {one.ae_title: one for one in map(Destination.parse, self.commitment_peers)}
 
 
 class WebSettings(_Section):

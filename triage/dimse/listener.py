@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,10 +12,12 @@ import structlog
 
 from triage.dimse import command, pdu
 from triage.dimse.association import LOCAL_LIMIT_EXCEEDED, Association, Caller, Echo, House, Service
+from triage.dimse.commitments import Commitments, Request
 from triage.dimse.contexts import OFFERED
 from triage.dimse.lobby import BACKLOG, Lobby, Secure
 from triage.dimse.negotiation import Context
 from triage.dimse.store_scp import Begin, Store
+from triage.domain.commitment import SOP_CLASS_UID, TRANSFER_SYNTAXES
 from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
 
@@ -77,6 +79,7 @@ class Listener:
         limits: Limits,
         begin: Begin,
         secure: Secure | None = None,
+        commitments: Commitments | None = None,
     ) -> None:
         self._peers = tuple(peers)
         self._limits = limits
@@ -85,8 +88,12 @@ class Listener:
         self._lock = threading.Lock()
         self._associations: set[Association] = set()
         self._is_open = True
-        services: Mapping[int, Service] = {command.C_STORE_RQ: self._store, command.C_ECHO_RQ: Echo}
-        self._house = House(ae_title=ae_title, offered=OFFERED, services=services, admits=self._admits)
+        services: dict[int, Service] = {command.C_STORE_RQ: self._store, command.C_ECHO_RQ: Echo}
+        offered: dict[str, Sequence[str]] = {**OFFERED}
+        if commitments is not None:
+            offered[SOP_CLASS_UID] = TRANSFER_SYNTAXES
+            services[command.N_ACTION_RQ] = _commitment(commitments)
+        self._house = House(ae_title=ae_title, offered=offered, services=services, admits=self._admits, commitments=commitments)
         listening = _listen(host, port)
         self.port = int(listening.getsockname()[1])
         self._lobby = Lobby(listening, self._enter, secure)
@@ -161,6 +168,13 @@ def _is_certified(caller: Caller, connected: socket.socket, secure: Secure) -> b
         cause="its certificate is for another AE title; see dimse.tls.bindings",
     )
     return False
+
+
+def _commitment(commitments: Commitments) -> Service:
+    def begin(request: command.Command, context: Context, caller: Caller) -> Request:
+        return Request(request, context, caller.ae_title, caller.address, commitments)
+
+    return begin
 
 
 def _listen(host: str, port: int) -> socket.socket:

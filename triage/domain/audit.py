@@ -35,6 +35,7 @@ class Action(StrEnum):
     VERIFY = "verify"
     CONFLICT = "conflict"
     CERTIFICATE = "certificate"
+    COMMITMENT = "commitment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
