@@ -144,6 +144,28 @@ def test_every_cipher_offered_has_forward_secrecy_and_aead(hospital: Hospital) -
         assert one["strength_bits"] >= 128
 
 
+def test_of_all_ciphers_that_openssl_knows_three_get_in(hospital: Hospital) -> None:
+    """What a scanner finds; our key is ECDSA, so that half of what is offered has no use."""
+    tls, everything = server(hospital), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    everything.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+    names = [one["name"] for one in everything.get_ciphers() if one["protocol"] != "TLSv1.3"]
+    accepted = set()
+    for name in names:
+        client = caller(hospital.ca, ours(hospital, "CT1"))
+        client.maximum_version = ssl.TLSVersion.TLSv1_2
+        client.set_ciphers(f"{name}:@SECLEVEL=0")
+        with ended(shake(tls.context(), client)) as (end, _):
+            if isinstance(end, ssl.SSLSocket):
+                accepted.add(name)
+    print(f"{len(names)} tried, accepted: {sorted(accepted)}")
+    assert len(names) > 50
+    assert accepted == {
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+    }
+
+
 def test_a_weak_rsa_key_is_refused(hospital: Hospital) -> None:
     key = rsa.generate_private_key(65537, 1024)
     pair = hospital.issue("weak", "CT1", public_key=key.public_key())
