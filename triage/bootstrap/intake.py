@@ -12,11 +12,13 @@ from triage.config import Settings
 from triage.dimse.commitment_scp import StorageCommitment
 from triage.dimse.contexts import STORAGE_CLASSES
 from triage.dimse.listener import Limits, Listener, Peer
-from triage.dimse.reporter import Reporter
+from triage.dimse.refusals import Refusals
+from triage.dimse.reporter import END_WITHIN, Reporter
 from triage.dimse.tls import TlsServer
 from triage.dimse.tls_client import ClientContext, client_context
 from triage.domain.destination import Destination
 from triage.heartbeat import Heartbeat
+from triage.services.audit import turned_away
 from triage.services.housekeeping import reconcile
 from triage.services.receive import Reception
 from triage.supervisor import stop_event
@@ -51,6 +53,8 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         tls=partial(_context_for, settings) if secure is not None else None,
     )
     reporter.start()
+    refusals = Refusals(lambda address, cause: turned_away(site.database, address, cause, utc_now))
+    refusals.start()
     listener = Listener(
         ae_title=dimse.ae_title,
         host=dimse.host,
@@ -71,6 +75,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
             listed=site.bell.ring,
         ),
         secure=secure,
+        refused=refusals.note,
         commitments=commitment,
     )
 
@@ -84,6 +89,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         stop.wait()
         aborted = listener.stop()
         reporter.stop()
+        refusals.stop(END_WITHIN)
         structlog.get_logger().info("stopped", aborted=aborted)
 
 
