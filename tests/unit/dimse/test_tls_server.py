@@ -324,6 +324,9 @@ def test_our_certificate_ends_while_it_serves(hospital: Hospital) -> None:
     tls = server(hospital, clock=lambda: now[0])
     now[0] += timedelta(days=31)
     assert "our DICOM TLS certificate expired" in str(tls.trouble())
+    hospital.revoke("CT1")
+    assert not gets_in(tls, hospital), "a revocation is taken all the same"
+    assert "our DICOM TLS certificate expired" in str(tls.trouble())
 
 
 def test_an_issuing_authority_without_its_root_will_do(hospital: Hospital) -> None:
