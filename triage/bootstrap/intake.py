@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from triage.clock import utc_now
+from triage.config import Settings
 from triage.dimse.commitment_scp import StorageCommitment
 from triage.dimse.contexts import STORAGE_CLASSES
 from triage.dimse.listener import Limits, Listener, Peer
-from triage.dimse.reporter import Reporter
+from triage.dimse.refusals import Refusals
+from triage.dimse.reporter import END_WITHIN, Reporter
 from triage.dimse.tls import TlsServer
+from triage.dimse.tls_client import ClientContext, client_context
+from triage.domain.destination import Destination
 from triage.heartbeat import Heartbeat
+from triage.services.audit import turned_away
 from triage.services.housekeeping import reconcile
 from triage.services.receive import Reception
 from triage.supervisor import stop_event
@@ -40,9 +45,16 @@ def run_intake(site: "Site", launch: "Launch") -> None:
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
     commitment = _commitment(site)
     reporter = Reporter(
-        commitment, database=site.database, destinations=dimse.destinations, ae_title=dimse.ae_title, clock=utc_now
+        commitment,
+        database=site.database,
+        destinations=dimse.destinations,
+        ae_title=dimse.ae_title,
+        clock=utc_now,
+        tls=partial(_context_for, settings) if secure is not None else None,
     )
     reporter.start()
+    refusals = Refusals(lambda address, cause: turned_away(site.database, address, cause, utc_now))
+    refusals.start()
     listener = Listener(
         ae_title=dimse.ae_title,
         host=dimse.host,
@@ -63,6 +75,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
             listed=site.bell.ring,
         ),
         secure=secure,
+        refused=refusals.note,
         commitments=commitment,
     )
 
@@ -76,7 +89,14 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         stop.wait()
         aborted = listener.stop()
         reporter.stop()
+        refusals.stop(END_WITHIN)
         structlog.get_logger().info("stopped", aborted=aborted)
+
+
+def _context_for(settings: Settings, to: Destination) -> ClientContext:
+    files = settings.tls_files
+    assert files is not None
+    return client_context(files, ae_title=to.ae_title, host=to.host, bindings=settings.tls_bindings, clock=utc_now)
 
 
 def _commitment(site: "Site") -> StorageCommitment:

@@ -1,12 +1,11 @@
 """Tell a report on an association of our own: requestor of the association, SCP of the class (PS3.4 J.3.3, PS3.7 D.3.3.4)."""
 
-import ssl
-
 from pynetdicom import AE, _config, build_context, build_role
 from pynetdicom.association import Association
 
 from triage.dimse.commitment_data_set import event_information
 from triage.dimse.commitments import is_taken
+from triage.dimse.tls_client import ClientContext
 from triage.domain.commitment import SOP_CLASS_UID, SOP_INSTANCE_UID, TRANSFER_SYNTAXES, Report
 from triage.domain.destination import Destination
 
@@ -22,8 +21,8 @@ class NotTold(Exception):
         self.unreachable = unreachable
 
 
-def tell(report: Report, to: Destination, ae_title: str, tls: ssl.SSLContext | None = None) -> None:
-    """Send the N-EVENT-REPORT and hear the answer. ``ae_title``: ours; ``tls``: what TLS is spoken by, if it is.
+def tell(report: Report, to: Destination, ae_title: str, tls: ClientContext | None = None) -> None:
+    """Send the N-EVENT-REPORT and hear the answer. ``ae_title``: ours; ``tls``: made for ``to``, where TLS is spoken.
 
     A requestor that answers no role selection is told all the same: many leave it out and listen.
 
@@ -46,7 +45,7 @@ def tell(report: Report, to: Destination, ae_title: str, tls: ssl.SSLContext | N
         raise NotTold(f"the requestor answers {int(answer.Status):04X}")
 
 
-def _associate(to: Destination, ae_title: str, tls: ssl.SSLContext | None) -> Association:
+def _associate(to: Destination, ae_title: str, tls: ClientContext | None) -> Association:
     _config.LOG_HANDLER_LEVEL = "none"  # its own handlers would write identifiers to the log
     entity = AE(ae_title=ae_title)
     entity.connection_timeout, entity.acse_timeout = CONNECT_WITHIN, ASSOCIATE_WITHIN
@@ -61,6 +60,8 @@ def _associate(to: Destination, ae_title: str, tls: ssl.SSLContext | None) -> As
     )
     if association.is_established:
         return association
+    if tls is not None and tls.failure is not None:
+        raise NotTold(f"{to}: no DICOM TLS: {tls.failure}", unreachable=True)
     if association.is_rejected:
         raise NotTold(f"{to} refuses the association (AE titles?)", unreachable=True)
     if association.rejected_contexts:

@@ -132,7 +132,7 @@ class Connection:
             if last_words:
                 self._socket.settimeout(FAREWELL_WITHIN)
                 self._socket.sendall(last_words)
-            self._socket.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(self._socket, socket.SHUT_WR)
 
     def linger(self) -> None:
         """Hear the peer out for :data:`FAREWELL_WITHIN`, then close."""

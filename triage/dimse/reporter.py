@@ -1,15 +1,15 @@
 """The reporter: a thread that calls requestors of storage commitment whose association is gone, until they have heard."""
 
-import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import structlog
 
 from triage.dimse.commitment_scp import StorageCommitment
 from triage.dimse.commitment_scu import NotTold, tell
+from triage.dimse.tls_client import ClientContext
 from triage.domain.commitment import Commitment
 from triage.domain.destination import Destination
 from triage.domain.errors import TriageError
@@ -23,7 +23,10 @@ END_WITHIN = 3.0
 
 
 class Reporter:
-    """What is owed is always asked of the database. ``destinations``: where AE titles listen; ``ae_title``: ours."""
+    """What is owed is always asked of the database. ``destinations``: where AE titles listen; ``ae_title``: ours.
+
+    ``tls`` gives what one of them is called with; ``None``: they are called in the clear.
+    """
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class Reporter:
         destinations: Mapping[str, Destination],
         ae_title: str,
         clock: Clock,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[Destination], ClientContext] | None = None,
     ) -> None:
         self._commitment = commitment
         self._database = database
@@ -103,11 +106,12 @@ class Reporter:
         report = self._commitment.judged(claimed)
         if report is None:
             return
+        to = self._destinations[claimed.calling_ae_title]
         try:
-            tell(report, self._destinations[claimed.calling_ae_title], self._ae_title, self._tls)
+            tell(report, to, self._ae_title, self._tls(to) if self._tls is not None else None)
         except NotTold as error:
             self._commitment.put_off(claimed, str(error), unreachable=error.unreachable)
         except Exception as error:
-            self._commitment.put_off(claimed, type(error).__name__)
+            self._commitment.put_off(claimed, str(error) if isinstance(error, TriageError) else type(error).__name__)
         else:
             self._commitment.delivered(report)
