@@ -278,7 +278,7 @@ class Lobby(threading.Thread):
         with suppress(OSError):
             guest.socket.send(last_words)
         with suppress(OSError):
-            guest.socket.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(guest.socket, socket.SHUT_WR)
         guest.is_leaving, guest.deadline = True, self._now() + pdu.FAREWELL_WITHIN
         self._forget_place(guest)
         self._leaving[guest] = None

@@ -126,8 +126,11 @@ class Connection:
             socket.socket.shutdown(self._socket, socket.SHUT_RD)  # that of SSLSocket would make what follows plain text
 
     def part(self, last_words: bytes = b"") -> None:
-        """Send what is still to be said and close our side. The peer must be left a moment to read it (a close with unread bytes
-        would take it away): :meth:`linger`, or whoever takes over the socket."""
+        """Send what is still to be said and close our side.
+
+        The peer must be left a moment to read it (a close with unread bytes would take it away): :meth:`linger`, or whoever takes
+        over the socket.
+        """
         with suppress(OSError, ValueError):
             if last_words:
                 self._socket.settimeout(FAREWELL_WITHIN)
