@@ -8,6 +8,8 @@ import sys
 
 SECTIONS = {
     "films": "tests.faults.damaged_films",
+    "sweep": "tests.faults.sweep",
+    "power": "tests.faults.power",
 }
 """Name → module with ``run(arguments) -> int``."""
 

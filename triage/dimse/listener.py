@@ -1,11 +1,14 @@
 """The Storage SCP: who may associate, how many at a time, and how it ends."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+
+import structlog
 
 from triage.dimse import command, pdu
 from triage.dimse.association import LOCAL_LIMIT_EXCEEDED, Association, Caller, Echo, House, Service
@@ -60,6 +63,8 @@ class Limits:
 class Listener:
     """A running Storage SCP. ``peers`` empty: any AE title may associate (loopback only, see the settings).
 
+    With ``secure`` a caller has a certificate, and the AE title is one that it may use; ``peers`` count as well.
+
     Raises:
         ConfigError: the address cannot be listened on.
     """
@@ -79,6 +84,7 @@ class Listener:
         self._peers = tuple(peers)
         self._limits = limits
         self._begin = begin
+        self._secure = secure
         self._lock = threading.Lock()
         self._associations: set[Association] = set()
         self._is_open = True
@@ -140,10 +146,28 @@ class Listener:
             self._associations.discard(association)
 
     def _admits(self, caller: Caller, connected: socket.socket) -> bool:
+        if self._secure is not None and not _is_certified(caller, connected, self._secure):
+            return False
         return not self._peers or any(peer.admits(caller.ae_title, caller.address) for peer in self._peers)
 
     def _store(self, request: command.Command, context: Context, caller: Caller) -> Store:
         return Store(request, context, caller.ae_title, self._begin, 2 * self._limits.object_bytes)
+
+
+def _is_certified(caller: Caller, connected: socket.socket, secure: Secure) -> bool:
+    """Whether the caller's certificate may use the AE title that the caller gives (the listener has TLS)."""
+    if not isinstance(connected, ssl.SSLSocket):
+        return False
+    if caller.ae_title in secure.titles(connected):
+        return True
+    structlog.get_logger().warning(
+        "TLS refused",
+        address=caller.address,
+        calling_ae_title=caller.ae_title,
+        certificate=secure.subject(connected),
+        cause="its certificate is for another AE title; see dimse.tls.bindings",
+    )
+    return False
 
 
 def _commitment(commitments: Commitments) -> Service:

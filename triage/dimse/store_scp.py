@@ -1,13 +1,10 @@
 """One C-STORE (PS3.4 B, PS3.7 9.1.1): fragments in, the response out. Each object is answered for itself."""
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import structlog
-from pydicom.dataset import FileMetaDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import UID
 
 from triage.dimse import command
 from triage.dimse.command import Command
@@ -26,16 +23,22 @@ Begin = Callable[[Claim], Reception]
 
 def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
     """A blank preamble and the file meta information (PS3.10 7.1); the same for the same object, whoever sent it."""
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
-    meta.TransferSyntaxUID = UID(transfer_syntax_uid)
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    buffer = DicomBytesIO()
-    write_file_meta_info(buffer, meta)
-    return b"\x00" * 128 + b"DICM" + buffer.getvalue()
+    elements = (
+        b"\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01",  # File Meta Information Version
+        _meta(0x0002, b"UI", sop_class_uid, "\0"),
+        _meta(0x0003, b"UI", sop_instance_uid, "\0"),
+        _meta(0x0010, b"UI", transfer_syntax_uid, "\0"),
+        _meta(0x0012, b"UI", IMPLEMENTATION_CLASS_UID, "\0"),
+        _meta(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME, " "),
+    )
+    content = b"".join(elements)
+    length = struct.pack("<HH2sHI", 0x0002, 0x0000, b"UL", 4, len(content))
+    return bytes(128) + b"DICM" + length + content
+
+
+def _meta(element: int, vr: bytes, value: str, padding: str) -> bytes:
+    content = (value + padding * (len(value) % 2)).encode("ascii")
+    return struct.pack("<HH2sH", 0x0002, element, vr, len(content)) + content
 
 
 class Store:

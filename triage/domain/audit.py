@@ -34,6 +34,7 @@ class Action(StrEnum):
     USER = "user"
     VERIFY = "verify"
     CONFLICT = "conflict"
+    CERTIFICATE = "certificate"
     COMMITMENT = "commitment"
 
 
