@@ -27,6 +27,8 @@ from triage.heartbeat import Heartbeat
 from triage.supervisor import Supervisor, follow_supervisor, stop_event
 
 if TYPE_CHECKING:
+    from triage.dimse.tls_client import ClientContext
+    from triage.domain.destination import Destination
     from triage.inference.active import ActiveClassifier
     from triage.inference.registry import Registry
     from triage.oidc.provider import Provider
@@ -199,6 +201,7 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
 
 def _run_intake(site: Site, launch: Launch) -> None:
     from triage.dimse.commitment_scp import StorageCommitment
+    from triage.dimse.commitment_scu import Calls
     from triage.dimse.contexts import STORAGE_CLASSES
     from triage.dimse.listener import Limits, Listener, Peer
     from triage.dimse.reporter import Reporter
@@ -226,7 +229,7 @@ def _run_intake(site: Site, launch: Launch) -> None:
         commitment,
         database=site.database,
         destinations=dimse.destinations,
-        ae_title=dimse.ae_title,
+        calls=Calls(dimse.ae_title, partial(_client_context, site.settings) if files is not None else None),
         clock=utc_now,
     )
     reporter.start()
@@ -264,6 +267,19 @@ def _run_intake(site: Site, launch: Launch) -> None:
         aborted = listener.stop()
         reporter.stop()
         structlog.get_logger().info("stopped", aborted=aborted)
+
+
+def _client_context(settings: Settings, to: "Destination") -> "ClientContext":
+    """What an application entity is called by where DICOM TLS is set: files as they are now.
+
+    Raises:
+        ConfigError: they cannot be used.
+    """
+    from triage.dimse.tls_client import client_context
+
+    files = settings.tls_files
+    assert files is not None
+    return client_context(files, ae_title=to.ae_title, host=to.host, bindings=settings.tls_bindings, clock=utc_now)
 
 
 def _run_worker(site: Site, launch: Launch) -> None:

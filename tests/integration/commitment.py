@@ -1,6 +1,8 @@
 """Requestors of storage commitment: a modality that asks, and the place where it listens for reports."""
 
+import gc
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,6 +73,10 @@ def listening(ae_title: str, heard: Heard, port: int = 0) -> Iterator[int]:
     finally:
         heard.over.set()
         server.shutdown()
+        with warnings.catch_warnings():  # the library forgets sockets of callers that were killed
+            warnings.simplefilter("ignore", ResourceWarning)
+            del server
+            gc.collect()
 
 
 @contextmanager
@@ -106,6 +112,10 @@ def ask(
 ) -> int:
     """The status of an N-ACTION."""
     status, _ = association.send_n_action(
-        data_set or action(transaction, references), action_type, UID(sop_class_uid), UID(sop_instance_uid), meta_uid=UID(CLASS)
+        action(transaction, references) if data_set is None else data_set,
+        action_type,
+        UID(sop_class_uid),
+        UID(sop_instance_uid),
+        meta_uid=UID(CLASS),
     )
     return int(status.Status) if "Status" in status else -1
