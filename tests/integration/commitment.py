@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
@@ -108,11 +107,11 @@ def ask(
     action_type: int = 1,
     sop_class_uid: str = CLASS,
     sop_instance_uid: str = INSTANCE,
-    data_set: Dataset | None = None,
+    bare: bool = False,
 ) -> int:
-    """The status of an N-ACTION."""
+    """The status of an N-ACTION; ``bare``: without a data set."""
     status, _ = association.send_n_action(
-        action(transaction, references) if data_set is None else data_set,
+        None if bare else action(transaction, references),
         action_type,
         UID(sop_class_uid),
         UID(sop_instance_uid),

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydicom.dataset import Dataset
 
 from tests.integration import objects
 from tests.integration.commitment import Heard, ask, asking, listening
@@ -179,7 +178,8 @@ STATUSES: dict[str, tuple[dict[str, Any], int]] = {
     "another action": ({"action_type": 2}, 0x0123),
     "another instance": ({"sop_instance_uid": "1.2.840.10008.1.20.1.2"}, 0x0112),
     "another class": ({"sop_class_uid": "1.2.840.10008.1.20.2"}, 0x0118),
-    "no objects": ({"data_set": Dataset()}, 0x0115),
+    "no objects": ({"references": []}, 0x0115),
+    "no data set": ({"bare": True}, 0x0115),
     "a path as UID": ({"references": [(DX, "../../etc/passwd")]}, 0x0115),
     "too many": ({"references": pairs(10_001)}, 0x0213),
     "too many bytes": ({"references": pairs(40_000)}, 0x0213),
