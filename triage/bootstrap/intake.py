@@ -42,9 +42,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
     found = reconcile(site.archive, site.database, settings.policy.head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
     commitment = _commitment(site)
-    reporter = Reporter(
-        commitment, database=site.database, destinations=dimse.destinations, calls=_calls(site), clock=utc_now
-    )
+    reporter = Reporter(commitment, database=site.database, destinations=dimse.destinations, calls=_calls(site), clock=utc_now)
     reporter.start()
     listener = Listener(
         ae_title=dimse.ae_title,
