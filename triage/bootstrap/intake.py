@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from triage.clock import utc_now
-from triage.config import Settings
 from triage.dimse.commitment_scp import StorageCommitment
+from triage.dimse.commitment_scu import Calls
 from triage.dimse.contexts import STORAGE_CLASSES
 from triage.dimse.listener import Limits, Listener, Peer
 from triage.dimse.refusals import Refusals
@@ -44,14 +44,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
     found = reconcile(site.archive, site.database, settings.policy.head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
     commitment = _commitment(site)
-    reporter = Reporter(
-        commitment,
-        database=site.database,
-        destinations=dimse.destinations,
-        ae_title=dimse.ae_title,
-        clock=utc_now,
-        tls=partial(_context_for, settings) if secure is not None else None,
-    )
+    reporter = Reporter(commitment, database=site.database, destinations=dimse.destinations, calls=_calls(site), clock=utc_now)
     reporter.start()
     refusals = Refusals(lambda address, cause: turned_away(site.database, address, cause, utc_now))
     refusals.start()
@@ -93,12 +86,6 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         structlog.get_logger().info("stopped", aborted=aborted)
 
 
-def _context_for(settings: Settings, to: Destination) -> ClientContext:
-    files = settings.tls_files
-    assert files is not None
-    return client_context(files, ae_title=to.ae_title, host=to.host, bindings=settings.tls_bindings, clock=utc_now)
-
-
 def _commitment(site: "Site") -> StorageCommitment:
     return StorageCommitment(
         archive=site.archive,
@@ -108,6 +95,18 @@ def _commitment(site: "Site") -> StorageCommitment:
         clock=utc_now,
         chance=secrets.SystemRandom().random,
     )
+
+
+def _calls(site: "Site") -> Calls:
+    settings = site.settings
+
+    def context(to: Destination) -> ClientContext:
+        assert settings.tls_files is not None
+        return client_context(
+            settings.tls_files, ae_title=to.ae_title, host=to.host, bindings=settings.tls_bindings, clock=utc_now
+        )
+
+    return Calls(settings.dimse.ae_title, context if settings.tls_files is not None else None)
 
 
 def _allow_files() -> None:

@@ -2,14 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 
 import structlog
 
 from triage.dimse.commitment_scp import StorageCommitment
-from triage.dimse.commitment_scu import NotTold, tell
-from triage.dimse.tls_client import ClientContext
+from triage.dimse.commitment_scu import Calls, NotTold
 from triage.domain.commitment import Commitment
 from triage.domain.destination import Destination
 from triage.domain.errors import TriageError
@@ -23,10 +22,7 @@ END_WITHIN = 3.0
 
 
 class Reporter:
-    """What is owed is always asked of the database. ``destinations``: where AE titles listen; ``ae_title``: ours.
-
-    ``tls`` gives what one of them is called with; ``None``: they are called in the clear.
-    """
+    """What is owed is always asked of the database. ``destinations``: where AE titles listen."""
 
     def __init__(
         self,
@@ -34,16 +30,14 @@ class Reporter:
         *,
         database: Database,
         destinations: Mapping[str, Destination],
-        ae_title: str,
+        calls: Calls,
         clock: Clock,
-        tls: Callable[[Destination], ClientContext] | None = None,
     ) -> None:
         self._commitment = commitment
         self._database = database
         self._destinations = destinations
-        self._ae_title = ae_title
+        self._calls = calls
         self._clock = clock
-        self._tls = tls
         self._over = threading.Event()
         self._looked_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="commitment reporter", daemon=True)
@@ -67,6 +61,7 @@ class Reporter:
         self._over.set()
         self.wake()
         self._thread.join(within)
+        self._calls.hang_up()
 
     def _run(self) -> None:
         while not self._over.is_set():
@@ -106,9 +101,8 @@ class Reporter:
         report = self._commitment.judged(claimed)
         if report is None:
             return
-        to = self._destinations[claimed.calling_ae_title]
         try:
-            tell(report, to, self._ae_title, self._tls(to) if self._tls is not None else None)
+            self._calls.tell(report, self._destinations[claimed.calling_ae_title])
         except NotTold as error:
             self._commitment.put_off(claimed, str(error), unreachable=error.unreachable)
         except Exception as error:
