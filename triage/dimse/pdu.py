@@ -128,7 +128,7 @@ class Connection:
     def part(self, last_words: bytes = b"") -> None:
         """Send what is still to be said and close our side.
 
-        The peer must be left a moment to read it, which a close with unread bytes would prevent: :meth:`linger` does, or whoever
+        The peer must be left a moment to read it, which a close with unread bytes would prevent: :meth:`linger`, or whoever
         takes over the socket.
         """
         with suppress(OSError, ValueError):
