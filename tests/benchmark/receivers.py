@@ -28,7 +28,7 @@ class Receiver:
 
     def cpu_seconds(self) -> float:
         """CPU time of the process and of all its children so far."""
-        return sum(_cpu(pid) for pid in _tree(self.pid))
+        return sum(_cpu(pid) for pid in tree(self.pid))
 
 
 @contextmanager
@@ -117,10 +117,13 @@ def _is_film(path: Path) -> bool:
         return stream.read(132)[128:] == b"DICM"
 
 
-def _tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    below = children.read_text().split() if children.exists() else []
-    return [pid, *(one for child in below for one in _tree(int(child)))]
+def tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    try:
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        below = []
+    return [pid, *(one for child in below for one in tree(int(child)))]
 
 
 def _cpu(pid: int) -> float:

@@ -8,6 +8,7 @@ import sys
 
 SECTIONS = {
     "films": "tests.faults.damaged_films",
+    "uids": "tests.faults.uids",
 }
 """Name → module with ``run(arguments) -> int``."""
 
