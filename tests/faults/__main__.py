@@ -8,6 +8,8 @@ import sys
 
 SECTIONS = {
     "films": "tests.faults.damaged_films",
+    "pdus": "tests.faults.pdus",
+    "peers": "tests.faults.peers",
     "uids": "tests.faults.uids",
 }
 """Name → module with ``run(arguments) -> int``."""
