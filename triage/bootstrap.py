@@ -192,9 +192,9 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
 
 
 def _run_intake(site: Site, launch: Launch) -> None:
-    from triage.dimse.listener import Listener, Peer
+    from triage.dimse.listener import Limits, Listener, Peer
     from triage.services.housekeeping import reconcile
-    from triage.services.receive import receive
+    from triage.services.receive import Reception
 
     stop = stop_event(launch.supervised)
     dimse, head_starts = site.settings.dimse, site.settings.policy.head_starts
@@ -207,9 +207,13 @@ def _run_intake(site: Site, launch: Launch) -> None:
         host=dimse.host,
         port=dimse.port,
         peers=peers,
-        max_associations=dimse.max_associations,
-        take=partial(
-            receive,
+        limits=Limits(
+            associations=dimse.max_associations,
+            of_address=min(dimse.max_associations_of_address, dimse.max_associations),
+            object_bytes=dimse.max_object_bytes,
+        ),
+        begin=partial(
+            Reception,
             archive=site.archive,
             database=site.database,
             head_starts=head_starts,

@@ -79,6 +79,7 @@ class DimseSettings(_Section):
         default=[], description="AET or AET@ADDRESS; empty: any AE title (loopback only)"
     )
     max_associations: int = Field(default=100, ge=1, le=10_000, description="associations at the same time")
+    max_associations_of_address: int = Field(default=50, ge=1, le=10_000, description="of those, from one address")
     max_object_bytes: int = Field(default=256 << 20, ge=1 << 16, description="larger objects are refused with 0xA700")
 
     @field_validator("ae_title")

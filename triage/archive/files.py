@@ -28,6 +28,8 @@ PART = ".part"
 SUFFIX = ".dcm"
 FREE_INODES = 64
 CHUNK = 1 << 20
+LOOK_EVERY = 4 << 20
+"""Bytes of one object after which the room on the disk is looked at again: how large it becomes, nobody says before."""
 
 
 class FileArchive:
@@ -52,9 +54,13 @@ class FileArchive:
     def receive(self, file_meta: bytes, expected_bytes: int) -> "FileIncoming":
         if self._failure:
             raise StorageFull(self._failure)
+        self.look_for_room(expected_bytes)
+        return FileIncoming(self, file_meta)
+
+    def look_for_room(self, expected_bytes: int) -> None:
+        """Raise :class:`StorageFull` when so many bytes more would take the disk below its floor."""
         if self.free_bytes() < expected_bytes:
             raise StorageFull(f"less than {self.floor_bytes} bytes would stay free on the disk of {self.root.name}/")
-        return FileIncoming(self, file_meta)
 
     def open(self, digest: str) -> BinaryIO:
         return self.path(digest).open("rb")
@@ -147,6 +153,7 @@ class FileIncoming:
         self._archive = archive
         self._path = archive.incoming / f"{secrets.token_hex(16)}{PART}"
         self._digest = sha256()
+        self._unlooked = LOOK_EVERY
         self._settled = False
         with archive.failing():
             self._descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -157,6 +164,10 @@ class FileIncoming:
             raise
 
     def write(self, data: bytes | memoryview) -> None:
+        self._unlooked -= len(data)
+        if self._unlooked < 0:
+            self._archive.look_for_room(LOOK_EVERY)
+            self._unlooked = LOOK_EVERY
         self._append(data)
         self._digest.update(data)
 

@@ -1,6 +1,7 @@
 """SQLite opened as it must be for *success means durable*, and checked that it is."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -77,10 +78,16 @@ class SqlDatabase:
     def __init__(self, engine: Engine, retry_policy: RetryPolicy | None = None) -> None:
         self.engine = engine
         self.retry_policy = retry_policy or RetryPolicy()
+        self._writing = threading.Lock()
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
-        with _unavailable(), self.engine.connect().execution_options(begin="IMMEDIATE") as connection, connection.begin():
+        with (
+            _unavailable(),
+            self._turn(),
+            self.engine.connect().execution_options(begin="IMMEDIATE") as connection,
+            connection.begin(),
+        ):
             yield SqlTransaction(connection, self.retry_policy)
 
     @contextmanager
@@ -88,6 +95,16 @@ class SqlDatabase:
         with _unavailable(), self.engine.connect() as connection, connection.begin() as transaction:
             yield SqlTransaction(connection, self.retry_policy)
             transaction.rollback()  # a reader that wrote by mistake leaves nothing behind
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One writer of this process at a time, in turn: SQLite lets those that find it busy sleep for longer and longer."""
+        if not self._writing.acquire(timeout=BUSY_TIMEOUT.total_seconds()):
+            raise IndexUnavailable("the database does not take the transaction (others of this process wait for it)")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def close(self) -> None:
         """Give back every connection."""

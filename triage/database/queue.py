@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from triage.database.tables import OPEN_JOB, UNFINISHED_JOB, Moment, job
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
@@ -25,12 +25,8 @@ class SqlQueue:
         self.policy = policy
 
     def enqueue(self, study_instance_uid: str, now: datetime) -> None:
-        fresh = {"state": WAITING, "attempts": 0, "not_before": now, "enqueued_at": now, "error": None}
-        running = job.c.state == RUNNING
-        statement = insert(job).values(study_instance_uid=study_instance_uid, token=0, generation=1, **fresh)
-        again: dict[str, Any] = {name: case((running, job.c[name]), else_=statement.excluded[name]) for name in fresh}
-        again["generation"] = job.c.generation + 1
-        self.connection.execute(statement.on_conflict_do_update(index_elements=["study_instance_uid"], set_=again))
+        moments = {"not_before": now, "enqueued_at": now}
+        self.connection.execute(_ENQUEUE, {"study_instance_uid": study_instance_uid, **_FRESH, **moments})
 
     def is_due(self, now: datetime) -> bool:
         query = select(exists().where(or_(self._claimable(now), self._exhausted(now))))
@@ -120,3 +116,17 @@ class SqlQueue:
             .values(**values)
         )
         return self.connection.execute(statement).rowcount == 1
+
+
+_FRESH: dict[str, Any] = {"token": 0, "generation": 1, "state": WAITING, "attempts": 0, "error": None}
+
+
+def _enqueue() -> Insert:
+    statement = insert(job)
+    kept, running = ("state", "attempts", "error", "not_before", "enqueued_at"), job.c.state == RUNNING
+    again: dict[str, Any] = {name: case((running, job.c[name]), else_=statement.excluded[name]) for name in kept}
+    again["generation"] = job.c.generation + 1
+    return statement.on_conflict_do_update(index_elements=["study_instance_uid"], set_=again)
+
+
+_ENQUEUE = _enqueue()  # made once: each received film needs it

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Row, Select, Table, bindparam, func, select, update
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from triage.database import audit, tables
 from triage.database.accounts import SqlAccounts
@@ -27,6 +27,7 @@ from triage.domain.study import Reading, ReadingState, Study
 from triage.domain.verdict import Verdict
 
 FACTS = tuple(Facts.__dataclass_fields__)
+INSTANCE = tuple(Instance.__dataclass_fields__)
 
 
 class SqlTransaction:
@@ -39,8 +40,7 @@ class SqlTransaction:
         self.analytics = SqlAnalytics(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
-        query = select(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid)
-        row = self.connection.execute(query).one_or_none()
+        row = self.connection.execute(_INSTANCE_OF, {"uid": sop_instance_uid}).one_or_none()
         return Instance(**row._mapping) if row else None
 
     def instances(self, study_instance_uid: str) -> list[Instance]:
@@ -59,8 +59,7 @@ class SqlTransaction:
         return [Sender(**row._mapping) for row in self.connection.execute(senders_query())]
 
     def study(self, study_instance_uid: str) -> Study | None:
-        query = select(tables.study).where(tables.study.c.study_instance_uid == study_instance_uid)
-        row = self.connection.execute(query).one_or_none()
+        row = self.connection.execute(_STUDY_OF, {"uid": study_instance_uid}).one_or_none()
         return _study(row) if row else None
 
     def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
@@ -97,18 +96,13 @@ class SqlTransaction:
         return int(self.connection.execute(select(tables.worklist_revision.c.revision)).scalar_one())
 
     def put_study(self, study: Study) -> None:
-        self._upsert(tables.study, _row(study))
-        revision = tables.worklist_revision
-        self.connection.execute(update(revision).values(revision=revision.c.revision + 1))
+        self.connection.execute(_PUT_STUDY, _row(study))
+        self.connection.execute(_RAISE_REVISION)
 
     def add_instance(self, instance: Instance) -> None:
-        row = {name: getattr(instance, name) for name in Instance.__dataclass_fields__}
-        self.connection.execute(
-            insert(tables.series)
-            .values(study_instance_uid=instance.study_instance_uid, series_instance_uid=instance.series_instance_uid)
-            .on_conflict_do_nothing()
-        )
-        self.connection.execute(insert(tables.instance).values(row))
+        series = {"study_instance_uid": instance.study_instance_uid, "series_instance_uid": instance.series_instance_uid}
+        self.connection.execute(_ADD_SERIES, series)
+        self.connection.execute(_ADD_INSTANCE, {name: getattr(instance, name) for name in INSTANCE})
 
     def add_outcome(self, outcome: Outcome) -> bool:
         row = {
@@ -136,11 +130,11 @@ class SqlTransaction:
         return [QuarantinedObject(**row._mapping) for row in self.connection.execute(_quarantined_query())]
 
     def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
-        query = _quarantined_query().where(tables.quarantined.c.study_instance_uid == study_instance_uid)
-        return [QuarantinedObject(**row._mapping) for row in self.connection.execute(query)]
+        rows = self.connection.execute(_SET_ASIDE_OF, {"uid": study_instance_uid})
+        return [QuarantinedObject(**row._mapping) for row in rows]
 
     def put_role(self, status: RoleStatus) -> None:
-        self._upsert(tables.role, {name: getattr(status, name) for name in RoleStatus.__dataclass_fields__})
+        self.connection.execute(_PUT_ROLE, {name: getattr(status, name) for name in RoleStatus.__dataclass_fields__})
 
     def roles(self) -> list[RoleStatus]:
         query = select(tables.role).order_by(tables.role.c.role)
@@ -178,12 +172,6 @@ class SqlTransaction:
     def audit_head(self) -> AuditHead | None:
         return audit.head(self.connection)
 
-    def _upsert(self, table: Any, row: dict[str, Any]) -> None:
-        statement = insert(table).values(row)
-        keys = [column.name for column in table.primary_key]
-        rest = {name: statement.excluded[name] for name in row if name not in keys}
-        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest))
-
 
 def worklist_query(limit: int | None, include_read: bool) -> Select[Any]:
     """Studies in reading order; for unread ones the index ``ix_study_reading_order`` gives it without a sort."""
@@ -218,6 +206,25 @@ def senders_query() -> Select[Any]:
 
 def _quarantined_query() -> Select[Any]:
     return select(tables.quarantined).order_by(tables.quarantined.c.received_at, tables.quarantined.c.digest)
+
+
+def upsert(table: Table) -> Insert:
+    """Insert a row, all of whose columns are given, or replace the one that has its primary key."""
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    rest = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=rest)
+
+
+# What each received film needs, made once: to make and to look up a statement costs more than to carry it out.
+_INSTANCE_OF = select(tables.instance).where(tables.instance.c.sop_instance_uid == bindparam("uid"))
+_STUDY_OF = select(tables.study).where(tables.study.c.study_instance_uid == bindparam("uid"))
+_SET_ASIDE_OF = _quarantined_query().where(tables.quarantined.c.study_instance_uid == bindparam("uid"))
+_PUT_STUDY = upsert(tables.study)
+_PUT_ROLE = upsert(tables.role)
+_RAISE_REVISION = update(tables.worklist_revision).values(revision=tables.worklist_revision.c.revision + 1)
+_ADD_SERIES = insert(tables.series).on_conflict_do_nothing()
+_ADD_INSTANCE = insert(tables.instance)
 
 
 def _row(study: Study) -> dict[str, Any]:

@@ -1,8 +1,5 @@
 """What is offered: SOP classes and transfer syntaxes, in the order in which the acceptor prefers them."""
 
-from pynetdicom import build_context
-from pynetdicom.presentation import PresentationContext
-
 VERIFICATION = "1.2.840.10008.1.1"
 
 STORAGE_CLASSES: dict[str, str] = {
@@ -11,7 +8,7 @@ STORAGE_CLASSES: dict[str, str] = {
     "1.2.840.10008.5.1.4.1.1.1.1.1": "Digital X-Ray Image Storage - For Processing",
     "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
 }
-"""Few on purpose: every class times every syntax is copied per association, and nothing else is a chest film."""
+"""Few on purpose: nothing else is a chest film."""
 
 TRANSFER_SYNTAXES: dict[str, str] = {
     "1.2.840.10008.1.2.4.80": "JPEG-LS Lossless",
@@ -32,7 +29,8 @@ TRANSFER_SYNTAXES: dict[str, str] = {
 """Compressed and Explicit first, or senders would decompress. Never deflated: 1 MB of it can become 2 GB."""
 
 
-def offered() -> list[PresentationContext]:
-    """The presentation contexts that the listener supports."""
-    contexts = [build_context(uid, list(TRANSFER_SYNTAXES)) for uid in STORAGE_CLASSES]
-    return [*contexts, build_context(VERIFICATION, ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"])]
+OFFERED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(STORAGE_CLASSES, tuple(TRANSFER_SYNTAXES)),
+    VERIFICATION: ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2"),
+}
+"""Transfer syntaxes by abstract syntax: all that is ever accepted."""

@@ -1,30 +1,25 @@
-"""The Storage SCP: who may associate, how long, and how it ends. Hardening against hostile peers belongs here."""
+"""The Storage SCP: who may associate, how many at a time, and how it ends."""
 
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
-from pynetdicom import AE, _config, evt
-
-from triage.dimse.contexts import offered
-from triage.dimse.store_scp import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, handle_store
+from triage.dimse import command, pdu
+from triage.dimse.association import LOCAL_LIMIT_EXCEEDED, Association, Caller, Echo, House, Service
+from triage.dimse.contexts import OFFERED
+from triage.dimse.lobby import BACKLOG, Lobby, Secure
+from triage.dimse.negotiation import Context
+from triage.dimse.store_scp import Begin, Store
 from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
-from triage.domain.instance import Instance
-from triage.services.receive import Received
 
-MAXIMUM_PDU_BYTES = 128 * 1024
-ACSE_TIMEOUT = 10
-NETWORK_TIMEOUT = 30
 DRAIN = timedelta(seconds=10)
-ABORT_WITHIN = 2.0
-
-# A-ASSOCIATE-RJ (PS3.8 9.3.4): result, source, diagnostic
-CALLING_AE_TITLE_NOT_RECOGNISED = (0x01, 0x01, 0x03)
+CUT_WITHIN = 2.0
+GIVES_WAY_AFTER = 3.0
+"""Seconds without a whole PDU after which an association gives way to a new one, when there are as many as are allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +46,21 @@ class Peer:
         return self.ae_title == ae_title.strip() and self.address in (None, address)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """``associations`` at a time, ``of_address``: of one address among them; ``object_bytes``: of one data set."""
+
+    associations: int
+    of_address: int
+    object_bytes: int
+
+
 class Listener:
-    """A running Storage SCP. ``peers`` empty: any AE title may associate (loopback only, see the settings)."""
+    """A running Storage SCP. ``peers`` empty: any AE title may associate (loopback only, see the settings).
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
 
     def __init__(
         self,
@@ -61,62 +69,90 @@ class Listener:
         host: str,
         port: int,
         peers: Sequence[Peer],
-        max_associations: int,
-        take: Callable[[Received], Instance],
+        limits: Limits,
+        begin: Begin,
+        secure: Secure | None = None,
     ) -> None:
-        _config.LOG_HANDLER_LEVEL = "none"  # its own handlers would write identifiers to the log
         self._peers = tuple(peers)
-        self._entity = AE(ae_title=ae_title)
-        self._entity.require_called_aet = True
-        self._entity.maximum_associations = max_associations
-        self._entity.maximum_pdu_size = MAXIMUM_PDU_BYTES
-        self._entity.acse_timeout = ACSE_TIMEOUT
-        self._entity.network_timeout = NETWORK_TIMEOUT
-        self._entity.dimse_timeout = NETWORK_TIMEOUT
-        self._entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-        self._entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-        self._entity.supported_contexts = offered()
-        handlers = [
-            (evt.EVT_CONN_OPEN, _without_delay),
-            (evt.EVT_REQUESTED, self._admit),
-            (evt.EVT_C_STORE, handle_store, [take]),
-        ]
-        try:
-            self._server = self._entity.start_server((host, port), block=False, evt_handlers=handlers)
-        except OSError as error:
-            raise ConfigError(f"dimse.port: cannot listen on {host}:{port} ({error.strerror}); is it in use?") from error
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.server_address[1])
+        self._limits = limits
+        self._begin = begin
+        self._lock = threading.Lock()
+        self._associations: set[Association] = set()
+        self._is_open = True
+        services: Mapping[int, Service] = {command.C_STORE_RQ: self._store, command.C_ECHO_RQ: Echo}
+        self._house = House(ae_title=ae_title, offered=OFFERED, services=services, admits=self._admits)
+        listening = _listen(host, port)
+        self.port = int(listening.getsockname()[1])
+        self._lobby = Lobby(listening, self._enter, secure)
+        self._lobby.start()
 
     def stop(self, drain: timedelta = DRAIN) -> int:
-        """No new associations; present ones have ``drain`` to finish; returns how many had to be aborted."""
-        self._server.shutdown()
-        deadline = time.monotonic() + drain.total_seconds()
-        for association in self._server.active_associations:
-            association.join(max(0.0, deadline - time.monotonic()))
-        left = self._server.active_associations
+        """No new associations; messages at hand have ``drain`` to be finished; returns how many had to be cut off."""
+        self._is_open = False
+        self._lobby.close()
+        self._lobby.join()
+        present = self._present()
+        for association in present:
+            association.end()
+        _join(present, drain.total_seconds())
+        left = self._present()
         for association in left:
-            threading.Thread(target=association.abort, daemon=True).start()
-        deadline = time.monotonic() + ABORT_WITHIN
-        for association in left:
-            association.join(max(0.0, deadline - time.monotonic()))
+            association.cut()
+        _join(left, CUT_WITHIN)
         return len(left)
 
-    def _admit(self, event: evt.Event) -> None:
-        requestor = event.assoc.requestor
-        ae_title = str(requestor.primitive.calling_ae_title).strip()
-        if not self._peers or any(peer.admits(ae_title, requestor.address) for peer in self._peers):
-            return
-        structlog.get_logger().warning("association refused", calling_ae_title=ae_title, address=requestor.address)
-        event.assoc.acse.send_reject(*CALLING_AE_TITLE_NOT_RECOGNISED)
-        event.assoc.kill()
+    def _present(self) -> list[Association]:
+        with self._lock:
+            return list(self._associations)
+
+    def _enter(self, connected: socket.socket, address: str, request: bytes, let_go: Callable[[], None]) -> bytes:
+        with self._lock:
+            if not self._has_room(address):
+                return pdu.reject(*LOCAL_LIMIT_EXCEEDED)
+            let_go()
+            association = Association(connected, address, request, self._house, self._leave)
+            self._associations.add(association)
+        association.start()
+        return b""
+
+    def _has_room(self, address: str) -> bool:
+        """Whether one more of this address fits; if not, the one that has been quiet longest gives way, if it has been long."""
+        same = [one for one in self._associations if one.address == address]
+        for present, most in ((same, self._limits.of_address), (list(self._associations), self._limits.associations)):
+            if len(present) >= most:
+                stalest = max(present, key=lambda one: one.quiet_seconds)
+                if stalest.quiet_seconds < GIVES_WAY_AFTER:
+                    return False
+                self._associations.discard(stalest)
+                stalest.cut()
+                return True
+        return True
+
+    def _leave(self, association: Association) -> None:
+        with self._lock:
+            self._associations.discard(association)
+
+    def _admits(self, caller: Caller, connected: socket.socket) -> bool:
+        return not self._peers or any(peer.admits(caller.ae_title, caller.address) for peer in self._peers)
+
+    def _store(self, request: command.Command, context: Context, caller: Caller) -> Store:
+        return Store(request, context, caller.ae_title, self._begin, 2 * self._limits.object_bytes)
 
 
-def _without_delay(event: evt.Event) -> None:
-    # a response of a few bytes must not wait for the peer's delayed ACK
-    connection = event.assoc.dul.socket.socket
-    if connection is not None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(f"dimse.port: cannot listen on {host}:{port} ({error.strerror}); is it in use?") from error
+    return listening
+
+
+def _join(associations: Sequence[Association], within: float) -> None:
+    deadline = time.monotonic() + within
+    for association in associations:
+        association.join(max(0.0, deadline - time.monotonic()))

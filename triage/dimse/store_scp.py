@@ -1,70 +1,138 @@
-"""One C-STORE: from the request to the status that answers it."""
+"""One C-STORE (PS3.4 B, PS3.7 9.1.1): fragments in, the response out. Each object is answered for itself."""
 
+import struct
 from collections.abc import Callable
+from typing import Any
 
 import structlog
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import UID
-from pynetdicom import evt
 
-from triage.dimse import status
-from triage.domain.errors import CannotUnderstand, TriageError
+from triage.dimse import command
+from triage.dimse.command import Command
+from triage.dimse.negotiation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Context
+from triage.dimse.pdu import ProtocolError
+from triage.domain.errors import CannotUnderstand, ClassNotNegotiated, TriageError
 from triage.domain.identifiers import check_uid
-from triage.domain.instance import Instance
-from triage.services.receive import Received
+from triage.services.receive import Claim, Reception
 
-IMPLEMENTATION_CLASS_UID = "2.25.302684286193171927131637486146962213873"
-IMPLEMENTATION_VERSION_NAME = "CHEST_TRIAGE_0_1"
+SUCCESS = 0x0000
+COMMENT_LENGTH = 64
+UIDS = (command.AFFECTED_SOP_CLASS_UID, command.AFFECTED_SOP_INSTANCE_UID)
+
+Begin = Callable[[Claim], Reception]
 
 
 def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
     """A blank preamble and the file meta information (PS3.10 7.1); the same for the same object, whoever sent it."""
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
-    meta.TransferSyntaxUID = UID(transfer_syntax_uid)
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    buffer = DicomBytesIO()
-    write_file_meta_info(buffer, meta)
-    return b"\x00" * 128 + b"DICM" + buffer.getvalue()
-
-
-def handle_store(event: evt.Event, take: Callable[[Received], Instance]) -> Dataset:
-    """Answer EVT_C_STORE. ``take`` returns once the object is durable and indexed, or raises what went wrong."""
-    log = structlog.get_logger().bind(calling_ae_title=event.assoc.requestor.ae_title.strip())
-    try:
-        instance = take(_received(event))
-    except TriageError as error:
-        answer = status.failure(error)
-        report = log.error if error.alarm else log.warning
-        report("refused", status=f"{answer.Status:04X}", cause=str(error))
-        return answer
-    except Exception as error:
-        answer = status.failure(error)
-        # the message of an unforeseen error may quote the data set: only its kind and place are logged
-        log.error("failed", status=f"{answer.Status:04X}", kind=type(error).__name__, where=_where(error))
-        return answer
-    log.info("stored", sop_instance_uid=instance.sop_instance_uid, digest=instance.digest, size_bytes=instance.size_bytes)
-    return status.success()
-
-
-def _received(event: evt.Event) -> Received:
-    request = event.request
-    sop_class_uid = check_uid(str(request.AffectedSOPClassUID or ""), "AffectedSOPClassUID")
-    sop_instance_uid = check_uid(str(request.AffectedSOPInstanceUID or ""), "AffectedSOPInstanceUID")
-    if request.DataSet is None:
-        raise CannotUnderstand("no data set came with the command")
-    return Received(
-        sop_class_uid=sop_class_uid,
-        sop_instance_uid=sop_instance_uid,
-        calling_ae_title=event.assoc.requestor.ae_title.strip(),
-        file_meta=file_meta(sop_class_uid, sop_instance_uid, str(event.context.transfer_syntax)),
-        data_set=request.DataSet.getbuffer(),
+    elements = (
+        b"\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01",  # File Meta Information Version
+        _meta(0x0002, b"UI", sop_class_uid, "\0"),
+        _meta(0x0003, b"UI", sop_instance_uid, "\0"),
+        _meta(0x0010, b"UI", transfer_syntax_uid, "\0"),
+        _meta(0x0012, b"UI", IMPLEMENTATION_CLASS_UID, "\0"),
+        _meta(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME, " "),
     )
+    content = b"".join(elements)
+    length = struct.pack("<HH2sHI", 0x0002, 0x0000, b"UL", 4, len(content))
+    return bytes(128) + b"DICM" + length + content
+
+
+def _meta(element: int, vr: bytes, value: str, padding: str) -> bytes:
+    content = (value + padding * (len(value) % 2)).encode("ascii")
+    return struct.pack("<HH2sH", 0x0002, element, vr, len(content)) + content
+
+
+class Store:
+    """The data set of one C-STORE-RQ on its way in.
+
+    An object that is refused while it comes (no room, too large, no UID) is heard to its end and then answered: the
+    association lives. ``most_bytes``: what is heard at most; a data set that goes on is no object.
+    """
+
+    def __init__(self, request: Command, context: Context, calling_ae_title: str, begin: Begin, most_bytes: int) -> None:
+        self._request = request
+        self._calling_ae_title = calling_ae_title
+        self._heard = 0
+        self._most_bytes = most_bytes
+        self._reception: Reception | None = None
+        self._refusal: BaseException | None = None
+        try:
+            self._reception = begin(self._claim(context))
+        except Exception as error:
+            self._refuse(error)
+
+    def write(self, fragment: memoryview) -> None:
+        """Take a fragment of the data set.
+
+        Raises:
+            ProtocolError: there is no end of it.
+        """
+        self._heard += len(fragment)
+        if self._heard > self._most_bytes:
+            raise ProtocolError("a data set without end")
+        if self._reception is None:
+            return
+        try:
+            self._reception.write(fragment)
+        except Exception as error:
+            self._refuse(error)
+
+    def finish(self) -> bytes:
+        """The C-STORE-RSP. 0x0000 only once the object is durable and indexed."""
+        if self._reception is not None:
+            try:
+                instance = self._reception.finish()
+            except Exception as error:
+                self._refuse(error)
+            else:
+                self._log().info(
+                    "stored",
+                    sop_instance_uid=instance.sop_instance_uid,
+                    digest=instance.digest,
+                    size_bytes=instance.size_bytes,
+                )
+                return command.response(self._request, command.C_STORE_RSP, SUCCESS, uids=UIDS)
+        assert self._refusal is not None
+        status, comment = _fate(self._refusal)
+        return command.response(self._request, command.C_STORE_RSP, status, comment=comment, uids=UIDS)
+
+    def abandon(self) -> None:
+        """The association ended before the object did: nothing of it stays."""
+        if self._reception is not None:
+            self._reception.abandon()
+
+    def _claim(self, context: Context) -> Claim:
+        sop_class_uid = check_uid(self._request.text(command.AFFECTED_SOP_CLASS_UID), "AffectedSOPClassUID")
+        sop_instance_uid = check_uid(self._request.text(command.AFFECTED_SOP_INSTANCE_UID), "AffectedSOPInstanceUID")
+        if sop_class_uid != context.abstract_syntax:
+            raise ClassNotNegotiated("the SOP class is not that of the presentation context")
+        if not self._request.has_data_set:
+            raise CannotUnderstand("no data set came with the command")
+        return Claim(
+            sop_class_uid=sop_class_uid,
+            sop_instance_uid=sop_instance_uid,
+            calling_ae_title=self._calling_ae_title,
+            file_meta=file_meta(sop_class_uid, sop_instance_uid, context.transfer_syntax),
+        )
+
+    def _refuse(self, error: BaseException) -> None:
+        self.abandon()
+        self._reception, self._refusal = None, error
+        status = f"{_fate(error)[0]:04X}"
+        if isinstance(error, TriageError):
+            report = self._log().error if error.alarm else self._log().warning
+            report("refused", status=status, cause=str(error))
+        else:
+            # the message of an unforeseen error may quote the data set: only its kind and place are logged
+            self._log().error("failed", status=status, kind=type(error).__name__, where=_where(error))
+
+    def _log(self) -> Any:
+        return structlog.get_logger().bind(calling_ae_title=self._calling_ae_title)
+
+
+def _fate(error: BaseException) -> tuple[int, str]:
+    """Status and ErrorComment (0000,0902) of an error (PS3.4 B.2.3); a class that nobody named is 0xC1FF."""
+    kind = type(error) if isinstance(error, TriageError) else TriageError
+    return kind.status, kind.comment[:COMMENT_LENGTH]
 
 
 def _where(error: BaseException) -> str:

@@ -49,6 +49,12 @@ class MissingIdentifier(CannotUnderstand):
     status, comment = 0xC101, "Cannot understand: an identifier is missing"
 
 
+class ClassNotNegotiated(TriageError):
+    """The command names another SOP class than the presentation context on which it came (PS3.7 C.4.2)."""
+
+    status, comment = 0x0122, "Refused: SOP class not that of the presentation context"
+
+
 class AssessmentError(TriageError):
     """A film that was received and cannot be assessed; the reason is what the list shows."""
 

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -24,6 +25,8 @@ from triage.imaging.eligibility import view_of
 
 HEADER_LIMIT = 2 << 20
 """Bytes of an object that are looked at to read its header; a sequence of a million empty items would stall the receiver."""
+FIRST_LOOK = 64 << 10
+"""Bytes that nearly every header fits into; only where it does not is the rest of ``HEADER_LIMIT`` read."""
 INFLATED_HEADER_LIMIT = 4 << 20
 """Bytes of a deflated data set that are inflated to read its header (PS3.5 A.5)."""
 INFLATED_OBJECT_LIMIT = 256 << 20
@@ -49,6 +52,8 @@ _READ = (
     "ViewCodeSequence",
 )
 _LAST_GROUP = 0x0054  # that of View Code Sequence; nothing that is read here stands behind it
+
+_TAGS = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
 
 _PIXELS = 0x7FE0  # group of the pixel data, the last but for padding and signatures
 _BESIDE = (0x0008, 0x0010, 0x0032, 0x0038, 0x0040)  # who, when, where and for whom: routers write there; not the picture
@@ -93,9 +98,7 @@ def read_header(stream: BinaryIO) -> Header:
     """
     keep_quiet()
     try:
-        tags = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
-        head = BytesIO(stream.read(HEADER_LIMIT))
-        dataset = _read(head, lambda tag, vr, length: tag.group > _LAST_GROUP, INFLATED_HEADER_LIMIT, tags)
+        dataset = _head(stream)
         uids = {keyword: _uid(dataset, keyword) for keyword in _UIDS}
         transfer_syntax_uid = _uid(dataset.file_meta, "TransferSyntaxUID")
     except CannotUnderstand:
@@ -110,6 +113,23 @@ def read_header(stream: BinaryIO) -> Header:
         transfer_syntax_uid=transfer_syntax_uid,
         facts=facts_of(dataset),
     )
+
+
+def _head(stream: BinaryIO) -> Dataset:
+    """The elements that are read here, and ``file_meta``."""
+    first = stream.read(FIRST_LOOK)
+    if len(first) == FIRST_LOOK:
+        with suppress(Exception):  # as in read_header; what is cut off in the middle of an element may raise anything, too
+            head = BytesIO(first)
+            dataset = _read(head, _behind, INFLATED_HEADER_LIMIT, _TAGS)
+            if head.tell() < len(first):
+                return dataset
+    whole = BytesIO(first + stream.read(HEADER_LIMIT - len(first)))
+    return _read(whole, _behind, INFLATED_HEADER_LIMIT, _TAGS)
+
+
+def _behind(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag.group > _LAST_GROUP
 
 
 def picture_of(stream: BinaryIO) -> str | None:

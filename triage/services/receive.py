@@ -15,49 +15,95 @@ from triage.services.set_aside import set_aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """What the sender claims of an object (command set), and the bytes."""
+class Claim:
+    """What the sender claims of an object in its command set, before the first byte of it, and what is written before it."""
 
     sop_class_uid: str
     sop_instance_uid: str
     calling_ae_title: str
     file_meta: bytes
-    data_set: bytes | memoryview
 
 
-def receive(
-    received: Received, *, archive: Archive, database: Database, head_starts: HeadStarts, max_object_bytes: int, clock: Clock
-) -> Instance:
-    """Store, index and list one object; returning means that it may be acknowledged. The same object again: fine.
+class Reception:
+    """One object on its way in, fragment by fragment. Leave it by :meth:`finish` or :meth:`abandon`: nothing else stays.
 
     Raises:
-        StorageFull: no room, or larger than ``max_object_bytes``; nothing is kept.
-        CannotUnderstand, MissingIdentifier: unreadable or without valid UIDs; nothing is kept.
-        DataSetMismatch: set aside, listed among the quarantined objects.
-        IndexUnavailable: the bytes are kept, the row is not: not acknowledged; found again by reconciliation.
+        StorageFull: no room above the floor.
     """
-    size = len(received.file_meta) + len(received.data_set)
-    if size > max_object_bytes:
-        raise StorageFull(f"the object has more than {max_object_bytes} bytes")
-    incoming = archive.receive(received.file_meta, size)
-    try:
-        incoming.write(received.data_set)
-        digest = incoming.sync()
-        header = _header(incoming)
-        _compare(received, header, digest, incoming, archive, database, head_starts, clock)
-        incoming.keep()
-    finally:
-        incoming.discard()
-    return adopt(
-        header,
-        digest=digest,
-        size_bytes=size,
-        calling_ae_title=received.calling_ae_title,
-        archive=archive,
-        database=database,
-        head_starts=head_starts,
-        clock=clock,
-    )
+
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        archive: Archive,
+        database: Database,
+        head_starts: HeadStarts,
+        max_object_bytes: int,
+        clock: Clock,
+    ) -> None:
+        self._claim = claim
+        self._archive = archive
+        self._database = database
+        self._head_starts = head_starts
+        self._max_object_bytes = max_object_bytes
+        self._clock = clock
+        self._size = len(claim.file_meta)
+        self._incoming = archive.receive(claim.file_meta, self._size)
+
+    def write(self, fragment: bytes | memoryview) -> None:
+        """Append a fragment of the data set.
+
+        Raises:
+            StorageFull: no room, or the object is larger than allowed; :meth:`abandon` it.
+        """
+        self._size += len(fragment)
+        if self._size > self._max_object_bytes:
+            raise StorageFull(f"the object has more than {self._max_object_bytes} bytes")
+        self._incoming.write(fragment)
+
+    def finish(self) -> Instance:
+        """Make it durable, index and list it; returning means that it may be acknowledged. The same object again: fine.
+
+        Raises:
+            StorageFull: the disk failed; nothing is kept.
+            CannotUnderstand, MissingIdentifier: unreadable or without valid UIDs; nothing is kept.
+            DataSetMismatch: set aside, listed among the quarantined objects.
+            IndexUnavailable: the bytes are kept, the row is not: not acknowledged; found again by reconciliation.
+        """
+        try:
+            digest = self._incoming.sync()
+            header = _header(self._incoming)
+            self._compare(header, digest)
+            self._incoming.keep()
+        finally:
+            self._incoming.discard()
+        return adopt(
+            header,
+            digest=digest,
+            size_bytes=self._size,
+            calling_ae_title=self._claim.calling_ae_title,
+            archive=self._archive,
+            database=self._database,
+            head_starts=self._head_starts,
+            clock=self._clock,
+        )
+
+    def abandon(self) -> None:
+        """Leave nothing behind. Safe to call at any time; does nothing once finished."""
+        self._incoming.discard()
+
+    def _compare(self, header: Header, digest: str) -> None:
+        if (self._claim.sop_class_uid, self._claim.sop_instance_uid) == (header.sop_class_uid, header.sop_instance_uid):
+            return
+        cause = "the UIDs of command set and data set differ"
+        self._incoming.quarantine()
+        with self._database.write() as transaction:
+            quarantined = _quarantined(header, digest, cause, self._claim.calling_ae_title, self._clock())
+            marks = {header.study_instance_uid: Doubt.FILM_SET_ASIDE}
+            stays = set_aside(transaction, quarantined, marks, self._head_starts)
+        if not stays:
+            self._archive.drop_aside(digest)
+        raise DataSetMismatch(cause)
 
 
 def adopt(
@@ -190,30 +236,6 @@ def _header(incoming: Incoming) -> Header:
             return read_header(stream)
     except OSError as error:
         raise StorageFull("the object cannot be read back") from error
-
-
-def _compare(
-    received: Received,
-    header: Header,
-    digest: str,
-    incoming: Incoming,
-    archive: Archive,
-    database: Database,
-    head_starts: HeadStarts,
-    clock: Clock,
-) -> None:
-    claimed = (received.sop_class_uid, received.sop_instance_uid)
-    if claimed == (header.sop_class_uid, header.sop_instance_uid):
-        return
-    cause = "the UIDs of command set and data set differ"
-    incoming.quarantine()
-    with database.write() as transaction:
-        quarantined = _quarantined(header, digest, cause, received.calling_ae_title, clock())
-        marks = {header.study_instance_uid: Doubt.FILM_SET_ASIDE}
-        stays = set_aside(transaction, quarantined, marks, head_starts)
-    if not stays:
-        archive.drop_aside(digest)
-    raise DataSetMismatch(cause)
 
 
 def _quarantined(header: Header, digest: str, cause: str, calling_ae_title: str, now: datetime) -> QuarantinedObject:

@@ -5,7 +5,7 @@ import pytest
 from tests import films
 from tests.unit.services.arrivals import UID, film
 from tests.unit.services.world import World
-from triage.dimse.contexts import STORAGE_CLASSES, offered
+from triage.dimse.contexts import OFFERED, STORAGE_CLASSES, VERIFICATION
 from triage.domain.worklist import why
 from triage.services.records import study_record
 
@@ -70,7 +70,7 @@ def test_films_of_several_series_are_one_study() -> None:
 
 
 def test_what_is_no_image_is_not_even_offered() -> None:
-    storage = {context.abstract_syntax for context in offered()} - {"1.2.840.10008.1.1"}
+    storage = OFFERED.keys() - {VERIFICATION}
     assert storage == set(STORAGE_CLASSES)
     structured_report, presentation_state, key_objects, pdf = (
         f"1.2.840.10008.5.1.4.1.1.{kind}" for kind in ("88.11", "11.1", "88.59", "104.1")

@@ -20,7 +20,7 @@ from triage.inference.memory import MemoryClassifier
 from triage.sandbox.memory import MemoryFilms
 from triage.services import housekeeping
 from triage.services.ports import Archive, Classifier, Database, Films
-from triage.services.receive import Received, receive
+from triage.services.receive import Claim, Reception
 from triage.worker import Worker
 
 RETRIES = RetryPolicy(max_attempts=3, lease=timedelta(seconds=15))
@@ -37,6 +37,10 @@ class MovingDatabase(MemoryDatabase):
             raise IndexUnavailable("the database is away")
         with super().write() as transaction:
             yield transaction
+
+
+FRAGMENT = 1000
+"""Bytes of a fragment, as small films go."""
 
 
 class World:
@@ -67,24 +71,26 @@ class World:
     def store(self, film: bytes, **claims: Any) -> Instance:
         """Receive a film. ``claims`` replace what the sender says of it, or ``max_object_bytes``."""
         limit = claims.pop("max_object_bytes", 1 << 28)
-        received = self.received(film, **claims)
-        return receive(
-            received,
-            archive=self.archive,
-            database=self.database,
-            head_starts=POLICY,
-            max_object_bytes=limit,
-            clock=self.clock,
+        claim, data_set = self.claimed(film, **claims)
+        reception = Reception(
+            claim, archive=self.archive, database=self.database, head_starts=POLICY, max_object_bytes=limit, clock=self.clock
         )
+        try:
+            for at in range(0, len(data_set), FRAGMENT):
+                reception.write(memoryview(data_set)[at : at + FRAGMENT])
+            return reception.finish()
+        finally:
+            reception.abandon()
 
     @staticmethod
-    def received(film: bytes, **claims: Any) -> Received:
+    def claimed(film: bytes, **claims: Any) -> tuple[Claim, bytes]:
         """The film as a C-STORE brings it; where the header cannot be read, the claims must name the UIDs."""
         meta, data_set = films.split(film)
         if not {"sop_class_uid", "sop_instance_uid"} <= set(claims):
             header = read_header(BytesIO(film))
             claims = {"sop_class_uid": header.sop_class_uid, "sop_instance_uid": header.sop_instance_uid} | claims
-        return Received(**{"calling_ae_title": "MODALITY", "file_meta": meta, "data_set": data_set} | claims)
+        data_set = claims.pop("data_set", data_set)
+        return Claim(**{"calling_ae_title": "MODALITY", "file_meta": meta} | claims), data_set
 
     def reconcile(self) -> housekeeping.Reconciliation:
         return housekeeping.reconcile(self.archive, self.database, POLICY, self.clock)

@@ -1,0 +1,254 @@
+"""Where connections wait until they have said what they want: one thread, no connection of which can hold up another.
+
+It accepts, lets TLS shake hands without waiting for it, and gathers the A-ASSOCIATE-RQ. Silent peers never get further, so that
+they take no association; of one address only so many may wait, and the one that has waited longest gives way to the next.
+"""
+
+import errno
+import selectors
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from triage.dimse import pdu
+from triage.dimse.pdu import HEAD
+
+REQUEST_WITHIN = 5.0
+"""Seconds from connect to the whole A-ASSOCIATE-RQ, TLS included: the ARTIM timer (PS3.8 9.1.5)."""
+LONGEST_REQUEST = 256 * 1024
+"""Bytes of an A-ASSOCIATE-RQ; 128 presentation contexts with every transfer syntax there is need half of it."""
+MOST_OF_ADDRESS = 256
+MOST_WAITING = 2048
+BACKLOG = 128
+_ACCEPT_AT_ONCE = 32
+_CHUNK = 65536
+
+
+class Secure(Protocol):
+    """TLS as the lobby needs it."""
+
+    def context(self) -> ssl.SSLContext:
+        """What new connections are secured with."""
+
+    def words(self, error: Exception) -> str:
+        """Why a handshake failed, in a line for the log."""
+
+
+class _Guest:
+    def __init__(self, connected: socket.socket, address: str, deadline: float) -> None:
+        self.socket = connected
+        self.address = address
+        self.deadline = deadline
+        self.is_shaking_hands = isinstance(connected, ssl.SSLSocket)
+        self.is_leaving = self.is_gone = False
+        self.heard = bytearray()
+
+    @property
+    def wanted(self) -> int:
+        """Bytes that are still to come, as far as is known."""
+        if len(self.heard) < HEAD:
+            return HEAD - len(self.heard)
+        return HEAD + int(struct.unpack_from(">xxI", self.heard)[0]) - len(self.heard)
+
+
+class Lobby(threading.Thread):
+    """``enter(socket, address, request, let_go)`` takes over a connection that has sent its A-ASSOCIATE-RQ (its content), after
+    it has called ``let_go``; or it returns the PDU that refuses it."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        enter: Callable[[socket.socket, str, bytes, Callable[[], None]], bytes],
+        secure: Secure | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(name="lobby", daemon=True)
+        listening.setblocking(False)
+        self._listening = listening
+        self._enter = enter
+        self._secure = secure
+        self._now = now
+        self._waiting: OrderedDict[socket.socket, _Guest] = OrderedDict()  # both in the order of their deadlines
+        self._leaving: OrderedDict[socket.socket, _Guest] = OrderedDict()
+        self._of_address: dict[str, OrderedDict[socket.socket, _Guest]] = {}
+        self._selector = selectors.DefaultSelector()
+        self._bell, self._ringing = socket.socketpair()
+        self._is_open = True
+        self._accepts_again_at = 0.0
+
+    def close(self) -> None:
+        """No new connections; those that wait are closed. From any thread; does not wait."""
+        self._is_open = False
+        with suppress(OSError):
+            self._ringing.send(b"!")
+
+    def run(self) -> None:
+        """Until closed."""
+        self._selector.register(self._listening, selectors.EVENT_READ)
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        try:
+            while self._is_open:
+                for key, _ in self._selector.select(self._until_next_deadline()):
+                    if key.fileobj is self._listening:
+                        self._accept()
+                    elif isinstance(key.data, _Guest) and not key.data.is_gone:
+                        self._step(key.data)
+                self._see_off()
+        finally:
+            for guest in [*self._waiting.values(), *self._leaving.values()]:
+                self._dismiss(guest)
+            self._selector.close()
+            for one in (self._listening, self._bell, self._ringing):
+                one.close()
+
+    def _until_next_deadline(self) -> float | None:
+        firsts = [next(iter(some.values())).deadline for some in (self._waiting, self._leaving) if some]
+        return max(0.0, min(firsts) - self._now()) if firsts else None
+
+    def _accept(self) -> None:
+        for _ in range(_ACCEPT_AT_ONCE):
+            try:
+                connected, (address, *_) = self._listening.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    self._make_room()
+                return
+            self._welcome(connected, address)
+
+    def _welcome(self, connected: socket.socket, address: str) -> None:
+        connected.setblocking(False)
+        with suppress(OSError):  # a response of a few bytes must not wait for the peer's delayed ACK
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._secure is not None:
+            try:
+                connected = self._secure.context().wrap_socket(connected, server_side=True, do_handshake_on_connect=False)
+            except (OSError, ValueError):
+                connected.close()
+                return
+        same = self._of_address.get(address, ())
+        if len(same) >= MOST_OF_ADDRESS:
+            self._dismiss(next(iter(self._of_address[address].values())))
+        elif len(self._waiting) >= MOST_WAITING:
+            self._make_room()
+        guest = _Guest(connected, address, self._now() + REQUEST_WITHIN)
+        self._waiting[connected] = guest
+        self._of_address.setdefault(address, OrderedDict())[connected] = guest
+        self._selector.register(connected, selectors.EVENT_READ, guest)
+        self._step(guest)  # what it says has often come already
+
+    def _make_room(self) -> None:
+        for some in (self._leaving, self._waiting):
+            if some:
+                self._dismiss(next(iter(some.values())))
+                return
+
+    def _step(self, guest: _Guest) -> None:
+        try:
+            if guest.is_leaving:
+                self._drain(guest)
+            elif guest.is_shaking_hands:
+                self._shake_hands(guest)
+            else:
+                self._listen(guest)
+        except (ssl.SSLWantReadError, BlockingIOError):
+            self._selector.modify(guest.socket, selectors.EVENT_READ, guest)
+        except ssl.SSLWantWriteError:
+            self._selector.modify(guest.socket, selectors.EVENT_WRITE, guest)
+        except (OSError, ValueError):
+            self._dismiss(guest)
+
+    def _shake_hands(self, guest: _Guest) -> None:
+        assert self._secure is not None
+        assert isinstance(guest.socket, ssl.SSLSocket)
+        try:
+            guest.socket.do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except (OSError, ValueError) as error:
+            structlog.get_logger().warning("TLS refused", address=guest.address, cause=self._secure.words(error))
+            self._dismiss(guest)
+            return
+        guest.is_shaking_hands = False
+        self._listen(guest)
+
+    def _listen(self, guest: _Guest) -> None:
+        while True:
+            got = guest.socket.recv(min(guest.wanted, _CHUNK))
+            if not got:
+                self._dismiss(guest)
+                return
+            guest.heard += got
+            if len(guest.heard) >= HEAD and not self._is_request(guest):
+                return
+            if len(guest.heard) > HEAD and not guest.wanted:
+                self._hand_over(guest)
+                return
+
+    def _is_request(self, guest: _Guest) -> bool:
+        if guest.heard[0] != pdu.A_ASSOCIATE_RQ:
+            known = guest.heard[0] in pdu.KINDS
+            reason = pdu.UNEXPECTED_PDU if known else pdu.UNRECOGNISED_PDU
+            self._refuse(guest, pdu.abort(reason), "what came first is no A-ASSOCIATE-RQ")
+        elif not 0 < guest.wanted + len(guest.heard) - HEAD <= LONGEST_REQUEST:
+            self._refuse(guest, pdu.abort(pdu.INVALID_PARAMETER), "an A-ASSOCIATE-RQ that is empty or too long")
+        else:
+            return True
+        return False
+
+    def _hand_over(self, guest: _Guest) -> None:
+        refusal = self._enter(guest.socket, guest.address, bytes(guest.heard[HEAD:]), lambda: self._let_go(guest))
+        if refusal:
+            self._refuse(guest, refusal, "as many associations as are allowed")
+
+    def _let_go(self, guest: _Guest) -> None:
+        self._forget(guest)
+        guest.socket.setblocking(True)
+
+    def _refuse(self, guest: _Guest, last_words: bytes, cause: str) -> None:
+        """Say so, and leave the peer a moment to read it: a close with unread bytes would take it away."""
+        structlog.get_logger().warning("connection refused", address=guest.address, cause=cause)
+        with suppress(OSError):
+            guest.socket.send(last_words)
+        with suppress(OSError):
+            guest.socket.shutdown(socket.SHUT_WR)
+        guest.is_leaving, guest.deadline = True, self._now() + pdu.FAREWELL_WITHIN
+        self._forget_place(guest)
+        self._leaving[guest.socket] = guest
+
+    def _drain(self, guest: _Guest) -> None:
+        if not guest.socket.recv(_CHUNK):
+            self._dismiss(guest)
+
+    def _see_off(self) -> None:
+        now = self._now()
+        for some in (self._waiting, self._leaving):
+            while some and (first := next(iter(some.values()))).deadline <= now:
+                self._dismiss(first)
+
+    def _dismiss(self, guest: _Guest) -> None:
+        if not guest.is_gone:
+            self._forget(guest)
+            guest.socket.close()
+
+    def _forget(self, guest: _Guest) -> None:
+        guest.is_gone = True
+        self._leaving.pop(guest.socket, None)
+        self._forget_place(guest)
+        self._selector.unregister(guest.socket)
+
+    def _forget_place(self, guest: _Guest) -> None:
+        if self._waiting.pop(guest.socket, None) is not None:
+            same = self._of_address[guest.address]
+            del same[guest.socket]
+            if not same:
+                del self._of_address[guest.address]
