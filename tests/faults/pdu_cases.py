@@ -55,7 +55,7 @@ def command_cases() -> Iterator[Case]:
         yield Case(name=name, content=p_data(STORE, COMMAND, content) + wire.data_set(STORE, data))
     good = wire.command(wire.c_store_rq(sop_uid(number)))
     echo = wire.command(wire.c_echo_rq())
-    yield Case(name="C-STORE in the context of Verification", content=p_data(ECHO, COMMAND, good))
+    yield Case(name="C-STORE in the context of Verification", content=p_data(ECHO, COMMAND, good) + p_data(ECHO, DATA_SET, b"\0" * 16))
     yield Case(name="C-ECHO in the context of DX", content=p_data(STORE, COMMAND, echo))
     yield Case(name="C-ECHO with a data set", content=p_data(ECHO, COMMAND, echo) + p_data(ECHO, DATA_SET, b"\0" * 16))
     yield Case(name="in two contexts", content=p_data(STORE, COMMAND, good) + p_data(ECHO, DATA_SET, b"\0" * 16))

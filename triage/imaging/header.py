@@ -199,10 +199,14 @@ def _name(dataset: Dataset) -> str | None:
 
 def _uid(dataset: Dataset, keyword: str) -> str:
     """One identifier, as it stands but for the padding (PS3.5 9.1: a trailing NULL; a space is seen as well)."""
+    raw: DataElement | RawDataElement = dataset.get_item(keyword)
     found = values(dataset, keyword)
     if len(found) > 1:
         raise CannotUnderstand(f"{keyword} has several values")
-    return check_uid(str(found[0]).rstrip("\0 ") if found else None, keyword)
+    text = str(found[0]).rstrip("\0 ") if found else None
+    if text and isinstance(raw, RawDataElement) and (raw.value or b"").rstrip(b"\0 ") != text.encode("utf-8", "replace"):
+        raise CannotUnderstand(f"{keyword} is not a UID")  # the library strips white space of any kind, on both sides
+    return check_uid(text, keyword)
 
 
 def _read(stream: BinaryIO, stop_when: StopWhen | None, inflated_limit: int, tags: list[Any] | None) -> Dataset:

@@ -13,6 +13,7 @@ from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_dataset as pydicom_write
 from pydicom.uid import UID
 
+from tests.integration import objects
 from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError, TriageError
 from triage.domain.instance import Facts
 from triage.domain.reason import Reason
@@ -236,6 +237,18 @@ def test_mutated_objects_raise_nothing_of_their_own(film, as_file, mutations, cu
 def test_the_uid_type_of_the_library_does_not_leak(film, as_file):
     assert type(header_of(as_file(film())).study_instance_uid) is str
     assert not isinstance(header_of(as_file(film())).sop_class_uid, UID)
+
+
+@pytest.mark.parametrize("text", [" 1.2.3", "1.2.3\n", "\t1.2.3", "1.2.3\r\n", "1.2.3\x0b", "\x001.2.3"])
+@pytest.mark.parametrize("keyword", ["SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"])
+def test_what_the_library_strips_from_a_uid_does_not_make_it_one(keyword, text):
+    with pytest.raises(CannotUnderstand):
+        header_of(objects.film(1, **{keyword: text}))
+
+
+@pytest.mark.parametrize("text", ["1.2.3\x00", "1.2.3 ", "1.2.3\x00\x00\x00", "1.2.34"])
+def test_a_uid_may_be_padded(text):
+    assert header_of(objects.film(1, StudyInstanceUID=text)).study_instance_uid == text.rstrip("\0 ")
 
 
 def test_a_header_is_read_from_its_first_bytes_only():
