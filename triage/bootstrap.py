@@ -14,6 +14,7 @@ import structlog
 
 from triage import logs
 from triage.archive.files import FileArchive
+from triage.bell import Bell
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database.anchor import FileAnchor
@@ -48,6 +49,11 @@ class Site:
     def anchor(self) -> FileAnchor:
         """Where heads of the audit are noted apart from the database."""
         return FileAnchor(self.settings.home / "audit.head")
+
+    @property
+    def bell(self) -> Bell:
+        """What wakes the workers: a new one for each that rings or listens."""
+        return Bell(self.settings.home / "bell")
 
     @property
     def models(self) -> Path:
@@ -192,16 +198,38 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
 
 
 def _run_intake(site: Site, launch: Launch) -> None:
+    from triage.dimse.commitment_scp import StorageCommitment
+    from triage.dimse.contexts import STORAGE_CLASSES
     from triage.dimse.listener import Limits, Listener, Peer
+    from triage.dimse.reporter import Reporter
+    from triage.dimse.tls import TlsServer
     from triage.services.housekeeping import reconcile
     from triage.services.receive import Reception
 
     stop = stop_event(launch.supervised)
     dimse, head_starts = site.settings.dimse, site.settings.policy.head_starts
     peers = [Peer.parse(text) for text in dimse.allowed_peers]
+    files = site.settings.tls_files
+    secure = TlsServer(files, site.settings.tls_bindings, utc_now) if files is not None else None
     site.archive.lock()
     found = reconcile(site.archive, site.database, head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
+    commitment = StorageCommitment(
+        archive=site.archive,
+        database=site.database,
+        supported=STORAGE_CLASSES,
+        reachable=dimse.destinations,
+        clock=utc_now,
+        chance=secrets.SystemRandom().random,
+    )
+    reporter = Reporter(
+        commitment,
+        database=site.database,
+        destinations=dimse.destinations,
+        ae_title=dimse.ae_title,
+        clock=utc_now,
+    )
+    reporter.start()
     listener = Listener(
         ae_title=dimse.ae_title,
         host=dimse.host,
@@ -219,17 +247,22 @@ def _run_intake(site: Site, launch: Launch) -> None:
             head_starts=head_starts,
             max_object_bytes=dimse.max_object_bytes,
             clock=utc_now,
+            listed=site.bell.ring,
         ),
+        secure=secure,
+        commitments=commitment,
     )
 
     def trouble() -> str | None:
         lost = [digest for digest in found.missing if not site.archive.holds(digest)]
-        return site.archive.failure() or (f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None)
+        missing = f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None
+        return site.archive.failure() or missing or (secure.trouble() if secure is not None else None)
 
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble):
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
         stop.wait()
         aborted = listener.stop()
+        reporter.stop()
         structlog.get_logger().info("stopped", aborted=aborted)
 
 
@@ -238,6 +271,8 @@ def _run_worker(site: Site, launch: Launch) -> None:
     from triage.worker import Worker
 
     stop = stop_event(launch.supervised)
+    bell = site.bell
+    bell.listen()
     films = SandboxFilms()
     films.start()  # loads its libraries while the network is loaded
     worker = Worker(
@@ -249,6 +284,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         head_starts=site.settings.policy.head_starts,
         min_age_years=site.settings.policy.min_age_years,
         clock=utc_now,
+        wait=bell.wait,
     )
     worker.warm_up()
     with Heartbeat(
@@ -260,6 +296,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         model=lambda: worker.model,
     ):
         worker.run(stop)
+    bell.close()
     films.close()
 
 
@@ -317,6 +354,7 @@ def _run_web(site: Site, launch: Launch) -> None:
 
 
 def _run_scheduler(site: Site, launch: Launch) -> None:
+    from triage.pki.folder import AuthorityFolder
     from triage.scheduler import Bells
     from triage.services.audit import note_policy
 
@@ -330,6 +368,7 @@ def _run_scheduler(site: Site, launch: Launch) -> None:
         head_starts=site.settings.policy.head_starts,
         clock=utc_now,
         anchor=site.anchor,
+        keep_revocations=AuthorityFolder(site.settings.home / "tls").keep_current,
     )
     note_policy(site.database, {name: str(value) for name, value in policy.items()}, utc_now)
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: bells.trouble):

@@ -21,7 +21,11 @@ from pydantic import (
     field_validator,
 )
 
+from triage.dimse.bindings import Bindings
+from triage.dimse.tls_files import TlsFiles
+from triage.dimse.tls_settings import TlsSettings
 from triage.domain.account import Role, SessionLimits
+from triage.domain.destination import Destination
 from triage.domain.duration import parse_duration
 from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
@@ -50,19 +54,15 @@ def _listed(value: Any) -> Any:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
-def _loopback(host: str) -> str:
+def _is_loopback(host: str) -> bool:
     try:
-        address = ip_address("127.0.0.1" if host == "localhost" else host)
+        return ip_address("127.0.0.1" if host == "localhost" else host).is_loopback
     except ValueError:
         raise ValueError("give an IP address, for example 127.0.0.1") from None
-    if not address.is_loopback:
-        raise ValueError("only a loopback address is served by this version: there is no DICOM TLS yet")
-    return host
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 HeadStart = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=3650))]
-Loopback = Annotated[str, AfterValidator(_loopback)]
 
 
 class _Section(BaseModel):
@@ -73,10 +73,19 @@ class DimseSettings(_Section):
     """The Storage SCP."""
 
     ae_title: str = Field(default="TRIAGE", description="our AE title; senders must call it")
-    host: Loopback = Field(default="127.0.0.1", description="address to listen on; loopback only until DICOM TLS is configured")
+    tls: TlsSettings = TlsSettings()
+    allow_plain_dicom: bool = Field(
+        default=False, description="serve beyond loopback without TLS: films can be read on the way"
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback only with dimse.tls")
     port: int = Field(default=11112, ge=0, le=65535, description="0: the system chooses")
     allowed_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
-        default=[], description="AET or AET@ADDRESS; empty: any AE title (loopback only)"
+        default=[],
+        description="AET or AET@ADDRESS; empty: any AE title on loopback, with TLS any that its certificate may use",
+    )
+    commitment_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[],
+        description="AET@HOST:PORT, where senders hear storage commitment reports; not listed: on their own associations only",
     )
     max_associations: int = Field(default=100, ge=1, le=10_000, description="associations at the same time")
     max_associations_of_address: int = Field(default=50, ge=1, le=10_000, description="of those, from one address")
@@ -88,6 +97,40 @@ class DimseSettings(_Section):
         if not is_ae_title(value):
             raise ValueError("not an AE title (1 to 16 characters, no backslash)")
         return value
+
+    @field_validator("host")
+    @classmethod
+    def _behind_tls(cls, value: str, info: ValidationInfo) -> str:
+        if _is_loopback(value) or info.data.get("allow_plain_dicom", False):
+            return value
+        tls = info.data.get("tls")  # none: it is a fault of its own, told beside this one
+        if tls is not None and tls.certificate is None:
+            raise ValueError(
+                "beyond loopback only with DICOM TLS: run triage tls init, and name its files in dimse.tls; "
+                "dimse.allow_plain_dicom = true does without"
+            )
+        return value
+
+    @field_validator("allowed_peers")
+    @classmethod
+    def _somebody(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        tls, host = info.data.get("tls"), info.data.get("host", "127.0.0.1")
+        if not value and not _is_loopback(host) and tls is not None and tls.certificate is None:
+            raise ValueError("beyond loopback without TLS, list who may send: AET@ADDRESS")
+        return value
+
+    @field_validator("commitment_peers")
+    @classmethod
+    def _destinations(cls, value: list[str]) -> list[str]:
+        titles = [Destination.parse(one).ae_title for one in value]
+        if len(set(titles)) < len(titles):
+            raise ValueError("an AE title twice: reports go to one address")
+        return value
+
+    @property
+    def destinations(self) -> dict[str, Destination]:
+        """Where reports of storage commitment go, by AE title."""
+        return {one.ae_title: one for one in map(Destination.parse, self.commitment_peers)}
 
 
 class WebSettings(_Section):
@@ -132,12 +175,8 @@ class WebSettings(_Section):
     @field_validator("host")
     @classmethod
     def _behind_tls(cls, value: str, info: ValidationInfo) -> str:
-        try:
-            is_loopback = ip_address("127.0.0.1" if value == "localhost" else value).is_loopback
-        except ValueError:
-            raise ValueError("give an IP address, for example 127.0.0.1") from None
         secure = info.data.get("public_url", "").startswith("https://") or info.data.get("allow_plain_http", False)
-        if not is_loopback and not secure:
+        if not _is_loopback(value) and not secure:
             raise ValueError(
                 "beyond loopback people sign in over the network: put TLS before it and name it in web.public_url (https://…)"
             )
@@ -246,6 +285,16 @@ class Settings(_Section):
     def database(self) -> str:
         """The database URL in use."""
         return self.database_url or f"sqlite:///{self.home / 'triage.db'}"
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """The files of DICOM TLS; ``None``: it is off."""
+        return self.dimse.tls.files(self.home)
+
+    @property
+    def tls_bindings(self) -> Bindings:
+        """Which certificates may use which AE titles beside their own."""
+        return Bindings.of(self.dimse.tls.bindings)
 
     @property
     def has_database(self) -> bool:

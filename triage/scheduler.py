@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from triage.domain.errors import AuditBroken, TriageError
+from triage.domain.errors import AuditBroken, ConfigError, TriageError
 from triage.domain.level import HeadStarts
 from triage.services.audit import verify_audit
 from triage.services.housekeeping import quarantine_exhausted, verify
@@ -19,6 +19,9 @@ VERIFY_EVERY = timedelta(hours=6)
 AUDIT_EVERY = timedelta(minutes=10)
 """So long a record can lie unanchored: only against an anchor shows what was cut off the chain's end or written anew."""
 
+REVOCATIONS_EVERY = timedelta(hours=6)
+"""How often our own authority's revocation list is looked at: it has to be written anew before it runs out."""
+
 
 class _Stopped(Exception):
     """The role is to stop."""
@@ -28,13 +31,22 @@ class Bells:
     """The recurring jobs of one site, as a table of (name, how often, what)."""
 
     def __init__(
-        self, *, database: Database, archive: Archive, head_starts: HeadStarts, clock: Clock, anchor: AuditAnchor
+        self,
+        *,
+        database: Database,
+        archive: Archive,
+        head_starts: HeadStarts,
+        clock: Clock,
+        anchor: AuditAnchor,
+        keep_revocations: Callable[[datetime], bool] = lambda now: False,
     ) -> None:
         self._database = database
         self._archive = archive
         self._head_starts = head_starts
         self._clock = clock
         self._anchor = anchor
+        self._keep_revocations = keep_revocations
+        self._revocation_trouble: str | None = None
         self._trouble: str | None = None
         self._audit_trouble: str | None = None
         self._stop = threading.Event()
@@ -42,12 +54,13 @@ class Bells:
             ("stalled jobs", STALLED_EVERY, self.stalled_jobs),
             ("verify", VERIFY_EVERY, self.verify),
             ("audit", AUDIT_EVERY, self.audit),
+            ("revocation list", REVOCATIONS_EVERY, self.revocations),
         )
 
     @property
     def trouble(self) -> str | None:
         """What the last verifications found amiss, or ``None``."""
-        return self._audit_trouble or self._trouble
+        return self._audit_trouble or self._trouble or self._revocation_trouble
 
     def stalled_jobs(self) -> None:
         """Studies whose worker died on them too often are set aside even while no worker is alive."""
@@ -78,6 +91,16 @@ class Bells:
         if self._audit_trouble:
             structlog.get_logger().error("audit broken", cause=self._audit_trouble)
 
+    def revocations(self) -> None:
+        """Write our own authority's revocation list anew when half of its time is over."""
+        try:
+            if self._keep_revocations(self._clock()):
+                structlog.get_logger().info("revocation list written anew")
+            self._revocation_trouble = None
+        except (ConfigError, OSError) as error:
+            self._revocation_trouble = f"the revocation list is not kept current: {error}"
+            structlog.get_logger().error("revocation list not written", cause=str(error))
+
     def _go_on(self, done: int, total: int) -> None:
         if self._stop.is_set():
             raise _Stopped
@@ -93,6 +116,7 @@ class Bells:
         scheduler.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
         for name, every, what in self.jobs:
             scheduler.add_job(what, "interval", seconds=every.total_seconds(), id=name, name=name)
+        self.revocations()  # after a long stop it may have run out: then nobody could send
         scheduler.start()
         stop.wait()
         scheduler.shutdown(wait=True)

@@ -23,8 +23,8 @@ HUNG_AFTER = timedelta(seconds=30)
 """So long after the budget of decoding is used up the network itself hangs: the process ends itself, and the job's attempts
 lead to the study's quarantine."""
 EXIT_HUNG = 70
-POLL = timedelta(milliseconds=50)
-"""How often an idle worker looks for work: one indexed read."""
+POLL = timedelta(milliseconds=500)
+"""How often an idle worker looks for work that nobody rings for: one indexed read."""
 LOADED_WITHIN = timedelta(seconds=5)
 """So long a starting worker waits until films can be opened, before it says that they cannot be yet."""
 OPENED_AGAIN_AFTER = timedelta(seconds=10)
@@ -33,7 +33,11 @@ NOT_YET = "no film can be opened yet: the process for it is loading its librarie
 
 
 class Worker:
-    """One warm network. ``load`` gives the active classifier, the same object while nothing changed."""
+    """One warm network.
+
+    ``load`` gives the active classifier, the same object while nothing changed. ``wait(stop, seconds)`` returns when there may
+    be work, or after so many seconds.
+    """
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Worker:
         clock: Clock,
         budget: Budget = BUDGET,
         hung_after: timedelta = HUNG_AFTER,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         self._name = name
         self._database = database
@@ -59,6 +64,7 @@ class Worker:
         self._clock = clock
         self._budget = budget
         self._hung_after = hung_after
+        self._wait = wait
         self._classifier: Classifier | None = None
         self._trouble: str | None = None
         self._unopened: str | None = None
@@ -90,7 +96,7 @@ class Worker:
                 structlog.get_logger().error("database unavailable", cause=str(error))
                 busy = False
             if not busy:
-                stop.wait(POLL.total_seconds())
+                self._wait(stop, POLL.total_seconds())
 
     def step(self) -> bool:
         """Assess one study if there is one; ``False``: nothing to do."""

@@ -95,6 +95,7 @@ def test_training_owns_no_pixels(path: Path) -> None:
         ("fastapi", "triage/web"),
         ("ai_edge_litert", "triage/inference"),
         ("joserfc", "triage/oidc"),
+        ("cryptography", "triage/pki"),
     ],
 )
 def test_each_framework_has_one_room(package: str, home: str) -> None:

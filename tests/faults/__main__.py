@@ -11,6 +11,8 @@ SECTIONS = {
     "pdus": "tests.faults.pdus",
     "peers": "tests.faults.peers",
     "uids": "tests.faults.uids",
+    "sweep": "tests.faults.sweep",
+    "power": "tests.faults.power",
 }
 """Name → module with ``run(arguments) -> int``."""
 

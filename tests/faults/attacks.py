@@ -1,11 +1,12 @@
 """F26, F30–F38: what a hostile peer does, and what it sees. Each takes a target and the seconds that it may hold on."""
 
 import random
+import resource
 import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -26,12 +27,12 @@ Act = Callable[[Target, float], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
-    """``act`` gives, in words, what it saw. ``associations``: how many it may have at once; ``stores``: how many good films."""
+    """``act`` gives, in words, what it saw. ``associations``: how many it may have at once; ``stores``: how many good films (``None``: any)."""
 
     id: str
     act: Act
     associations: int = 1
-    stores: int = 0
+    stores: int | None = 0
 
 
 @contextmanager
@@ -81,6 +82,68 @@ def silent(one: Target, seconds: float, count: int) -> str:
     """Connect, and say nothing."""
     with many(one, count) as peers:
         return hang_ups(peers, seconds) + (f", {count - len(peers)} not connected" if len(peers) < count else "")
+
+
+def long_requests(one: Target, seconds: float, count: int = 2_000, addresses: int = 8) -> str:
+    """An A-ASSOCIATE-RQ of 250 KiB from each of many connections from eight addresses, the last byte of which never comes."""
+    begin = struct.pack(">BBI", wire.A_ASSOCIATE_RQ, 0, 250 * 1024) + bytes(250 * 1024 - 1)
+    with ExitStack() as stack:
+        peers = []
+        for number in range(count):
+            with suppress(OSError):
+                source = f"127.0.1.{number % addresses}"
+                peer = stack.enter_context(Peer(one.port, seconds=2.0, source=source))
+                peer.socket.setblocking(False)
+                peer.socket.send(begin)
+                peers.append(peer)
+        return hang_ups(peers, seconds, lambda peer: _offered(peer, begin[1:250_000]))
+
+
+def _offered(peer: Peer, data: bytes) -> None:
+    with suppress(OSError):
+        peer.socket.setblocking(False)
+        peer.socket.send(data[: 1 << 17])
+
+
+def resets(one: Target, seconds: float) -> str:
+    """Connect and reset, as fast as it goes."""
+    begun, count = time.monotonic(), 0
+    while time.monotonic() - begun < min(seconds, 5.0):
+        with suppress(OSError), Peer(one.port, seconds=2.0) as peer:
+            peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            count += 1
+    return f"{count} connected"
+
+
+def busy(one: Target, seconds: float, count: int = 120) -> str:
+    """As many associations as one address gets, each kept busy with a C-ECHO a second."""
+    echo = p_data(ECHO, COMMAND, wire.command(wire.c_echo_rq()))
+    with many(one, count, associated=True) as peers:
+        held = len(peers)
+        return f"{held} of {count} accepted, {hang_ups(peers, seconds, lambda peer: peer.send(echo))}"
+
+
+def hard_headers(one: Target, seconds: float, count: int = 4) -> str:
+    """Films whose header has 250,000 empty items of a sequence, one after another on several associations."""
+    items = b"\x08\0\x15\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\0\xe0\0\0\0\0" * 250_000
+    data, ends = items + data_of(film(5)), time.monotonic() + min(seconds, 10.0)
+
+    def sent(number: int) -> list[str]:
+        heard = []
+        with _associated(one, seconds=60.0) as peer:
+            while time.monotonic() < ends:
+                heard.append(peer.store(sop_uid(5), data))
+        return heard
+
+    with ThreadPoolExecutor(count) as pool:
+        heard = [word for words in pool.map(sent, range(count)) for word in words]
+    return _times(heard)
+
+
+def few_descriptors(one: Target, seconds: float, most: int = 64) -> str:
+    """Silent peers, and the process may have no more than 64 descriptors."""
+    resource.prlimit(one.pid, resource.RLIMIT_NOFILE, (most, most))
+    return silent(one, seconds, 300)
 
 
 def drip_request(one: Target, seconds: float, count: int = 20) -> str:
@@ -218,7 +281,7 @@ def _each(one: Target, count: int, content: bytes) -> str:
         with Peer(one.port, seconds=5.0) as peer:
             found = peer.associate(called=one.ae_title)
             heard.append(found if found != "accept" else peer.send(content) and peer.hear())
-    return ", ".join(f"{word} × {times}" for word, times in counted(map(str, heard)).items())
+    return _times(map(str, heard))
 
 
 def flood(one: Target, seconds: float, field: int, count: int = 20_000) -> str:
@@ -256,7 +319,7 @@ def storm(one: Target, seconds: float, a_second: int = 100) -> str:
             found = peer.associate(called=one.ae_title)
             heard.append(peer.release() if found == "accept" else found)
         time.sleep(max(0.0, len(heard) / a_second - spent))
-    return ", ".join(f"{word} × {times}" for word, times in counted(heard).items())
+    return _times(heard)
 
 
 def not_dicom(one: Target, _: float, count: int = 200) -> str:
@@ -271,27 +334,35 @@ def not_dicom(one: Target, _: float, count: int = 200) -> str:
 
     with ThreadPoolExecutor(16) as pool:
         heard = list(pool.map(tried, range(count)))
-    return ", ".join(f"{word} × {times}" for word, times in counted(heard).items())
+    return _times(heard)
 
 
 def aborts(one: Target, _: float, count: int = 300) -> str:
     """A film cut off by A-ABORT, by closing or by a reset, behind each PDU in turn or at any byte."""
     rng = random.Random(2)
     whole = _command(sop_uid(3)) + wire.data_set(STORE, data_of(film(3)), 400)
-    ends = [at for at in range(len(whole)) if whole[at : at + 2] == b"\4\0" and whole[at + 6 : at + 8] == b"\0\0"][1:]
     heard = []
     for number in range(count):
         with Peer(one.port, seconds=5.0) as peer:
             if (found := peer.associate(called=one.ae_title)) != "accept":
                 heard.append(found)
                 continue
-            peer.send(whole[: ends[number % len(ends)] if number % 2 else rng.randrange(1, len(whole) - 1)])
-            if number % 3 == 0:
-                peer.send(wire.ABORT)
-            elif number % 3 == 1:
+            peer.send(_cut_off(whole, number, rng))
+            if number % 3 == 1:
                 peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             heard.append("cut off")
-    return ", ".join(f"{word} × {times}" for word, times in counted(heard).items())
+    return _times(heard)
+
+
+def _cut_off(whole: bytes, number: int, rng: random.Random) -> bytes:
+    """The beginning of a message: behind one of its PDUs in turn, one in three of them with an A-ABORT; or up to any byte."""
+    ends, at = [], 0
+    while at < len(whole):
+        at += 6 + int(struct.unpack_from(">xxI", whole, at)[0])
+        ends.append(at)
+    if number % 2:
+        return whole[: rng.randrange(1, len(whole))]
+    return whole[: ends[number // 2 % (len(ends) - 1)]] + (wire.ABORT if number % 3 == 0 else b"")
 
 
 def large_films(one: Target, _: float, count: int = 4, side: int = LARGE_SIDE) -> str:
@@ -314,7 +385,11 @@ def large_films(one: Target, _: float, count: int = 4, side: int = LARGE_SIDE) -
 
     with ThreadPoolExecutor(count) as pool:
         heard = list(pool.map(sent, range(count)))
-    return ", ".join(f"{word} × {times}" for word, times in counted(heard).items())
+    return _times(heard)
+
+
+def _times(words: Iterable[str]) -> str:
+    return ", ".join(f"{word} × {times}" for word, times in counted(words).items())
 
 
 def _command(sop_instance_uid: str = sop_uid(1)) -> bytes:
@@ -331,6 +406,10 @@ def _associated(one: Target, seconds: float = 10.0) -> Peer:
 
 ATTACKS: dict[str, Attack] = {
     "2,000 silent peers": Attack(id="F30", act=partial(silent, count=2_000), associations=0),
+    "2,000 × 250 KiB of an A-ASSOCIATE-RQ": Attack(id="F35", act=long_requests, associations=0),
+    "300 silent peers, 64 descriptors": Attack(id="F30", act=few_descriptors, associations=0),
+    "connect and reset": Attack(id="F33", act=resets),
+    "120 busy associations": Attack(id="F34", act=busy, associations=120),
     "A-ASSOCIATE-RQ, a byte a second, × 20": Attack(id="F32", act=drip_request, associations=20),
     "data set, a byte a second, × 20": Attack(id="F32", act=drip_data, associations=20),
     "stops within a PDU, × 20": Attack(id="F32", act=stop_within, associations=20),
@@ -349,6 +428,7 @@ ATTACKS: dict[str, Attack] = {
     "20,000 N-EVENT-REPORT": Attack(id="F38", act=partial(flood, field=0x0100)),
     "associate and release, 100 a second": Attack(id="F33", act=storm),
     "HTTP, TLS, SSH, noise, × 200": Attack(id="F32", act=not_dicom, associations=16),
+    "250,000 items in the header, × 4": Attack(id="F38", act=hard_headers, associations=4, stores=None),
     "film cut off, × 300": Attack(id="F26", act=aborts),
 }
 """What is done → how. Silent TLS peers stand in ``tests/integration``, with the certificates."""

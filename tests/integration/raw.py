@@ -20,7 +20,8 @@ def _pdu(kind: int, content: bytes) -> bytes:
     return struct.pack(">BBI", kind, 0, len(content)) + content
 
 
-def _associate() -> bytes:
+def associate_rq() -> bytes:
+    """An A-ASSOCIATE-RQ (PS3.8 9.3.2) of RAW to TRIAGE."""
     context = bytes([CONTEXT, 0, 0, 0]) + _item(0x30, DX.encode()) + _item(0x40, EXPLICIT.encode())
     user = _item(0x51, struct.pack(">I", 16384)) + _item(0x52, b"1.2.3")
     items = _item(0x10, b"1.2.840.10008.3.1.1.1") + _item(0x20, context) + _item(0x50, user)
@@ -55,7 +56,7 @@ def _fragment(control: int, content: bytes) -> bytes:
 def store(port: int, sop_instance_uid: bytes, data: bytes, seconds: float = 10.0) -> int | str:
     """One C-STORE on an association of its own; the status, or ``abort``, ``closed``, ``silence``."""
     with closing(socket.create_connection(("127.0.0.1", port), timeout=seconds)) as peer:
-        peer.sendall(_associate())
+        peer.sendall(associate_rq())
         assert peer.recv(1) == bytes([A_ASSOCIATE_AC])
         length = struct.unpack(">xI", peer.recv(5, socket.MSG_WAITALL))[0]
         peer.recv(length, socket.MSG_WAITALL)

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from triage import cli
@@ -76,16 +77,61 @@ def row_before_file() -> None:
     receive.adopt = adopt
 
 
+def written_to_its_final_name() -> None:
+    """The bytes are copied into ``objects/`` instead of being renamed there."""
+
+    def rename(path: Path, target: Path) -> Path:
+        with target.open("wb", buffering=0) as stream:
+            data = path.read_bytes()
+            stream.write(data[: len(data) // 2])
+            stream.write(data[len(data) // 2 :])
+            _fsync(stream.fileno())
+        path.unlink()
+        return target
+
+    Path.rename = rename
+
+
+def short_writes_believed() -> None:
+    def append(incoming: Any, data: bytes | memoryview) -> None:
+        with incoming._archive.failing():
+            os.write(incoming._descriptor, data)
+
+    files.FileIncoming._append = append
+
+
+def removed_when_it_comes_again() -> None:
+    """Whatever ends without a new file takes away the one that is there under its name."""
+    discard = files.FileIncoming.discard
+
+    def both(incoming: Any) -> None:
+        if not incoming._settled:
+            digest = incoming._digest.hexdigest()
+            (incoming._archive.objects / digest[:2] / f"{digest}.dcm").unlink(missing_ok=True)
+        discard(incoming)
+
+    files.FileIncoming.discard = both
+
+
+def errors_swallowed() -> None:
+    """What the disk refuses is nobody's concern."""
+    files._Failing.__exit__ = lambda failing, kind, error, traceback: isinstance(error, OSError)
+
+
+OUT_OF_ORDER = (
+    object_not_synced,
+    directory_not_synced,
+    commit_not_synced,
+    nothing_of_the_row_synced,
+    answered_before_commit,
+    row_before_file,
+    written_to_its_final_name,
+)
+"""What the order of the system calls alone gives away."""
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     sabotage.__name__: sabotage
-    for sabotage in (
-        object_not_synced,
-        directory_not_synced,
-        commit_not_synced,
-        nothing_of_the_row_synced,
-        answered_before_commit,
-        row_before_file,
-    )
+    for sabotage in (*OUT_OF_ORDER, short_writes_believed, removed_when_it_comes_again, errors_swallowed)
 }
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Heartbeats and the scheduler's bells."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from tests import films
 from tests.unit.domain.make import NOW, POLICY, Clock
 from tests.unit.services.world import RETRIES, MovingDatabase, World
 from triage.database.anchor import MemoryAnchor
 from triage.domain.audit import Action, AuditEntry, AuditHead
+from triage.domain.errors import ConfigError
 from triage.domain.role import RoleStatus
 from triage.heartbeat import Heartbeat
 from triage.scheduler import Bells
@@ -48,8 +50,9 @@ def test_a_database_that_is_away_does_not_end_the_role() -> None:
         assert roles(database) == []
 
 
-def bells(world: World, anchor: MemoryAnchor | None = None) -> Bells:
+def bells(world: World, anchor: MemoryAnchor | None = None, **given: Any) -> Bells:
     return Bells(
+        **given,
         database=world.database,
         archive=world.archive,
         head_starts=POLICY,
@@ -93,3 +96,21 @@ def test_a_bell_notes_the_audits_head_and_says_when_the_chain_is_broken() -> Non
     told.audit()
     assert "record 2" in (told.trouble or "")
     assert "triage audit verify" in (told.trouble or "")
+
+
+def test_a_bell_keeps_the_revocation_list_current_and_says_when_it_cannot() -> None:
+    world, asked = World(), []
+
+    def keep(now: datetime) -> bool:
+        asked.append(now)
+        if len(asked) == 2:
+            raise ConfigError("no list that can be read")
+        return len(asked) == 1
+
+    told = bells(world, keep_revocations=keep)
+    troubles = []
+    for _ in range(3):
+        told.revocations()
+        troubles.append(told.trouble)
+    assert asked == [world.clock()] * 3
+    assert troubles == [None, "the revocation list is not kept current: no list that can be read", None]

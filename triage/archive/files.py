@@ -59,7 +59,9 @@ class FileArchive:
 
     def look_for_room(self, expected_bytes: int) -> None:
         """Raise :class:`StorageFull` when so many bytes more would take the disk below its floor."""
-        if self.free_bytes() < expected_bytes:
+        with self.failing():
+            free_bytes = self.free_bytes()
+        if free_bytes < expected_bytes:
             raise StorageFull(f"less than {self.floor_bytes} bytes would stay free on the disk of {self.root.name}/")
 
     def open(self, digest: str) -> BinaryIO:

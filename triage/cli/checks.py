@@ -5,11 +5,12 @@ import shutil
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from triage.archive.files import FileArchive
 from triage.bootstrap import open_database, provider_of
+from triage.cli.checks_tls import dicom_tls
+from triage.cli.finding import FAIL, OK, WARN, Finding
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database import schema
@@ -17,25 +18,10 @@ from triage.domain.errors import FilmsUnavailable, PixelError, TriageError
 from triage.domain.external import ProviderSilent
 from triage.domain.worklist import span
 
-OK, WARN, FAIL = "ok", "WARN", "FAIL"
 SANDBOX_REMEDY = (
     "install the locked libraries again (requirements.lock); is there memory for one more process, and may the service "
     "start one? Its last lines stand on stderr"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One answer."""
-
-    mark: str
-    subject: str
-    words: str
-    remedy: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """For ``--json``."""
-        return asdict(self)
 
 
 def home(settings: Settings) -> Iterator[Finding]:
@@ -152,6 +138,8 @@ def peers(settings: Settings) -> Iterator[Finding]:
     """Who may send."""
     if settings.dimse.allowed_peers:
         yield Finding(OK, "peers", f"{len(settings.dimse.allowed_peers)} may send")
+    elif settings.tls_files is not None:
+        yield Finding(OK, "peers", "whoever has a certificate of dimse.tls.ca may send, by the AE titles it may use")
     else:
         yield Finding(WARN, "peers", "any AE title on this machine may send", "list them in dimse.allowed_peers (AET@ADDRESS)")
 
@@ -227,6 +215,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     ports,
     identity_provider,
     peers,
+    dicom_tls,
     backlog,
     doubts,
     fail_safe,

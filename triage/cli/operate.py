@@ -1,11 +1,17 @@
 """``triage send verify check config migrate``: run and look after the service."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triage.cli.common import AsJson, Config, Home, print_json, progress_bar, settings, site
+from triage.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from triage.config import Settings
+    from triage.dimse.store_scu import Destination
+    from triage.dimse.tls_client import ClientContext
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +28,16 @@ def register(app: typer.Typer) -> None:
 def send(
     paths: Annotated[list[Path], typer.Argument(help="DICOM files, or folders of them.", metavar="PATH…")],
     to: Annotated[str | None, typer.Option("--to", metavar="AET@HOST:PORT", help="Receiver (default: this home's).")] = None,
-    calling: Annotated[str, typer.Option("--as", metavar="AET", help="Our AE title.")] = "TRIAGE_SEND",
+    calling: Annotated[
+        str | None, typer.Option("--as", metavar="AET", help="Our AE title (default: TRIAGE_SEND; with TLS this home's).")
+    ] = None,
+    tls: Annotated[
+        bool,
+        typer.Option("--tls", help="By DICOM TLS, with this home's certificate or the one named."),
+    ] = False,
+    certificate: Annotated[Path | None, typer.Option("--certificate", help="Our certificate, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Its private key, PEM.")] = None,
+    ca: Annotated[Path | None, typer.Option("--ca", help="The authorities whose certificates are believed, PEM.")] = None,
     home: Home = None,
     config: Config = None,
 ) -> None:
@@ -33,9 +48,14 @@ def send(
     from triage.dimse.store_scu import Destination, Sent, files_in
     from triage.dimse.store_scu import send as send_files
 
-    if to is None:
-        dimse = settings(home, config).dimse
-        to = f"{dimse.ae_title}@{dimse.host}:{dimse.port}"
+    tls = tls or bool(certificate or key or ca)
+    values = settings(home, config) if to is None or tls else None
+    if to is None and values is not None:
+        dimse = values.dimse
+        to, tls = f"{dimse.ae_title}@{dimse.host}:{dimse.port}", tls or values.tls_files is not None
+    destination = Destination.parse(to or "")
+    context = _client_context(destination, values, certificate, key, ca) if tls and values is not None else None
+    calling = calling or (values.dimse.ae_title if values is not None and tls else "TRIAGE_SEND")
     files = list(files_in(paths))
     if not files:
         typer.echo("triage: nothing to send: no DICOM file there", err=True)
@@ -48,7 +68,7 @@ def send(
         next(bar, None)
         heard.append(sent)
 
-    outcomes = send_files(files, Destination.parse(to), calling, note)
+    outcomes = send_files(files, destination, calling, note, context)
     next(bar, None)
     refused = [sent for sent in outcomes if not sent.ok]
     for sent in refused:
@@ -57,6 +77,24 @@ def send(
     typer.echo(f"{len(outcomes) - len(refused)} of {len(files)} stored")
     if refused:
         raise typer.Exit(1)
+
+
+def _client_context(
+    to: "Destination", values: "Settings", certificate: Path | None, key: Path | None, ca: Path | None
+) -> "ClientContext":
+    from triage.clock import utc_now
+    from triage.dimse.tls_client import client_context
+    from triage.dimse.tls_files import TlsFiles
+
+    if certificate and key and ca:
+        files: TlsFiles | None = TlsFiles(certificate=certificate, key=key, ca=ca)
+    elif certificate or key or ca:
+        raise typer.BadParameter("--certificate, --key and --ca: give all three, or none for this home's")
+    else:
+        files = values.tls_files
+    if files is None:
+        raise ConfigError("--tls: this home has no certificate; give --certificate, --key and --ca, or set dimse.tls")
+    return client_context(files, ae_title=to.ae_title, host=to.host, bindings=values.tls_bindings, clock=utc_now)
 
 
 def verify(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:

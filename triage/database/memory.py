@@ -9,6 +9,7 @@ from datetime import datetime
 
 from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
+from triage.database.memory_commitments import MemoryCommitments
 from triage.domain.assessment import Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
 from triage.domain.instance import Instance, QuarantinedObject, Sender
@@ -43,6 +44,7 @@ class _State:
     readings: list[FinishedReading] = field(default_factory=list)
     audit: list[AuditRecord] = field(default_factory=list)
     accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
+    commitments: MemoryCommitments = field(default_factory=MemoryCommitments)
     revision: int = 0
 
     def copy(self) -> "_State":
@@ -80,6 +82,7 @@ class MemoryTransaction:
         self._state = state
         self.jobs = MemoryQueue(state, policy)
         self.accounts = state.accounts
+        self.commitments = state.commitments
         self.analytics = MemoryAnalytics(state.studies, state.readings)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
@@ -184,6 +187,9 @@ class MemoryTransaction:
 
     def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
         return [one for one in self.quarantined() if one.study_instance_uid == study_instance_uid]
+
+    def set_aside_under(self, sop_instance_uid: str) -> list[QuarantinedObject]:
+        return [one for one in self.quarantined() if one.sop_instance_uid == sop_instance_uid]
 
     def put_role(self, status: RoleStatus) -> None:
         self._state.roles[status.role] = status

@@ -267,3 +267,40 @@ audit_head = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("digest", Text, nullable=False),
 )
+
+commitment = Table(
+    "commitment",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("calling_ae_title", Text, nullable=False),
+    Column("address", Text, nullable=False, comment="where the request came from"),
+    Column("transaction_uid", Text, nullable=False),
+    Column("content", Text, nullable=False, comment="SHA-256 over the sorted objects asked about"),
+    Column("objects", Text, nullable=False, comment="JSON: pairs of SOP Class and SOP Instance UID; empty once reported"),
+    Column("object_count", Integer, nullable=False),
+    Column("duplicate", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("token", Integer, nullable=False),
+    Column("requested_at", Moment, nullable=False),
+    Column("not_before", Moment, nullable=False, comment="when the next try is due, or the claim runs out"),
+    Column("until", Moment, nullable=False, comment="when the report is given up"),
+    Column("ended_at", Moment),
+    Column("failed", Integer, comment="objects that the report did not commit"),
+    Column("error", Text, comment="why the last try failed"),
+    UniqueConstraint("calling_ae_title", "transaction_uid", "content"),
+    CheckConstraint("state IN ('waiting','sending','reported','given_up')", name="state"),
+    CheckConstraint("(state IN ('reported','given_up')) = (ended_at IS NOT NULL)", name="ended_where_over"),
+    comment="requests for storage commitment (triage/domain/commitment.py)",
+)
+OWED_REPORT = text("ended_at IS NULL")
+Index(
+    "ix_commitment_owed",
+    commitment.c.calling_ae_title,
+    commitment.c.not_before,
+    sqlite_where=OWED_REPORT,
+    postgresql_where=OWED_REPORT,
+)
+ENDED = text("ended_at IS NOT NULL")
+Index("ix_commitment_ended", commitment.c.ended_at, sqlite_where=ENDED, postgresql_where=ENDED)
+Index("ix_quarantined_sop_instance_uid", quarantined.c.sop_instance_uid)

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from triage.database import audit, tables
 from triage.database.accounts import SqlAccounts
 from triage.database.analytics import SqlAnalytics
+from triage.database.commitments import SqlCommitments
 from triage.database.documents import decided_at, dump_outcome, image_set, load_outcome
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.queue import SqlQueue
@@ -38,6 +39,7 @@ class SqlTransaction:
         self.jobs = SqlQueue(connection, policy)
         self.accounts = SqlAccounts(connection)
         self.analytics = SqlAnalytics(connection)
+        self.commitments = SqlCommitments(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         row = self.connection.execute(_INSTANCE_OF, {"uid": sop_instance_uid}).one_or_none()
@@ -132,6 +134,10 @@ class SqlTransaction:
     def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
         rows = self.connection.execute(_SET_ASIDE_OF, {"uid": study_instance_uid})
         return [QuarantinedObject(**row._mapping) for row in rows]
+
+    def set_aside_under(self, sop_instance_uid: str) -> list[QuarantinedObject]:
+        query = _quarantined_query().where(tables.quarantined.c.sop_instance_uid == sop_instance_uid)
+        return [QuarantinedObject(**row._mapping) for row in self.connection.execute(query)]
 
     def put_role(self, status: RoleStatus) -> None:
         self.connection.execute(_PUT_ROLE, {name: getattr(status, name) for name in RoleStatus.__dataclass_fields__})

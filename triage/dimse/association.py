@@ -15,6 +15,7 @@ import structlog
 
 from triage.dimse import command, pdu
 from triage.dimse.command import Command
+from triage.dimse.commitments import Commitments, Telling
 from triage.dimse.negotiation import APPLICATION_CONTEXT, Context, Request, negotiate, parse_request
 from triage.dimse.pdu import Connection, Ended, Fragment, ProtocolError, TooSlow
 
@@ -24,6 +25,8 @@ MESSAGE_WITHIN = 300.0
 """Seconds from a message's first fragment to its last: 256 MiB at 1 MB a second."""
 LIFE = 3600.0
 """Seconds after which an association is ended at the next message: a sender opens another."""
+QUIET = 1.0
+"""Seconds without a word of the peer until it is told what it is owed."""
 MOST_PROTESTS = 16
 """Messages of no use to us until the association is ended."""
 
@@ -68,13 +71,15 @@ class House:
     """What every association of a listener has in common.
 
     ``offered``: transfer syntaxes by abstract syntax, the preferred one first; ``services``: by Command Field;
-    ``admits``: whether this caller may associate, ``connection`` telling more of it than its title.
+    ``admits``: whether this caller may associate, ``connection`` telling more of it than its title; ``commitments``: whom
+    to ask what a caller is to be told, where storage commitment is offered.
     """
 
     ae_title: str
     offered: Mapping[str, Sequence[str]]
     services: Mapping[int, Service]
     admits: Callable[[Caller, socket.socket], bool]
+    commitments: Commitments | None = None
 
 
 class Association(threading.Thread):
@@ -97,6 +102,7 @@ class Association(threading.Thread):
         self._message_at = 0.0
         self._command = bytearray()
         self._open: tuple[int, Message] | None = None
+        self._telling = Telling("", address, {}, None)
         self._protests = 0
         self._told_to_end = False
         self.is_storing = False
@@ -145,6 +151,7 @@ class Association(threading.Thread):
                 self._open = None
             self._connection.close(last_words)
             self._left(self)
+            self._telling.over()
 
     def _serve(self) -> bytes:
         """Returns the last PDU to be sent; empty: none."""
@@ -154,10 +161,12 @@ class Association(threading.Thread):
             return pdu.reject(*refusal)
         self._contexts, accept = negotiate(request, self._house.offered)
         self._longest = request.maximum_length
+        self._telling = Telling(self._caller.ae_title, self.address, self._contexts, self._house.commitments)
         self._connection.send(accept)
         while True:
             if self._told_to_end or time.monotonic() - self._begun_at > LIFE:
                 return pdu.abort(pdu.NOT_SPECIFIED, pdu.SERVICE_USER)
+            self._tell()
             kind, content = self._connection.read(pdu.PDU_WITHIN if self._open or self._command else IDLE)
             if kind == pdu.P_DATA_TF:
                 self._take(content)
@@ -181,6 +190,19 @@ class Association(threading.Thread):
             return None
         self._log("association refused", diagnostic=refusal[2])
         return refusal
+
+    def _tell(self) -> None:
+        """Between messages, once the peer says nothing: a report that is due (PS3.4 J.3.3)."""
+        if self._open or self._command or not self._telling.may or not self._connection.is_quiet(QUIET):
+            return
+        self.is_storing = True
+        try:
+            report = self._telling.next()
+            if report is not None:
+                self._connection.send(pdu.p_data(*report, self._longest))
+                self._connection.heard_at = time.monotonic()
+        finally:
+            self.is_storing = False
 
     def _take(self, content: memoryview) -> None:
         for fragment in pdu.fragments(content):
@@ -222,6 +244,8 @@ class Association(threading.Thread):
         if request.field == command.C_CANCEL_RQ:
             self._protest()  # nothing of ours can be cancelled (PS3.7 9.3.2.3 asks for no answer)
             return None
+        if self._telling.heard(request):
+            return _Heard(request) if request.has_data_set else None
         if request.field & command.RESPONSE:
             raise ProtocolError("a response to nothing that was asked")
         _ = request.message_id
@@ -244,7 +268,8 @@ class Association(threading.Thread):
             answer = message.finish()
         finally:
             self._open = None
-        self._connection.send(pdu.p_data(context_id, answer, b"", self._longest))
+        if answer:
+            self._connection.send(pdu.p_data(context_id, answer, b"", self._longest))
         self._connection.heard_at = time.monotonic()
         self.is_storing = False
 
@@ -279,3 +304,13 @@ class _Unrecognised(Echo):
 
     def finish(self) -> bytes:
         return command.response(self._request, self._request.field | command.RESPONSE, UNRECOGNISED_OPERATION)
+
+
+class _Heard(Echo):
+    """The data set of a response (Event Reply, PS3.7 10.3.1): listened to, and not answered."""
+
+    def __init__(self, request: Command) -> None:
+        self._request = request
+
+    def finish(self) -> bytes:
+        return b""

@@ -1,18 +1,23 @@
 """The Storage SCP: who may associate, how many at a time, and how it ends."""
 
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
+
 from triage.dimse import command, pdu
 from triage.dimse.association import LOCAL_LIMIT_EXCEEDED, Association, Caller, Echo, House, Service
+from triage.dimse.commitments import Commitments, Request
 from triage.dimse.contexts import OFFERED
 from triage.dimse.lobby import BACKLOG, Lobby, Secure
 from triage.dimse.negotiation import Context
 from triage.dimse.store_scp import Begin, Store
+from triage.domain.commitment import SOP_CLASS_UID, TRANSFER_SYNTAXES
 from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
 
@@ -58,6 +63,8 @@ class Limits:
 class Listener:
     """A running Storage SCP. ``peers`` empty: any AE title may associate (loopback only, see the settings).
 
+    With ``secure`` a caller has a certificate, and the AE title is one that it may use; ``peers`` count as well.
+
     Raises:
         ConfigError: the address cannot be listened on.
     """
@@ -72,15 +79,21 @@ class Listener:
         limits: Limits,
         begin: Begin,
         secure: Secure | None = None,
+        commitments: Commitments | None = None,
     ) -> None:
         self._peers = tuple(peers)
         self._limits = limits
         self._begin = begin
+        self._secure = secure
         self._lock = threading.Lock()
         self._associations: set[Association] = set()
         self._is_open = True
-        services: Mapping[int, Service] = {command.C_STORE_RQ: self._store, command.C_ECHO_RQ: Echo}
-        self._house = House(ae_title=ae_title, offered=OFFERED, services=services, admits=self._admits)
+        services: dict[int, Service] = {command.C_STORE_RQ: self._store, command.C_ECHO_RQ: Echo}
+        offered: dict[str, Sequence[str]] = {**OFFERED}
+        if commitments is not None:
+            offered[SOP_CLASS_UID] = TRANSFER_SYNTAXES
+            services[command.N_ACTION_RQ] = _commitment(commitments)
+        self._house = House(ae_title=ae_title, offered=offered, services=services, admits=self._admits, commitments=commitments)
         listening = _listen(host, port)
         self.port = int(listening.getsockname()[1])
         self._lobby = Lobby(listening, self._enter, secure)
@@ -133,10 +146,35 @@ class Listener:
             self._associations.discard(association)
 
     def _admits(self, caller: Caller, connected: socket.socket) -> bool:
+        if self._secure is not None and not _is_certified(caller, connected, self._secure):
+            return False
         return not self._peers or any(peer.admits(caller.ae_title, caller.address) for peer in self._peers)
 
     def _store(self, request: command.Command, context: Context, caller: Caller) -> Store:
         return Store(request, context, caller.ae_title, self._begin, 2 * self._limits.object_bytes)
+
+
+def _is_certified(caller: Caller, connected: socket.socket, secure: Secure) -> bool:
+    """Whether the caller's certificate may use the AE title that the caller gives (the listener has TLS)."""
+    if not isinstance(connected, ssl.SSLSocket):
+        return False
+    if caller.ae_title in secure.titles(connected):
+        return True
+    structlog.get_logger().warning(
+        "TLS refused",
+        address=caller.address,
+        calling_ae_title=caller.ae_title,
+        certificate=secure.subject(connected),
+        cause="its certificate is for another AE title; see dimse.tls.bindings",
+    )
+    return False
+
+
+def _commitment(commitments: Commitments) -> Service:
+    def begin(request: command.Command, context: Context, caller: Caller) -> Request:
+        return Request(request, context, caller.ae_title, caller.address, commitments)
+
+    return begin
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -41,6 +41,12 @@ class Secure(Protocol):
     def words(self, error: Exception) -> str:
         """Why a handshake failed, in a line for the log."""
 
+    def titles(self, connection: ssl.SSLSocket) -> frozenset[str]:
+        """The calling AE titles that the peer's certificate may use."""
+
+    def subject(self, connection: ssl.SSLSocket) -> str:
+        """Whom the peer's certificate names, for the log."""
+
 
 class _Guest:
     def __init__(self, connected: socket.socket, address: str, deadline: float) -> None:

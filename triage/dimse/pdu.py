@@ -123,7 +123,7 @@ class Connection:
     def wake(self) -> None:
         """End a read that waits, from another thread: it raises :class:`Ended`."""
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RD)
+            socket.socket.shutdown(self._socket, socket.SHUT_RD)  # that of SSLSocket would make what follows plain text
 
     def close(self, last_words: bytes = b"") -> None:
         """Send what is still to be said, let the peer read it (a close with unread bytes would take it away), and close."""
@@ -131,7 +131,7 @@ class Connection:
             if last_words:
                 self._socket.settimeout(FAREWELL_WITHIN)
                 self._socket.sendall(last_words)
-            self._socket.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(self._socket, socket.SHUT_WR)
             deadline = self._now() + FAREWELL_WITHIN
             while (left := deadline - self._now()) > 0:
                 self._socket.settimeout(left)

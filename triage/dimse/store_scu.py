@@ -10,6 +10,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, _config, build_context
 from pynetdicom.association import Association
 
+from triage.dimse.tls_client import ClientContext
 from triage.domain.errors import ConfigError, TriageError
 from triage.domain.identifiers import is_ae_title
 
@@ -73,8 +74,14 @@ def files_in(paths: Sequence[Path]) -> Iterator[Path]:
                 yield found
 
 
-def send(files: Sequence[Path], to: Destination, calling_ae_title: str, heard: Callable[[Sent], None]) -> list[Sent]:
-    """C-STORE every file, bytes as they are; ``heard`` is told each outcome as it comes.
+def send(
+    files: Sequence[Path],
+    to: Destination,
+    calling_ae_title: str,
+    heard: Callable[[Sent], None],
+    tls: ClientContext | None = None,
+) -> list[Sent]:
+    """C-STORE every file, bytes as they are; ``heard`` is told each outcome as it comes. ``tls``: made for this destination.
 
     Raises:
         TriageError: the destination cannot be reached or refuses the association.
@@ -97,7 +104,7 @@ def send(files: Sequence[Path], to: Destination, calling_ae_title: str, heard: C
     pairs = list(dict.fromkeys((film.sop_class_uid, film.transfer_syntax_uid) for film in films))
     for first in range(0, len(pairs), MAXIMUM_CONTEXTS):
         some = pairs[first : first + MAXIMUM_CONTEXTS]
-        association = _associate(to, calling_ae_title, some)
+        association = _associate(to, calling_ae_title, some, tls)
         if association is None:
             for film in films:
                 if (film.sop_class_uid, film.transfer_syntax_uid) in some:
@@ -125,14 +132,20 @@ def _look_at(path: Path) -> "_Film | Sent":
         return Sent(path=path, status=None, comment=f"header cannot be read ({type(error).__name__})")
 
 
-def _associate(to: Destination, calling_ae_title: str, pairs: Sequence[tuple[UID, UID]]) -> Association | None:
+def _associate(
+    to: Destination, calling_ae_title: str, pairs: Sequence[tuple[UID, UID]], tls: ClientContext | None
+) -> Association | None:
     """An association, or ``None`` when the receiver accepts none of the pairs."""
     entity = AE(ae_title=calling_ae_title)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 60
     contexts = [build_context(sop_class_uid, transfer_syntax_uid) for sop_class_uid, transfer_syntax_uid in pairs]
-    association = entity.associate(to.host, to.port, contexts=contexts, ae_title=to.ae_title)
+    entity.connection_timeout = 60  # a peer that is silent during a handshake, too
+    tls_args = (tls, to.host) if tls is not None else None
+    association = entity.associate(to.host, to.port, contexts=contexts, ae_title=to.ae_title, tls_args=tls_args)
     if not association.is_established and association.is_aborted and association.rejected_contexts:
         return None
+    if not association.is_established and tls is not None and tls.failure is not None:
+        raise TriageError(f"{to.ae_title}@{to.host}:{to.port}: no DICOM TLS: {tls.failure}")
     if not association.is_established:
         why = "refused the association (AE titles?)" if association.is_rejected else "does not answer"
         raise TriageError(f"{to.ae_title}@{to.host}:{to.port} {why}; is the service running there?")

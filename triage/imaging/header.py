@@ -16,7 +16,7 @@ from pydicom.filereader import read_preamble
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError
+from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError, StorageFull
 from triage.domain.identifiers import check_uid
 from triage.domain.instance import Facts
 from triage.domain.reason import Reason
@@ -95,13 +95,14 @@ def read_header(stream: BinaryIO) -> Header:
     Raises:
         MissingIdentifier: one of the four UIDs is absent or empty.
         CannotUnderstand: anything else that keeps the header from being read. No message holds a value.
+        StorageFull: the disk does not give the bytes: no fault of theirs.
     """
     keep_quiet()
     try:
         dataset = _head(stream)
         uids = {keyword: _uid(dataset, keyword) for keyword in _UIDS}
         transfer_syntax_uid = _uid(dataset.file_meta, "TransferSyntaxUID")
-    except CannotUnderstand:
+    except (CannotUnderstand, StorageFull):
         raise
     except Exception as error:  # hostile bytes make pydicom raise nearly any type, RecursionError and MemoryError among them
         raise CannotUnderstand(f"not a data set that can be read: {type(error).__name__}") from None
@@ -117,15 +118,22 @@ def read_header(stream: BinaryIO) -> Header:
 
 def _head(stream: BinaryIO) -> Dataset:
     """The elements that are read here, and ``file_meta``."""
-    first = stream.read(FIRST_LOOK)
+    first = _bytes(stream, FIRST_LOOK)
     if len(first) == FIRST_LOOK:
         with suppress(Exception):  # as in read_header; what is cut off in the middle of an element may raise anything, too
             head = BytesIO(first)
             dataset = _read(head, _behind, INFLATED_HEADER_LIMIT, _TAGS)
             if head.tell() < len(first):
                 return dataset
-    whole = BytesIO(first + stream.read(HEADER_LIMIT - len(first)))
+    whole = BytesIO(first + _bytes(stream, HEADER_LIMIT - len(first)))
     return _read(whole, _behind, INFLATED_HEADER_LIMIT, _TAGS)
+
+
+def _bytes(stream: BinaryIO, most: int) -> bytes:
+    try:
+        return stream.read(most)
+    except OSError as error:  # told apart from those that pydicom raises about the bytes
+        raise StorageFull("the disk does not give the object back") from error
 
 
 def _behind(tag: BaseTag, vr: str | None, length: int) -> bool:

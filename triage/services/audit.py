@@ -137,6 +137,13 @@ def model_changed(
     _append(database, actor, Action.MODEL, bundle_id, details or {}, clock)
 
 
+def certificate_changed(
+    database: Database, actor: str, subject: str, what: str, clock: Clock, details: Mapping[str, str] | None = None
+) -> None:
+    """A certificate for DICOM TLS was made or revoked. ``subject``: the AE title or authority that it names."""
+    _append(database, actor, Action.CERTIFICATE, subject, {"what": what, **(details or {})}, clock)
+
+
 def verified(database: Database, actor: str, found: Verification, clock: Clock) -> None:
     """Somebody had the chain walked; a chain so broken that it takes no further record is reported all the same."""
     outcome = f"broken at record {found.broken.sequence}" if found.broken else "holds"

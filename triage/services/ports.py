@@ -22,6 +22,7 @@ from triage.imaging.prepare import Prepared
 from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
 from triage.services.analytics_store import AnalyticsStore
+from triage.services.commitment_store import CommitmentStore
 
 Clock = Callable[[], datetime]
 """Gives the present time, aware, UTC."""
@@ -223,6 +224,9 @@ class Transaction(Protocol):
     def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
         """Those whose header names this study."""
 
+    def set_aside_under(self, sop_instance_uid: str) -> list[QuarantinedObject]:
+        """Those whose header has this SOP Instance UID."""
+
     def put_role(self, status: RoleStatus) -> None:
         """A role's sign of life."""
 
@@ -267,6 +271,10 @@ class Transaction(Protocol):
     @property
     def analytics(self) -> AnalyticsStore:
         """Questions about waiting, volume and agreement, in this transaction."""
+
+    @property
+    def commitments(self) -> CommitmentStore:
+        """Requests for storage commitment, in this transaction."""
 
 
 class Database(Protocol):

@@ -1,5 +1,6 @@
 """Take one object in: durable first, then indexed and listed in one transaction; only then is it acknowledged."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,6 +28,8 @@ class Claim:
 class Reception:
     """One object on its way in, fragment by fragment. Leave it by :meth:`finish` or :meth:`abandon`: nothing else stays.
 
+    ``listed`` is called when a study waits for a worker.
+
     Raises:
         StorageFull: no room above the floor.
     """
@@ -40,6 +43,7 @@ class Reception:
         head_starts: HeadStarts,
         max_object_bytes: int,
         clock: Clock,
+        listed: Callable[[], None] = lambda: None,
     ) -> None:
         self._claim = claim
         self._archive = archive
@@ -47,6 +51,7 @@ class Reception:
         self._head_starts = head_starts
         self._max_object_bytes = max_object_bytes
         self._clock = clock
+        self._listed = listed
         self._size = len(claim.file_meta)
         self._incoming = archive.receive(claim.file_meta, self._size)
 
@@ -77,7 +82,7 @@ class Reception:
             self._incoming.keep()
         finally:
             self._incoming.discard()
-        return adopt(
+        instance = adopt(
             header,
             digest=digest,
             size_bytes=self._size,
@@ -87,6 +92,8 @@ class Reception:
             head_starts=self._head_starts,
             clock=self._clock,
         )
+        self._listed()
+        return instance
 
     def abandon(self) -> None:
         """Leave nothing behind. Safe to call at any time; does nothing once finished."""

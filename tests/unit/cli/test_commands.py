@@ -17,7 +17,18 @@ from triage.config import known_keys, load
 from triage.domain.doubt import Doubt
 from triage.domain.study import with_doubt
 
-HEAVY = ("numpy", "sqlalchemy", "pydicom", "pynetdicom", "fastapi", "pydantic", "alembic", "ai_edge_litert", "structlog")
+HEAVY = (
+    "numpy",
+    "sqlalchemy",
+    "pydicom",
+    "pynetdicom",
+    "fastapi",
+    "pydantic",
+    "alembic",
+    "ai_edge_litert",
+    "structlog",
+    "cryptography",
+)
 
 
 def triage(*arguments: str, home: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -67,6 +78,7 @@ def test_help_names_every_command() -> None:
         "check",
         "config",
         "migrate",
+        "tls",
         "version",
     ):
         assert command in result.stdout

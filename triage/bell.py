@@ -1,0 +1,68 @@
+"""A bell between processes of one machine: whoever has made work rings, whoever waits for it wakes at once.
+
+Datagrams on sockets in a folder of the home; nothing is said by them, and one that is lost costs no more than the next look at
+the database. Where such sockets cannot be had, waiting is all there is.
+"""
+
+import os
+import select
+import socket
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+SLICE = 0.1
+"""Seconds after which a waiter looks whether it is to stop."""
+
+
+class Bell:
+    """The bell of one home, in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        # by the descriptor: the path of a home may be longer than the 107 bytes that an address holds
+        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def ring(self) -> None:
+        """Wake everybody who waits."""
+        for name in os.listdir(self._descriptor):
+            try:
+                self._socket.sendto(b"!", self._address(name))
+            except BlockingIOError:
+                continue  # it has not heard the last ones yet
+            except OSError:  # nobody behind it any more
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=self._descriptor)
+
+    def listen(self) -> None:
+        """Be woken by :meth:`ring` from now on."""
+        name = f"{os.getpid()}-{id(self):x}"
+        with suppress(OSError):
+            os.unlink(name, dir_fd=self._descriptor)
+        with suppress(OSError):
+            self._socket.bind(self._address(name))
+
+    def wait(self, stop: threading.Event, seconds: float) -> None:
+        """Until somebody rings, ``stop``, or so many seconds have gone."""
+        end = time.monotonic() + seconds
+        while not stop.is_set() and (left := end - time.monotonic()) > 0:
+            ready, _, _ = select.select([self._socket], [], [], min(left, SLICE))
+            if ready:
+                with suppress(OSError):
+                    while True:
+                        self._socket.recv(1)
+                return
+
+    def close(self) -> None:
+        """Neither ring nor listen any more."""
+        with suppress(OSError):
+            os.unlink(f"{os.getpid()}-{id(self):x}", dir_fd=self._descriptor)
+        self._socket.close()
+        os.close(self._descriptor)
+
+    def _address(self, name: str) -> str:
+        return f"/proc/self/fd/{self._descriptor}/{name}"
