@@ -19,7 +19,7 @@ from triage.domain.instance import Facts
 from triage.domain.reason import Reason
 from triage.imaging.codecs import decode_frame
 from triage.imaging.eligibility import examine
-from triage.imaging.header import HEADER_LIMIT, Header, read_dataset, read_header
+from triage.imaging.header import HEADER_LIMIT, Header, picture_of, read_dataset, read_header
 from triage.imaging.preprocess import preprocess
 from triage.imaging.spec import PreprocessingSpec
 
@@ -259,3 +259,21 @@ def test_a_header_is_read_from_its_first_bytes_only():
     with pytest.raises(CannotUnderstand):
         read_header(stream)
     assert stream.tell() <= HEADER_LIMIT
+
+
+@pytest.mark.parametrize("place", [b"\x08\x00\x15\x11", b"\x70\x00\x01\x00"], ids=["before the UIDs", "behind what is read"])
+def test_a_header_of_a_quarter_million_items_takes_no_memory_of_theirs(place):
+    """Four of them at once took 776 MB and ten seconds, as long as they were parsed."""
+    whole, data = objects.film(1), objects.data_of(objects.film(1))
+    items = place + b"SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\0\xe0\0\0\0\0" * 250_000 + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    stream = BytesIO(whole[: -len(data)] + items + data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CannotUnderstand):
+            read_header(stream)
+        stream.seek(0)
+        assert picture_of(stream) is None
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20
