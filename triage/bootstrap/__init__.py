@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -198,72 +197,9 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
 
 
 def _run_intake(site: Site, launch: Launch) -> None:
-    from triage.dimse.commitment_scp import StorageCommitment
-    from triage.dimse.contexts import STORAGE_CLASSES
-    from triage.dimse.listener import Limits, Listener, Peer
-    from triage.dimse.reporter import Reporter
-    from triage.dimse.tls import TlsServer
-    from triage.services.housekeeping import reconcile
-    from triage.services.receive import Reception
+    from triage.bootstrap.intake import run_intake
 
-    stop = stop_event(launch.supervised)
-    dimse, head_starts = site.settings.dimse, site.settings.policy.head_starts
-    peers = [Peer.parse(text) for text in dimse.allowed_peers]
-    files = site.settings.tls_files
-    secure = TlsServer(files, site.settings.tls_bindings, utc_now) if files is not None else None
-    site.archive.lock()
-    found = reconcile(site.archive, site.database, head_starts, utc_now)
-    structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
-    commitment = StorageCommitment(
-        archive=site.archive,
-        database=site.database,
-        supported=STORAGE_CLASSES,
-        reachable=dimse.destinations,
-        clock=utc_now,
-        chance=secrets.SystemRandom().random,
-    )
-    reporter = Reporter(
-        commitment,
-        database=site.database,
-        destinations=dimse.destinations,
-        ae_title=dimse.ae_title,
-        clock=utc_now,
-    )
-    reporter.start()
-    listener = Listener(
-        ae_title=dimse.ae_title,
-        host=dimse.host,
-        port=dimse.port,
-        peers=peers,
-        limits=Limits(
-            associations=dimse.max_associations,
-            of_address=min(dimse.max_associations_of_address, dimse.max_associations),
-            object_bytes=dimse.max_object_bytes,
-        ),
-        begin=partial(
-            Reception,
-            archive=site.archive,
-            database=site.database,
-            head_starts=head_starts,
-            max_object_bytes=dimse.max_object_bytes,
-            clock=utc_now,
-            listed=site.bell.ring,
-        ),
-        secure=secure,
-        commitments=commitment,
-    )
-
-    def trouble() -> str | None:
-        lost = [digest for digest in found.missing if not site.archive.holds(digest)]
-        missing = f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None
-        return site.archive.failure() or missing or (secure.trouble() if secure is not None else None)
-
-    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble):
-        structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
-        stop.wait()
-        aborted = listener.stop()
-        reporter.stop()
-        structlog.get_logger().info("stopped", aborted=aborted)
+    run_intake(site, launch)
 
 
 def _run_worker(site: Site, launch: Launch) -> None:

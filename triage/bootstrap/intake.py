@@ -1,0 +1,96 @@
+"""The intake role: the Storage SCP with TLS and storage commitment, on an archive that was put right first."""
+
+import resource
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from triage.clock import utc_now
+from triage.dimse.commitment_scp import StorageCommitment
+from triage.dimse.contexts import STORAGE_CLASSES
+from triage.dimse.listener import Limits, Listener, Peer
+from triage.dimse.reporter import Reporter
+from triage.dimse.tls import TlsServer
+from triage.heartbeat import Heartbeat
+from triage.services.housekeeping import reconcile
+from triage.services.receive import Reception
+from triage.supervisor import stop_event
+
+if TYPE_CHECKING:
+    from triage.bootstrap import Launch, Site
+
+FILES = 8192
+"""Open files that the listener wants: 2,048 connections that wait, the associations, and what they write."""
+
+
+def run_intake(site: "Site", launch: "Launch") -> None:
+    """Reconcile, listen, and drain on SIGTERM.
+
+    Raises:
+        ConfigError: another intake runs on this home, the port is taken, or the TLS files cannot be used.
+    """
+    stop = stop_event(launch.supervised)
+    _allow_files()
+    settings, dimse = site.settings, site.settings.dimse
+    secure = TlsServer(settings.tls_files, settings.tls_bindings, utc_now) if settings.tls_files is not None else None
+    site.archive.lock()
+    found = reconcile(site.archive, site.database, settings.policy.head_starts, utc_now)
+    structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
+    commitment = _commitment(site)
+    reporter = Reporter(
+        commitment, database=site.database, destinations=dimse.destinations, ae_title=dimse.ae_title, clock=utc_now
+    )
+    reporter.start()
+    listener = Listener(
+        ae_title=dimse.ae_title,
+        host=dimse.host,
+        port=dimse.port,
+        peers=[Peer.parse(text) for text in dimse.allowed_peers],
+        limits=Limits(
+            associations=dimse.max_associations,
+            of_address=min(dimse.max_associations_of_address, dimse.max_associations),
+            object_bytes=dimse.max_object_bytes,
+        ),
+        begin=partial(
+            Reception,
+            archive=site.archive,
+            database=site.database,
+            head_starts=settings.policy.head_starts,
+            max_object_bytes=dimse.max_object_bytes,
+            clock=utc_now,
+            listed=site.bell.ring,
+        ),
+        secure=secure,
+        commitments=commitment,
+    )
+
+    def trouble() -> str | None:
+        lost = [digest for digest in found.missing if not site.archive.holds(digest)]
+        missing = f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None
+        return site.archive.failure() or missing or (secure.trouble() if secure is not None else None)
+
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble):
+        structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
+        stop.wait()
+        aborted = listener.stop()
+        reporter.stop()
+        structlog.get_logger().info("stopped", aborted=aborted)
+
+
+def _commitment(site: "Site") -> StorageCommitment:
+    return StorageCommitment(
+        archive=site.archive,
+        database=site.database,
+        supported=STORAGE_CLASSES,
+        reachable=site.settings.dimse.destinations,
+        clock=utc_now,
+        chance=secrets.SystemRandom().random,
+    )
+
+
+def _allow_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FILES if hard == resource.RLIM_INFINITY else min(FILES, hard), hard))
