@@ -13,7 +13,7 @@ from triage.imaging.codecs import decode_frame
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_dicom"
 NOISE = 6.0
-"""Standard deviation of a detector's noise, in stored values of 12 bits: without it, an enlarged picture compresses to nothing."""
+"""Standard deviation of a detector's noise, of 12 bits: without it, an enlarged picture compresses to nothing."""
 
 
 def make(folder: Path, count: int, side: int) -> list[Path]:

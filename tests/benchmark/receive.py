@@ -1,7 +1,7 @@
 """``python -m tests.benchmark receive [--rounds 3] [--films 1.0] [--only TEXT] [--json FILE]``: films a second received.
 
-Ours beside peers that promise less, the same sender (DCMTK's ``storescu``), rounds in turn, each with an empty store. After each
-round the films on disk are counted; after the first their pixel data are compared with what was sent.
+Ours beside peers that promise less, the same sender (DCMTK's ``storescu``), rounds in turn, each with an empty store. After
+each round the films on disk are counted; after the first their pixel data are compared with what was sent.
 """
 
 import argparse
@@ -124,7 +124,9 @@ def median(rounds: list[Round], figure: str) -> float:
     return statistics.median(getattr(one, figure) for one in rounds)
 
 
-HEADINGS = "receiver | films/s | wall ms/film | receiver CPU ms/film | ours is … times as fast | ours takes … of its CPU | it has no"
+HEADINGS = (
+    "receiver | films/s | wall ms/film | receiver CPU ms/film | ours is … times as fast | ours takes … of its CPU | it has no"
+)
 
 
 def row(name: str, results: Results) -> str:
@@ -162,7 +164,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args(arguments)
     load, started = os.getloadavg()[0], time.monotonic()
-    print(f"load average before: {load:.2f}; {options.rounds} rounds, medians; sender and receiver share {os.cpu_count()} cores")
+    print(
+        f"load average before: {load:.2f}; {options.rounds} rounds, medians; sender and receiver share {os.cpu_count()} cores"
+    )
     found: dict[tuple[str, int], Results] = {}
     with tempfile.TemporaryDirectory(prefix="triage-bench-") as temporary:
         for size, (make, side, count, how) in SIZES.items():

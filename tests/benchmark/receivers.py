@@ -145,9 +145,7 @@ def _program(name: str) -> str:
 
 
 @contextmanager
-def _running(
-    command: list[str], port: int, more: dict[str, str] | None = None
-) -> Iterator["subprocess.Popen[bytes]"]:
+def _running(command: list[str], port: int, more: dict[str, str] | None = None) -> Iterator["subprocess.Popen[bytes]"]:
     environment = {**os.environ, "TCP_NODELAY": "1", **(more or {})}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

@@ -55,12 +55,15 @@ def command_cases() -> Iterator[Case]:
         yield Case(name=name, content=p_data(STORE, COMMAND, content) + wire.data_set(STORE, data))
     good = wire.command(wire.c_store_rq(sop_uid(number)))
     echo = wire.command(wire.c_echo_rq())
-    yield Case(name="C-STORE in the context of Verification", content=p_data(ECHO, COMMAND, good) + p_data(ECHO, DATA_SET, b"\0" * 16))
+    zeros = bytes(16)
+    yield Case(
+        name="C-STORE in the context of Verification", content=p_data(ECHO, COMMAND, good) + p_data(ECHO, DATA_SET, zeros)
+    )
     yield Case(name="C-ECHO in the context of DX", content=p_data(STORE, COMMAND, echo))
-    yield Case(name="C-ECHO with a data set", content=p_data(ECHO, COMMAND, echo) + p_data(ECHO, DATA_SET, b"\0" * 16))
-    yield Case(name="in two contexts", content=p_data(STORE, COMMAND, good) + p_data(ECHO, DATA_SET, b"\0" * 16))
-    yield Case(name="two commands, one data set", content=p_data(STORE, COMMAND, good) * 2 + p_data(STORE, DATA_SET, b"\0" * 16))
-    yield Case(name="a data set without command", content=p_data(STORE, DATA_SET, b"\0" * 16))
+    yield Case(name="C-ECHO with a data set", content=p_data(ECHO, COMMAND, echo) + p_data(ECHO, DATA_SET, zeros))
+    yield Case(name="in two contexts", content=p_data(STORE, COMMAND, good) + p_data(ECHO, DATA_SET, zeros))
+    yield Case(name="two commands, one data set", content=p_data(STORE, COMMAND, good) * 2 + p_data(STORE, DATA_SET, zeros))
+    yield Case(name="a data set without command", content=p_data(STORE, DATA_SET, zeros))
     yield Case(name="a command of 64 KiB of zeros", content=p_data(STORE, COMMAND, bytes(1 << 14)) * 4)
 
 
@@ -113,7 +116,8 @@ def pdu_cases() -> Iterator[Case]:
             true = len(whole) - 6
             for length in dict.fromkeys((true, 0, true - 1, true + 1, 1 << 31, (1 << 32) - 16)):
                 content = whole[:2] + struct.pack(">I", length) + whole[6:]
-                yield Case(name=f"{when}: {name}, length {length}", content=content, associated=associated, waits=length != true)
+                told, waits = f"{when}: {name}, length {length}", length != true
+                yield Case(name=told, content=content, associated=associated, waits=waits)
         for kind in UNKNOWN:
             yield Case(name=f"{when}: type {kind:02X}h", content=pdu(kind, bytes(4)), associated=associated)
     yield from (Case(name=f"items: {name}", content=content, associated=False) for name, content in _items())

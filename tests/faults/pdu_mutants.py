@@ -94,7 +94,8 @@ def _value(session: Session, rng: random.Random) -> None:
 
 def _tag(session: Session, rng: random.Random) -> None:
     at = rng.randrange(len(session.elements))
-    session.elements[at] = (rng.choice((0x00000001, 0x00000900, 0x00001000, 0x00080018, rng.getrandbits(32))), session.elements[at][1])
+    tag = rng.choice((0x00000001, 0x00000900, 0x00001000, 0x00080018, rng.getrandbits(32)))
+    session.elements[at] = (tag, session.elements[at][1])
 
 
 def _flips(content: bytes, rng: random.Random) -> bytes:

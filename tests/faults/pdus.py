@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,10 +81,8 @@ def _sent(one: Target, number: int) -> tuple[str, set[str]]:
             if (found := peer.hear()) != "accept":
                 return f"whole request: {found}", set()
             peer.send(damaged.rest)
-        try:
+        with suppress(OSError):
             peer.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
         return _until_the_end(peer)
 
 
@@ -94,14 +93,13 @@ def _until_the_end(peer: Peer) -> tuple[str, set[str]]:
         kind, content = peer.receive(max(0.01, deadline - time.monotonic()))
         word = wire.told(kind, content)
         elements = wire.elements_of(content[6:]) if kind == wire.P_DATA_TF else {}
-        if elements.get(0x00000100) == wire.us(0x8001):
-            words.append("stored" if word == "status 0000" else word)
-            acknowledged |= {elements.get(0x00001000, b"").rstrip(b"\0").decode("ascii", "replace")} if word == "status 0000" else set()
-        elif word in ("closed", "silence"):
-            words.append("late" if word == "silence" else word)
+        if kind in (wire.CLOSED, wire.SILENCE):
+            words.append("late" if kind == wire.SILENCE else word)
             return next((one for one in words if one not in ("accept", "release", "status 0000")), "closed"), acknowledged
-        else:
-            words.append(word)
+        if elements.get(0x00000100) == wire.us(0x8001) and word == "status 0000":
+            word = "stored"
+            acknowledged.add(elements.get(0x00001000, b"").rstrip(b"\0").decode("ascii", "replace"))
+        words.append(word)
 
 
 def missing(one: Target, acknowledged: set[str]) -> list[str]:
@@ -126,6 +124,11 @@ def broken(one: Target, found: Mutants, grown: float, more_threads: int, more_de
         "not alive": not one.is_alive(),
     }
     return [fault for fault, is_one in faults.items() if is_one]
+
+
+def summary(heard: Iterable[str]) -> str:
+    """How often each, in a line."""
+    return ", ".join(f"{word} × {count}" for word, count in counted(heard).items())
 
 
 def run(arguments: list[str]) -> int:
@@ -154,12 +157,12 @@ def _of(one: Target, count: int) -> tuple[dict[str, str], list[str]]:
     for name, cases in {"B02, command sets": command_cases(), "B03, PDUs": pdu_cases()}.items():
         found = all_of(one, cases)
         heard |= found
-        print(f"{name}, {len(found)} cases: {_summary(found.values())}; alive: {one.is_alive()}\n", flush=True)
+        print(f"{name}, {len(found)} cases: {summary(found.values())}; alive: {one.is_alive()}\n", flush=True)
         wrong += [f"{case}: {words}" for case, words in found.items() if not is_answer(words)]
     before = one.held()
     found = mutants(one, count)
     after, _ = settled(one, before, 15)
-    print(f"B04, {count} mutants in {found.seconds:.0f} s: {_summary(found.came)}; alive: {one.is_alive()}; memory ", end="")
+    print(f"B04, {count} mutants in {found.seconds:.0f} s: {summary(found.came)}; alive: {one.is_alive()}; memory ", end="")
     print(f"{before.rss_mb:.0f} → {after.rss_mb:.0f} MB, threads {before.threads} → {after.threads}, ", end="")
     print(f"descriptors {before.descriptors} → {after.descriptors}", flush=True)
     if one.service is None:
@@ -169,7 +172,3 @@ def _of(one: Target, count: int) -> tuple[dict[str, str], list[str]]:
     print(f"unfinished files {one.leftovers()}; lines in the log {lines}, not JSON {len(one.stray_lines())}", flush=True)
     more = (after.rss_mb - before.rss_mb, after.threads - before.threads, after.descriptors - before.descriptors)
     return heard, wrong + broken(one, found, *more)
-
-
-def _summary(heard: Iterable[str]) -> str:
-    return ", ".join(f"{word} × {count}" for word, count in counted(heard).items())

@@ -111,12 +111,12 @@ def _at_least(attack: Attack, one: Target, seconds: float) -> str:
     return came if times == 1 else f"{came}; {times} times"
 
 
-def broken(attack: Attack, found: Outcome) -> list[str]:
+def broken(attack: Attack, found: Outcome, answered_within: float = ANSWERED_WITHIN) -> list[str]:
     """Which promises did not hold."""
     bound = MEMORY_MB + attack.associations
     faults = {
         f"the other peer: {len(found.other.refused)} refused {found.other.refused[:2]}": found.other.refused,
-        f"the other peer: p99 {found.other.p99:.1f} s": found.other.p99 > ANSWERED_WITHIN,
+        f"the other peer: p99 {found.other.p99:.1f} s": found.other.p99 > answered_within,
         f"{found.most.rss_mb:.0f} MB, promised {bound:.0f}": found.most.rss_mb > bound,
         f"threads {found.before.threads} → {found.after.threads}": found.after.threads > found.before.threads,
         f"descriptors {found.before.descriptors} → {found.after.descriptors}": (
@@ -158,7 +158,8 @@ def short(found: Outcome) -> str:
     """A cell of the table of all targets."""
     refused = f", {len(found.other.refused)} refused" if found.other.refused else ""
     kept = f", keeps {found.kept_bytes / 1e6:.0f} MB" if found.kept_bytes > 1e6 else ""
-    return f"{_ms(found.other.p99)} ms{refused}; {found.most.rss_mb:.0f} MB{kept}{'' if found.alive else '; **does not answer**'}"
+    alive = "" if found.alive else "; **does not answer**"
+    return f"{_ms(found.other.p99)} ms{refused}; {found.most.rss_mb:.0f} MB{kept}{alive}"
 
 
 def run(arguments: list[str]) -> int:

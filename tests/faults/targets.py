@@ -41,8 +41,8 @@ class Target:
         """Summed over its processes."""
         pids = receivers.tree(self.pid)
         status = [_status(pid) for pid in pids]
-        descriptors = sum(_descriptors(pid) for pid in pids)
-        return Held(sum(one.get("VmRSS", 0) for one in status) / 1024, sum(one.get("Threads", 0) for one in status), descriptors)
+        rss, threads = (sum(one.get(name, 0) for one in status) for name in ("VmRSS", "Threads"))
+        return Held(rss / 1024, threads, sum(_descriptors(pid) for pid in pids))
 
     def peak_mb(self) -> float:
         """The most that its first process ever held since :meth:`forget_peak`."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+from tests.faults.pdus import summary
 from tests.faults.targets import NAMES, Target, ours, target
 from tests.faults.uid_cases import BEGINNINGS, Case, uid_cases
-from tests.faults.wire import CONTEXTS, SILENCE, Peer, accepted, associate_rq, contexts, counted, item, user_information
+from tests.faults.wire import SILENCE, Peer, accepted, associate_rq, contexts, item, user_information
 from tests.integration.objects import data_of, film, sop_uid
 
 WITHIN = 5.0
@@ -132,15 +133,17 @@ SYNTAXES = {
     f"1.2.840.10008.1.2{tail}"
     for tail in ("", ".1", ".5", *(f".4.{n}" for n in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203)))
 }
-EXACTLY = set(product(STORAGE, SYNTAXES)) | set(product({CONTEXTS[1][0]}, {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}))
-"""CR, DX for presentation and for processing, Secondary Capture; no deflated, no big endian, no retired syntax."""
+OTHERS = {"1.2.840.10008.1.1", "1.2.840.10008.1.20.1"}
+EXACTLY = set(product(STORAGE, SYNTAXES)) | set(product(OTHERS, {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}))
+"""CR, DX for presentation and for processing, Secondary Capture, and beside them Verification and Storage Commitment;
+no deflated, no big endian, no retired syntax."""
 
 
 def astray(one: Target) -> list[str]:
     """Entries of the home that are neither of the house nor named by a digest (ours only)."""
     assert one.service is not None
     home = one.service.home
-    house = {"instances", "triage.db", "triage.db-wal", "triage.db-shm", "audit.head", "models", "triage.toml"}
+    house = {"instances", "triage.db", "triage.db-wal", "triage.db-shm", "audit.head", "models", "triage.toml", "bell"}
     strange = [str(path) for path in home.iterdir() if path.name not in house]
     strange += [str(path) for path in home.parent.iterdir() if path.name not in (home.name, home.with_suffix(".log").name)]
     for path in (home / "instances").rglob("*"):
@@ -168,13 +171,13 @@ def _of(name: str, folder: Path, each: bool) -> list[str]:
     wrong = []
     with target(name, folder) as one:
         tally = uids(one)
-        print(f"\n### {name}\n\nB01: {len(tally.heard)} hostile C-STOREs: {_summary(tally.heard)};", end=" ")
+        print(f"\n### {name}\n\nB01: {len(tally.heard)} hostile C-STOREs: {summary(tally.heard.values())};", end=" ")
         print(f"associations lost {tally.lost}, good films stored after them {tally.good}", flush=True)
         if each:
             print("\n| case | came |\n|---|---|", *(f"| {case} | {came} |" for case, came in tally.heard.items()), sep="\n")
         wrong += tally.wrong
         sent, heard, strange = polyglots(one)
-        print(f"\nB25: {sent} polyglots: {_summary(heard)}; kept with something else at their head: {len(strange)}")
+        print(f"\nB25: {sent} polyglots: {summary(heard.values())}; kept with something else at their head: {len(strange)}")
         wrong += [f"begins like something else: {one}" for one in strange]
         pairs = negotiated(one)
         print(f"\nS15: accepted {len(pairs)} pairs of class and syntax; not to be offered {len(pairs - EXACTLY)}, ", end="")
@@ -193,10 +196,6 @@ def _who(name: str, folder: Path) -> list[str]:
     settings = {"dimse__allowed_peers": "MODALITY@127.0.0.2"}
     with ours(folder, settings) if name == "ours" else target(name, folder) as one:
         found = dict(combinations(one, one.ae_title))
-    print(f"\nS14: {len(found)} combinations: {_summary(found)}", flush=True)
+    print(f"\nS14: {len(found)} combinations: {summary(found.values())}", flush=True)
     right = f"called {one.ae_title}, MODALITY at its address"
     return [f"{case}: {came}" for case, came in found.items() if (came == "accept") != (case == right)]
-
-
-def _summary(heard: dict[str, str]) -> str:
-    return ", ".join(f"{came} × {count}" for came, count in counted(heard.values()).items())

@@ -1,4 +1,4 @@
-"""``python -m tests.faults.watch PORT CALLED SOURCE``: another peer, an association and a C-ECHO every 100 ms, until stdin ends.
+"""``python -m tests.faults.watch PORT CALLED SOURCE``: another peer, an association and a C-ECHO every 100 ms, until told.
 
 A process of its own, so that what an attack costs its sender is not taken for what it costs the others.
 Prints one JSON object: seconds of each that was answered, and what came of the others.
