@@ -83,7 +83,6 @@ class Account:
             replaced=list(self.replaced),
         )
 
-
     def adopted(self, intake: Intake, uids: Iterable[str]) -> Found:
         """Rows that were lost, if nothing was sent again since the restart."""
         rows = intake.rows("SELECT sop_instance_uid FROM instance WHERE calling_ae_title = ?", ADOPTED)

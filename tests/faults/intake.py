@@ -15,7 +15,13 @@ from pathlib import Path
 
 from tests.integration.service import STOP_WITHIN, Service, until
 
-PRELOADED = ["triage.cli", "triage.bootstrap", "triage.dimse.listener", "triage.services.housekeeping", "tests.integration.sabotage"]
+PRELOADED = [
+    "triage.cli",
+    "triage.bootstrap",
+    "triage.dimse.listener",
+    "triage.services.housekeeping",
+    "tests.integration.sabotage",
+]
 LISTENING = re.compile(r'"port": (\d+), .*"event": "listening"')
 START_WITHIN = 30.0
 
@@ -49,7 +55,13 @@ class Intake(Service):
     """An intake on ``home``. ``sabotage``: one of :data:`tests.integration.sabotage.SABOTAGES`; ``log``: not beside the home."""
 
     def __init__(
-        self, home: Path, *, settings: dict[str, str] | None = None, sabotage: str = "", patch: str = "", log: Path | None = None
+        self,
+        home: Path,
+        *,
+        settings: dict[str, str] | None = None,
+        sabotage: str = "",
+        patch: str = "",
+        log: Path | None = None,
     ) -> None:
         super().__init__(home, ("intake",), settings=settings)
         self.log = log or self.log

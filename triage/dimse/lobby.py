@@ -11,7 +11,6 @@ import ssl
 import struct
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -27,6 +26,8 @@ LONGEST_REQUEST = 256 * 1024
 """Bytes of an A-ASSOCIATE-RQ; 128 presentation contexts with every transfer syntax there is need half of it."""
 MOST_OF_ADDRESS = 256
 MOST_WAITING = 2048
+MOST_HEARD = 16 << 20
+"""Bytes of requests that are not whole yet, all together; where there are more, the longest of them goes."""
 BACKLOG = 128
 _ACCEPT_AT_ONCE = 32
 _CHUNK = 65536
@@ -53,7 +54,7 @@ class _Guest:
         self.socket = connected
         self.address = address
         self.deadline = deadline
-        self.is_shaking_hands = isinstance(connected, ssl.SSLSocket)
+        self.is_shaking_hands = False
         self.is_leaving = self.is_gone = False
         self.heard = bytearray()
 
@@ -82,13 +83,13 @@ class Lobby(threading.Thread):
         self._enter = enter
         self._secure = secure
         self._now = now
-        self._waiting: OrderedDict[socket.socket, _Guest] = OrderedDict()  # both in the order of their deadlines
-        self._leaving: OrderedDict[socket.socket, _Guest] = OrderedDict()
-        self._of_address: dict[str, OrderedDict[socket.socket, _Guest]] = {}
+        self._waiting: dict[_Guest, None] = {}  # both in the order of their deadlines
+        self._leaving: dict[_Guest, None] = {}
+        self._of_address: dict[str, dict[_Guest, None]] = {}
         self._selector = selectors.DefaultSelector()
         self._bell, self._ringing = socket.socketpair()
+        self._heard = 0
         self._is_open = True
-        self._accepts_again_at = 0.0
 
     def close(self) -> None:
         """No new connections; those that wait are closed. From any thread; does not wait."""
@@ -109,14 +110,14 @@ class Lobby(threading.Thread):
                         self._step(key.data)
                 self._see_off()
         finally:
-            for guest in [*self._waiting.values(), *self._leaving.values()]:
+            for guest in [*self._waiting, *self._leaving]:
                 self._dismiss(guest)
             self._selector.close()
             for one in (self._listening, self._bell, self._ringing):
                 one.close()
 
     def _until_next_deadline(self) -> float | None:
-        firsts = [next(iter(some.values())).deadline for some in (self._waiting, self._leaving) if some]
+        firsts = [next(iter(some)).deadline for some in (self._waiting, self._leaving) if some]
         return max(0.0, min(firsts) - self._now()) if firsts else None
 
     def _accept(self) -> None:
@@ -135,33 +136,30 @@ class Lobby(threading.Thread):
         connected.setblocking(False)
         with suppress(OSError):  # a response of a few bytes must not wait for the peer's delayed ACK
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._secure is not None:
-            try:
-                connected = self._secure.context().wrap_socket(connected, server_side=True, do_handshake_on_connect=False)
-            except (OSError, ValueError):
-                connected.close()
-                return
-        same = self._of_address.get(address, ())
+        same = self._of_address.get(address, {})
         if len(same) >= MOST_OF_ADDRESS:
-            self._dismiss(next(iter(self._of_address[address].values())))
+            self._dismiss(next(iter(same)))
         elif len(self._waiting) >= MOST_WAITING:
             self._make_room()
         guest = _Guest(connected, address, self._now() + REQUEST_WITHIN)
-        self._waiting[connected] = guest
-        self._of_address.setdefault(address, OrderedDict())[connected] = guest
+        self._waiting[guest] = None
+        self._of_address.setdefault(address, {})[guest] = None
         self._selector.register(connected, selectors.EVENT_READ, guest)
-        self._step(guest)  # what it says has often come already
+        if self._secure is None:
+            self._step(guest)  # what it says has often come already
 
     def _make_room(self) -> None:
         for some in (self._leaving, self._waiting):
             if some:
-                self._dismiss(next(iter(some.values())))
+                self._dismiss(next(iter(some)))
                 return
 
     def _step(self, guest: _Guest) -> None:
         try:
             if guest.is_leaving:
                 self._drain(guest)
+            elif self._secure is not None and not isinstance(guest.socket, ssl.SSLSocket):
+                self._begin_tls(guest, self._secure.context())
             elif guest.is_shaking_hands:
                 self._shake_hands(guest)
             else:
@@ -172,6 +170,14 @@ class Lobby(threading.Thread):
             self._selector.modify(guest.socket, selectors.EVENT_WRITE, guest)
         except (OSError, ValueError):
             self._dismiss(guest)
+
+    def _begin_tls(self, guest: _Guest, context: ssl.SSLContext) -> None:
+        """Only when the peer has said something: to one that is silent TLS would give 100 KB of memory."""
+        self._selector.unregister(guest.socket)
+        guest.socket = context.wrap_socket(guest.socket, server_side=True, do_handshake_on_connect=False)
+        self._selector.register(guest.socket, selectors.EVENT_READ, guest)
+        guest.is_shaking_hands = True
+        self._shake_hands(guest)
 
     def _shake_hands(self, guest: _Guest) -> None:
         assert self._secure is not None
@@ -194,6 +200,11 @@ class Lobby(threading.Thread):
                 self._dismiss(guest)
                 return
             guest.heard += got
+            self._heard += len(got)
+            if self._heard > MOST_HEARD:
+                self._dismiss(max(self._waiting, key=lambda one: len(one.heard)))
+            if guest.is_gone:
+                return
             if len(guest.heard) >= HEAD and not self._is_request(guest):
                 return
             if len(guest.heard) > HEAD and not guest.wanted:
@@ -229,7 +240,7 @@ class Lobby(threading.Thread):
             guest.socket.shutdown(socket.SHUT_WR)
         guest.is_leaving, guest.deadline = True, self._now() + pdu.FAREWELL_WITHIN
         self._forget_place(guest)
-        self._leaving[guest.socket] = guest
+        self._leaving[guest] = None
 
     def _drain(self, guest: _Guest) -> None:
         if not guest.socket.recv(_CHUNK):
@@ -238,7 +249,7 @@ class Lobby(threading.Thread):
     def _see_off(self) -> None:
         now = self._now()
         for some in (self._waiting, self._leaving):
-            while some and (first := next(iter(some.values()))).deadline <= now:
+            while some and (first := next(iter(some))).deadline <= now:
                 self._dismiss(first)
 
     def _dismiss(self, guest: _Guest) -> None:
@@ -248,13 +259,16 @@ class Lobby(threading.Thread):
 
     def _forget(self, guest: _Guest) -> None:
         guest.is_gone = True
-        self._leaving.pop(guest.socket, None)
+        self._leaving.pop(guest, None)
         self._forget_place(guest)
-        self._selector.unregister(guest.socket)
+        with suppress(KeyError, ValueError):  # TLS that could not begin has taken the socket with it
+            self._selector.unregister(guest.socket)
 
     def _forget_place(self, guest: _Guest) -> None:
-        if self._waiting.pop(guest.socket, None) is not None:
+        if guest in self._waiting:
+            del self._waiting[guest]
+            self._heard -= len(guest.heard)
             same = self._of_address[guest.address]
-            del same[guest.socket]
+            del same[guest]
             if not same:
                 del self._of_address[guest.address]

@@ -144,3 +144,12 @@ def test_closed_nobody_is_let_in(door: Door) -> None:
         assert said(peer) == b""
     with pytest.raises(ConnectionRefusedError):
         until(lambda: door.knock().close() or False, 10)
+
+
+def test_requests_that_are_not_whole_hold_only_so_much_memory(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lobbies, "MOST_HEARD", 300_000)
+    begun = struct.pack(">BxI", pdu.A_ASSOCIATE_RQ, lobbies.LONGEST_REQUEST)
+    with closing(door.knock(begun + bytes(200_000))) as first, closing(door.knock(begun + bytes(150_000))):
+        assert said(first) == b"", "the longest goes"
+        with closing(door.knock(REQUEST)):
+            until(lambda: len(door.entered) == 1, 10)
