@@ -53,4 +53,12 @@ ATTACKS: dict[str, Attack] = {
     "250,000 items in the header, × 4": Attack(id="F38", act=large.hard_headers, associations=4, stores=None),
     "film cut off, × 300": Attack(id="F26", act=odd.aborts),
 }
-"""What is done → how. Silent TLS peers stand in ``tests/integration``, with the certificates."""
+"""What is done → how."""
+
+BY_TLS: dict[str, Attack] = {
+    "500 silent peers": Attack(id="F31", act=partial(idle.silent, count=500), associations=0),
+    "500 × half a ClientHello": Attack(id="F31", act=idle.half_hello, associations=0),
+    "200 handshakes, then nothing": Attack(id="F31", act=idle.silent_by_tls, associations=0),
+    "HTTP, TLS, SSH, noise, × 200": Attack(id="F31", act=odd.not_dicom, associations=0),
+}
+"""The same against the port that speaks TLS."""

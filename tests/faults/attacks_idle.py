@@ -3,6 +3,7 @@
 import resource
 import select
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -63,7 +64,7 @@ def is_over(peer: Peer) -> bool:
     try:
         peer.socket.setblocking(False)
         return not peer.socket.recv(65536)
-    except BlockingIOError:
+    except (BlockingIOError, ssl.SSLWantReadError):
         return False
     except OSError:
         return True
@@ -73,6 +74,29 @@ def silent(one: Target, seconds: float, count: int) -> str:
     """Connect, and say nothing."""
     with many(one, count) as peers:
         return hang_ups(peers, seconds) + (f", {count - len(peers)} not connected" if len(peers) < count else "")
+
+
+HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+"""How a ClientHello begins (RFC 8446 4.1.2)."""
+
+
+def half_hello(one: Target, seconds: float, count: int = 500) -> str:
+    """The beginning of a ClientHello, then nothing."""
+    with many(one, count) as peers:
+        for peer in peers:
+            peer.send(HELLO)
+        return hang_ups(peers, seconds)
+
+
+def silent_by_tls(one: Target, seconds: float, count: int = 200) -> str:
+    """A whole handshake with a good certificate, then nothing."""
+    tls = one.tls
+    with ExitStack() as stack:
+        peers = []
+        for _ in range(count):
+            with suppress(OSError):
+                peers.append(stack.enter_context(Peer(one.port, seconds=5.0, tls=tls)))
+        return hang_ups(peers, seconds)
 
 
 def few_descriptors(one: Target, seconds: float, most: int = 64) -> str:

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.faults import wire
-from tests.faults.attacks_idle import associated, is_over, store_command
+from tests.faults.attacks_idle import HELLO, associated, is_over, store_command
 from tests.faults.attacks_large import times
 from tests.faults.targets import Target
 from tests.faults.wire import COMMAND, DATA_SET_PART, ECHO, STORE, Peer, p_data
@@ -75,8 +75,7 @@ def storm(one: Target, seconds: float, a_second: int = 100) -> str:
 def not_dicom(one: Target, _: float, count: int = 200) -> str:
     """HTTP, TLS, a shell's greeting, random bytes."""
     rng = random.Random(1)
-    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
-    beginnings = (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", hello, b"SSH-2.0-OpenSSH_9.9\r\n")
+    beginnings = (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", HELLO, b"SSH-2.0-OpenSSH_9.9\r\n")
 
     def tried(number: int) -> str:
         with Peer(one.port, seconds=15.0) as peer:

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.faults.attacks import ATTACKS, Attack
+from tests.faults import targets
+from tests.faults.attacks import ATTACKS, BY_TLS, Attack
 from tests.faults.targets import NAMES, Held, Target, settled, target
 from tests.faults.watch import Seen, Watch
 
@@ -80,7 +81,7 @@ def sampled(one: Target, every: float = 0.2) -> Iterator[Most]:
 def attacked(one: Target, attack: Attack, seconds: float) -> Outcome:
     """Do it, watch, wait, count."""
     before, bytes_before = one.held(), one.kept_bytes()
-    other, same = Watch(one.port, one.ae_title, OTHER), Watch(one.port, one.ae_title, SAME)
+    other, same = (Watch(one.port, one.ae_title, source, one.files) for source in (OTHER, SAME))
     with sampled(one) as most, other, same:
         try:
             came = _at_least(attack, one, seconds)
@@ -165,21 +166,22 @@ def short(found: Outcome) -> str:
 def run(arguments: list[str]) -> int:
     """Attack, count, print Markdown; 1 if ours did not do as promised."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults peers")
-    parser.add_argument("--targets", default=",".join(NAMES))
+    parser.add_argument("--targets", default=",".join((*NAMES, targets.BY_TLS)))
     parser.add_argument("--only", default="", help="only attacks with this in their name or id")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long an attack may hold on")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args(arguments)
-    chosen = {name: attack for name, attack in ATTACKS.items() if options.only in f"{name} {attack.id}"}
     found: dict[str, dict[str, Outcome]] = {}
     wrong = []
     for of in options.targets.split(","):
         print(f"\n### {of}\n\n| {HEADINGS} |\n|{'---|' * 10}", flush=True)
-        for name, attack in chosen.items():
+        for name, attack in (BY_TLS if of == targets.BY_TLS else ATTACKS).items():
+            if options.only not in f"{name} {attack.id}":
+                continue
             with tempfile.TemporaryDirectory(prefix="triage-faults-") as folder, target(of, Path(folder)) as one:
                 found.setdefault(name, {})[of] = outcome = attacked(one, attack, options.seconds)
             print(row(name, outcome), flush=True)
-            wrong += [f"{name}: {fault}" for fault in broken(attack, outcome)] if of == "ours" else []
+            wrong += [f"{name}: {fault}" for fault in broken(attack, outcome)] if of.startswith("ours") else []
     _side_by_side(found)
     if options.json:
         figures = {name: {of: asdict(one) for of, one in outcomes.items()} for name, outcomes in found.items()}
@@ -189,11 +191,11 @@ def run(arguments: list[str]) -> int:
 
 
 def _side_by_side(found: dict[str, dict[str, Outcome]]) -> None:
-    targets = list(next(iter(found.values()), {}))
+    names = list(dict.fromkeys(of for outcomes in found.values() for of in outcomes))
     print("\nAnother peer's C-ECHO (p99), and the most memory of all its processes:\n")
-    print(f"| attack | {' | '.join(targets)} |\n|{'---|' * (1 + len(targets))}")
+    print(f"| attack | {' | '.join(names)} |\n|{'---|' * (1 + len(names))}")
     for name, outcomes in found.items():
-        print(f"| {name} | {' | '.join(short(one) for one in outcomes.values())} |", flush=True)
+        print(f"| {name} | {' | '.join(short(outcomes[of]) if of in outcomes else '' for of in names)} |", flush=True)
 
 
 def _seen(seen: Seen) -> str:

@@ -2,17 +2,21 @@
 
 import json
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmark import receivers
+from tests.certificates import Hospital
 from tests.faults.watch import once
+from tests.faults.wire import sender_tls
 from tests.integration.service import Service
 
 NAMES = ("ours", "storescp", "Orthanc")
+BY_TLS = "ours by TLS"
 TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
 
 
@@ -27,7 +31,10 @@ class Held:
 
 @dataclass(frozen=True)
 class Target:
-    """A receiver under attack. ``folder``: where it keeps objects; ``service``: ours, for what only ours tells."""
+    """A receiver under attack. ``folder``: where it keeps objects; ``service``: ours, for what only ours tells.
+
+    ``files``: authority, certificate and key of a sender that is let in, where it speaks TLS.
+    """
 
     name: str
     ae_title: str
@@ -36,6 +43,12 @@ class Target:
     folder: Path
     stored: Callable[[], int]
     service: Service | None = None
+    files: tuple[str, ...] = ()
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """What a sender that is let in secures its connections with."""
+        return sender_tls(*self.files) if self.files else None
 
     def held(self) -> Held:
         """Summed over its processes."""
@@ -63,7 +76,7 @@ class Target:
 
     def is_alive(self) -> bool:
         """Whether it answers a C-ECHO."""
-        return once(self.port, self.ae_title, "127.0.0.1") == "status 0000"
+        return once(self.port, self.ae_title, "127.0.0.1", self.tls) == "status 0000"
 
     def tracebacks(self) -> int:
         """In its log, which is one JSON object a line (ours only); lines that are not count as well."""
@@ -97,6 +110,19 @@ def ours(folder: Path, settings: dict[str, str] | None = None, **options: object
 
 
 @contextmanager
+def ours_by_tls(folder: Path) -> Iterator[Target]:
+    """Ours with TLS. Its sender's certificate is that of ``WATCH``."""
+    hospital = Hospital(folder / "hospital")
+    hospital.issue("server", "TRIAGE", hosts=["127.0.0.1"])
+    hospital.issue("WATCH")
+    files = {"certificate": "server.pem", "key": "server.key", "ca": "ca.pem"}
+    settings = {f"dimse__tls__{name}": str(hospital.folder / file) for name, file in files.items()}
+    with ours(folder, settings) as found:
+        sender = [hospital.ca, hospital.folder / "WATCH.pem", hospital.folder / "WATCH.key"]
+        yield replace(found, name=BY_TLS, files=tuple(map(str, sender)))
+
+
+@contextmanager
 def peer(name: str, folder: Path) -> Iterator[Target]:
     """Orthanc or DCMTK's ``storescp --fork``, as the benchmark runs them."""
     with receivers.RECEIVERS[name](folder) as found:
@@ -105,9 +131,15 @@ def peer(name: str, folder: Path) -> Iterator[Target]:
 
 @contextmanager
 def target(name: str, folder: Path, settings: dict[str, str] | None = None) -> Iterator[Target]:
-    """One of :data:`NAMES`."""
+    """One of :data:`NAMES`, or :data:`BY_TLS`."""
     folder.mkdir(parents=True, exist_ok=True)
-    with ours(folder, settings) if name == "ours" else peer(name, folder / name) as found:
+    if name == BY_TLS:
+        made = ours_by_tls(folder)
+    elif name == "ours":
+        made = ours(folder, settings)
+    else:
+        made = peer(name, folder / name)
+    with made as found:
         yield found
 
 

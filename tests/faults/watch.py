@@ -1,28 +1,30 @@
-"""``python -m tests.faults.watch PORT CALLED SOURCE``: another peer, an association and a C-ECHO every 100 ms, until told.
+"""``python -m tests.faults.watch PORT CALLED SOURCE [CA CERTIFICATE KEY]``: another peer, a C-ECHO every 100 ms, until told.
 
 A process of its own, so that what an attack costs its sender is not taken for what it costs the others.
-Prints one JSON object: seconds of each that was answered, and what came of the others.
+Each in an association of its own. Prints one JSON object: seconds of each that was answered, and what came of the others.
 """
 
 import json
 import select
+import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from tests.faults.wire import Peer
+from tests.faults.wire import Peer, sender_tls
 
 EVERY = 0.1
 PATIENCE = 10.0
 """What a modality's technician would call *not answered*."""
 
 
-def once(port: int, called: str, source: str) -> str:
+def once(port: int, called: str, source: str, tls: ssl.SSLContext | None = None) -> str:
     """Connect, associate, C-ECHO, release; ``status 0000`` or what went wrong."""
     try:
-        with Peer(port, source=source, seconds=PATIENCE) as peer:
+        with Peer(port, source=source, seconds=PATIENCE, tls=tls) as peer:
             if (found := peer.associate(called=called, calling="WATCH")) != "accept":
                 return found
             found = peer.echo()
@@ -32,12 +34,13 @@ def once(port: int, called: str, source: str) -> str:
         return type(error).__name__
 
 
-def main(port: int, called: str, source: str) -> None:
+def main(port: int, called: str, source: str, *files: str) -> None:
     """Ask until nobody wants to know any more."""
+    tls = sender_tls(*files) if files else None
     took, refused = [], []
     while True:
         begun = time.monotonic()
-        found = once(port, called, source)
+        found = once(port, called, source, tls)
         spent = time.monotonic() - begun
         took.append(spent) if found == "status 0000" else refused.append(found)
         if select.select([sys.stdin], [], [], max(0.0, EVERY - spent))[0]:
@@ -66,8 +69,8 @@ class Seen:
 class Watch:
     """Such a peer while a block runs; then ``seen``."""
 
-    def __init__(self, port: int, called: str, source: str) -> None:
-        self._command = [sys.executable, "-m", "tests.faults.watch", str(port), called, source]
+    def __init__(self, port: int, called: str, source: str, files: Sequence[str] = ()) -> None:
+        self._command = [sys.executable, "-m", "tests.faults.watch", str(port), called, source, *files]
         self.seen = Seen([], [])
 
     def __enter__(self) -> "Watch":
@@ -80,4 +83,4 @@ class Watch:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), *sys.argv[2:])
