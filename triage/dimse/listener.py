@@ -93,10 +93,17 @@ class Listener:
         if commitments is not None:
             offered[SOP_CLASS_UID] = TRANSFER_SYNTAXES
             services[command.N_ACTION_RQ] = _commitment(commitments)
-        self._house = House(ae_title=ae_title, offered=offered, services=services, admits=self._admits, commitments=commitments)
         listening = _listen(host, port)
         self.port = int(listening.getsockname()[1])
         self._lobby = Lobby(listening, self._enter, secure)
+        self._house = House(
+            ae_title=ae_title,
+            offered=offered,
+            services=services,
+            admits=self._admits,
+            commitments=commitments,
+            see_off=self._lobby.see_off,
+        )
         self._lobby.start()
 
     def stop(self, drain: timedelta = DRAIN) -> int:
