@@ -1,4 +1,4 @@
-"""``python -m tests.faults uids [--targets ours,storescp,Orthanc] [--cases]``: B01, B25, S14, S15.
+"""``python -m tests.faults uids [--targets ours,storescp,Orthanc] [--cases]``: B01, B25, S1, S14, S15.
 
 Hostile UIDs, objects that begin like something else, who may associate, and what is offered; the same against each target.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+from tests.faults import outside
 from tests.faults.pdus import summary
 from tests.faults.targets import NAMES, Target, ours, target
 from tests.faults.uid_cases import BEGINNINGS, Case, uid_cases
@@ -163,6 +164,7 @@ def run(arguments: list[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="triage-faults-") as folder:
             found = _of(name, Path(folder), options.cases)
             wrong += found if name == "ours" else []
+    wrong += _where() if "ours" in options.targets else []
     print(f"\nours, not as promised: {len(wrong)}", *wrong[:40], sep="\n- ")
     return int(bool(wrong))
 
@@ -189,6 +191,17 @@ def _of(name: str, folder: Path, each: bool) -> list[str]:
         wrong += [] if one.is_alive() else ["not alive"]
     wrong += _who(name, folder / "who")
     return wrong
+
+
+def _where() -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="triage-faults-") as folder:
+        with outside.traced(Path(folder)) as (one, trace):
+            tally, home = uids(one), one.folder.parent
+        calls, found = len(outside.written(trace)), outside.outside(trace, home)
+    print(
+        f"\nS1: {len(tally.heard)} hostile C-STOREs again, {calls} paths written to: {len(found)} outside the home", flush=True
+    )
+    return [f"written outside the home: {path}" for path in found]
 
 
 def _who(name: str, folder: Path) -> list[str]:
