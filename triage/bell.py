@@ -29,7 +29,11 @@ class Bell:
 
     def ring(self) -> None:
         """Wake everybody who waits."""
-        for name in os.listdir(self._descriptor):
+        try:
+            names = os.listdir(self._descriptor)
+        except OSError:
+            return  # nobody is woken, and each looks by itself: the work is no less done
+        for name in names:
             try:
                 self._socket.sendto(b"!", self._address(name))
             except BlockingIOError:

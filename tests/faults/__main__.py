@@ -13,6 +13,13 @@ SECTIONS = {
     "uids": "tests.faults.uids",
     "sweep": "tests.faults.sweep",
     "power": "tests.faults.power",
+    "assessing": "tests.faults.assessing",
+    "sabotaged": "tests.faults.sabotaged",
+    "room": "tests.faults.room",
+    "locked": "tests.faults.locked",
+    "same": "tests.faults.same",
+    "aborts": "tests.faults.aborts",
+    "day": "tests.faults.day",
 }
 """Name → module with ``run(arguments) -> int``."""
 

@@ -41,8 +41,11 @@ class Found:
             mine = getattr(self, name)
             mine.extend(one for one in getattr(other, name) if one not in mine)
 
-    def __str__(self) -> str:
-        return ", ".join(f"{name} {len(getattr(self, name))}" for name in self.__dataclass_fields__)
+    def counted(self) -> str:
+        """What there is, in words; empty: nothing."""
+        return ", ".join(
+            f"{name} {count}" for name, count in zip(self.__dataclass_fields__, self.counts(), strict=True) if count
+        )
 
 
 HEADINGS = "lost | ghosts | torn | left over | replaced | rows made again"

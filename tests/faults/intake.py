@@ -1,4 +1,4 @@
-"""``triage serve intake`` again and again, in a quarter of a second: each is a process of its own, forked where all is imported.
+"""``triage serve intake`` again and again, in a quarter of a second: a process of its own, forked where all is imported.
 
 What runs is the command line itself, from ``main()`` on; only the imports are not paid for again.
 """
@@ -18,6 +18,7 @@ from tests.integration.service import STOP_WITHIN, Service, until
 PRELOADED = [
     "triage.cli",
     "triage.bootstrap",
+    "triage.bootstrap.intake",
     "triage.dimse.listener",
     "triage.services.housekeeping",
     "tests.integration.sabotage",
@@ -52,7 +53,10 @@ def _context() -> multiprocessing.context.ForkServerContext:
 
 
 class Intake(Service):
-    """An intake on ``home``. ``sabotage``: one of :data:`tests.integration.sabotage.SABOTAGES`; ``log``: not beside the home."""
+    """An intake on ``home``. ``log``: where, if not beside it.
+
+    ``sabotage``: one of :data:`tests.integration.sabotage.SABOTAGES`; ``patch``: what else is executed before it starts.
+    """
 
     def __init__(
         self,

@@ -146,6 +146,7 @@ class Sender:
         self.close()
 
     def release(self) -> None:
+        """Ask for it and wait; nothing when it is closed already."""
         with suppress(OSError):
             self.socket.sendall(_pdu(A_RELEASE_RQ, bytes(4)))
             self._receive()

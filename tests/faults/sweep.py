@@ -17,6 +17,7 @@ from tests.faults.intake import Intake
 from tests.faults.sender import ANOTHER_OBJECT, SUCCESS, Answer, Film, Sender, film
 from tests.faults.strace import CALLS, attached, calls_of, inject, points, struck
 from tests.integration.objects import chest
+from tests.integration.service import until
 
 STORAGE_FULL, INDEX_UNAVAILABLE = 0xA700, 0xA701
 NO_ANSWER = ("closed", "abort", "silence")
@@ -25,7 +26,7 @@ HOW = {"kill": "signal=KILL", "ENOSPC": "error=ENOSPC", "EIO": "error=EIO", "sho
 
 WRITES = ("write", "pwrite64", "writev", "pwritev", "sendto", "sendmsg")
 NEVER_FAIL = ("fcntl", "flock", "ioctl", "poll", "ppoll", "select", "pselect6")
-"""Locks of a local file system have no way to fail (one that is not given back would be a fault of the test), nor has waiting."""
+"""Locks of a local file system have no way to fail (one that is not given back would be the test's fault), nor has waiting."""
 
 ON_SOCKETS = ("sendto", "sendmsg", "recvfrom", "recvmsg", "poll", "ppoll", "select", "pselect6", "accept4", "shutdown")
 TRIES, MISSED = 3, 0.05
@@ -56,7 +57,7 @@ STORES: dict[str, tuple[Callable[[int], Pair], Answer]] = {
 
 @dataclass(kw_only=True)
 class Swept:
-    """One row of the table."""
+    """One row of the table. ``closed``: after how many points the archive refused everything until the restart."""
 
     tried: int = 0
     missed: int = 0
@@ -92,6 +93,7 @@ class Sweep:
         trace = self.folder / "whole.trace"
         with self.ready(store) as (sender, wanted), attached(self.intake.number, trace, "-e", f"trace={CALLS}"):
             answer = self.account.note(wanted, sender.store(wanted))
+            sender.release()  # so that the call that answered has ended
         assert answer == STORES[store][1], f"{answer} to a store that nothing befell"
         return points(calls_of(trace))
 
@@ -102,21 +104,16 @@ class Sweep:
             with self.ready(store) as (sender, wanted):
                 with attached(self.intake.number, trace, *inject(name, HOW[how], when)):
                     answer = self.account.note(wanted, sender.store(wanted))
-                    if how == "kill" and answer in NO_ANSWER:
-                        self.intake.wait(5)
-                hit = struck(trace) if how != "kill" else not self.intake.alive() or self._dies(sender)
+                    sender.release()
+                    if how == "kill":
+                        self.intake.wait(1)
+                hit = struck(trace) if how != "kill" else not self.intake.alive()
             self._compare(how, name, when, answer, STORES[store][1], wanted, swept)
             if hit:
                 break
         swept.tried += 1
         swept.missed += not hit
         swept.answers[f"{answer:04X}" if isinstance(answer, int) else answer] += 1
-
-    def _dies(self, sender: Sender) -> bool:
-        """Whether what comes after the answer kills it: the next call of the thread that served."""
-        sender.close()
-        self.intake.wait(0.3)
-        return not self.intake.alive()
 
     def _compare(self, how: str, name: str, when: int, answer: Answer, usual: Answer, wanted: Film, swept: Swept) -> None:
         place = f"{how} at {name} {when}: {answer:04X}" if isinstance(answer, int) else f"{how} at {name} {when}: {answer}"
@@ -129,7 +126,7 @@ class Sweep:
                 swept.found.add(Found(leaked=[place]))
             swept.closed += lives and not self._goes_on(swept, place, how)
         swept.found.add(Found(torn=torn(self.intake.home)))
-        if how in ("kill", "EIO") or not lives:
+        if how in ("kill", "EIO") or name == "unlink" or not lives:
             self.intake.restart()
             if answer == SUCCESS:
                 swept.found.add(self.account.adopted(self.intake, {wanted.uid}))
@@ -148,12 +145,23 @@ class Sweep:
             answer = self.account.note(another, sender.store(another))
         if answer not in ((SUCCESS, STORAGE_FULL) if how == "EIO" else (SUCCESS,)):
             swept.wrong.append(f"{place}, the next film: {answer}")
+        if answer == STORAGE_FULL and not self._says_so():
+            swept.wrong.append(f"{place}: closed, and /readyz would not know")
         return answer == SUCCESS
 
-    def finish(self) -> Found:
-        """Everything once more, and ``triage verify``."""
+    def _says_so(self) -> bool:
+        """Whether the intake's sign of life tells of its trouble."""
+        try:
+            return bool(until(lambda: (row := self.intake.role("intake")) and row["trouble"], 6, "trouble told"))
+        except AssertionError:
+            return False
+
+    def finish(self, verified: bool) -> Found:
+        """Everything once more, and ``triage verify`` if it is to be ``verified``."""
         found = self.account.check(self.intake)
         self.intake.stop()
+        if not verified:
+            return found
         gaps = self.intake.triage("verify", "--json")
         if gaps.returncode:
             found.lost.append(f"triage verify: {gaps.stdout[-300:]}")
@@ -165,8 +173,17 @@ def applies(how: str, name: str) -> bool:
     return name in WRITES if how == "short" else how == "kill" or name not in NEVER_FAIL
 
 
-def sweep(folder: Path, how: Sequence[str], stores: Sequence[str], every: int = 1, sabotage: str = "") -> dict[str, Swept]:
-    """Strike; by row of the table. ``every``: only each n-th point."""
+def sweep(
+    folder: Path,
+    how: Sequence[str],
+    stores: Sequence[str],
+    every: int = 1,
+    *,
+    names: Sequence[str] = (),
+    sabotage: str = "",
+    verified: bool = False,
+) -> dict[str, Swept]:
+    """Strike; by row of the table. ``every``: only each n-th point; ``names``: only these calls."""
     rows: dict[str, Swept] = {}
     work = Sweep(folder, sabotage)
     work.intake.start()
@@ -175,9 +192,10 @@ def sweep(folder: Path, how: Sequence[str], stores: Sequence[str], every: int = 
             where = work.traced(store)
             for one in how:
                 swept = rows[f"{one}, {store}"] = Swept()
-                for name, when in [point for point in where if applies(one, point[0])][::every]:
+                chosen = [point for point in where if applies(one, point[0]) and (not names or point[0] in names)]
+                for name, when in chosen[::every]:
                     work.strike(store, one, name, when, swept)
-        rows["all, at the end"] = Swept(tried=sum(row.tried for row in rows.values()), found=work.finish())
+        rows["all, at the end"] = Swept(tried=sum(row.tried for row in rows.values()), found=work.finish(verified))
     finally:
         work.intake.kill()
     return rows
@@ -192,17 +210,17 @@ def run(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     begun = time.monotonic()
     with TemporaryDirectory() as folder:
-        rows = sweep(Path(folder), options.how, options.store, options.every)
-    print(f"| struck how, storing what | points | {HEADINGS} | wrong status | not hit | answers |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+        rows = sweep(Path(folder), options.how, options.store, options.every, verified=True)
+    print(f"| struck how, storing what | points | {HEADINGS} | wrong status | not hit | closed | answers |")
+    print(f"|{'---|' * 12}")
     for name, row in rows.items():
         answers = ", ".join(f"{answer} × {count}" for answer, count in row.answers.most_common())
-        cells = (name, row.tried, *row.found.counts(), len(row.wrong), row.missed, answers)
+        cells = (name, row.tried, *row.found.counts(), len(row.wrong), row.missed, row.closed, answers)
         print(f"| {' | '.join(map(str, cells))} |")
     print(f"\n{time.monotonic() - begun:.0f} s")
     for row in rows.values():
         for place in row.wrong:
             print(f"wrong: {place}")
         if not row.found.nothing:
-            print(row.found, vars(row.found))
+            print(vars(row.found))
     return int(not all(row.good for row in rows.values()))

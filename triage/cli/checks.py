@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from triage.archive.files import FileArchive
 from triage.bootstrap import open_database, provider_of
+from triage.cli.checks_commitment import commitments
 from triage.cli.checks_tls import dicom_tls
 from triage.cli.finding import FAIL, OK, WARN, Finding
 from triage.clock import utc_now
@@ -218,6 +219,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     dicom_tls,
     backlog,
     doubts,
+    commitments,
     fail_safe,
 )
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triage.cli.common import AsJson, Config, Home, print_json, progress_bar, settings, site
+from triage.domain.destination import Destination
 from triage.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from triage.config import Settings
-    from triage.dimse.store_scu import Destination
     from triage.dimse.tls_client import ClientContext
 
 
@@ -45,7 +45,7 @@ def send(
     from rich.console import Console
     from rich.progress import track
 
-    from triage.dimse.store_scu import Destination, Sent, files_in
+    from triage.dimse.store_scu import Sent, files_in
     from triage.dimse.store_scu import send as send_files
 
     tls = tls or bool(certificate or key or ca)
@@ -53,7 +53,10 @@ def send(
     if to is None and values is not None:
         dimse = values.dimse
         to, tls = f"{dimse.ae_title}@{dimse.host}:{dimse.port}", tls or values.tls_files is not None
-    destination = Destination.parse(to or "")
+    try:
+        destination = Destination.parse(to or "")
+    except ValueError as error:
+        raise ConfigError(f"--to: {error}") from None
     context = _client_context(destination, values, certificate, key, ca) if tls and values is not None else None
     calling = calling or (values.dimse.ae_title if values is not None and tls else "TRIAGE_SEND")
     files = list(files_in(paths))
@@ -80,7 +83,7 @@ def send(
 
 
 def _client_context(
-    to: "Destination", values: "Settings", certificate: Path | None, key: Path | None, ca: Path | None
+    to: Destination, values: "Settings", certificate: Path | None, key: Path | None, ca: Path | None
 ) -> "ClientContext":
     from triage.clock import utc_now
     from triage.dimse.tls_client import client_context

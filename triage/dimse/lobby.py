@@ -76,6 +76,7 @@ class Lobby(threading.Thread):
         listening: socket.socket,
         enter: Callable[[socket.socket, str, bytes, Callable[[], None]], bytes],
         secure: Secure | None = None,
+        refused: Callable[[str, str], None] = lambda address, cause: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(name="lobby", daemon=True)
@@ -83,6 +84,7 @@ class Lobby(threading.Thread):
         self._listening = listening
         self._enter = enter
         self._secure = secure
+        self._refused = refused
         self._now = now
         self._waiting: dict[_Guest, None] = {}  # both in the order of their deadlines
         self._leaving: dict[_Guest, None] = {}
@@ -224,7 +226,9 @@ class Lobby(threading.Thread):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except (OSError, ValueError) as error:
-            structlog.get_logger().warning("TLS refused", address=guest.address, cause=self._secure.words(error))
+            cause = self._secure.words(error)
+            structlog.get_logger().warning("TLS refused", address=guest.address, cause=cause)
+            self._refused(guest.address, cause)
             self._dismiss(guest)
             return
         guest.is_shaking_hands = False
@@ -274,7 +278,7 @@ class Lobby(threading.Thread):
         with suppress(OSError):
             guest.socket.send(last_words)
         with suppress(OSError):
-            guest.socket.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(guest.socket, socket.SHUT_WR)
         guest.is_leaving, guest.deadline = True, self._now() + pdu.FAREWELL_WITHIN
         self._forget_place(guest)
         self._leaving[guest] = None

@@ -126,13 +126,16 @@ class Connection:
             socket.socket.shutdown(self._socket, socket.SHUT_RD)  # that of SSLSocket would make what follows plain text
 
     def part(self, last_words: bytes = b"") -> None:
-        """Send what is still to be said and close our side. The peer must be left a moment to read it (a close with unread bytes
-        would take it away): :meth:`linger`, or whoever takes over the socket."""
+        """Send what is still to be said and close our side.
+
+        The peer must be left a moment to read it, which a close with unread bytes would prevent: :meth:`linger` does, or whoever
+        takes over the socket.
+        """
         with suppress(OSError, ValueError):
             if last_words:
                 self._socket.settimeout(FAREWELL_WITHIN)
                 self._socket.sendall(last_words)
-            self._socket.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(self._socket, socket.SHUT_WR)
 
     def linger(self) -> None:
         """Hear the peer out for :data:`FAREWELL_WITHIN`, then close."""

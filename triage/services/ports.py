@@ -87,7 +87,7 @@ class Archive(Protocol):
         """Whether an object of that name is kept (its bytes are not read)."""
 
     def is_intact(self, digest: str) -> bool:
-        """Whether the kept bytes still have the digest that names them."""
+        """Whether the kept bytes, read from the disk, still have the digest that names them."""
 
     def digests(self) -> Iterator[str]:
         """Names of all kept objects."""
