@@ -8,34 +8,33 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 from tests.faults import wire
 from tests.faults.targets import Target
 from tests.faults.wire import COMMAND, DATA_SET_PART, ECHO, STORE, Peer, p_data
 from tests.integration.objects import sop_uid
 
+PATIENCE = 20.0
+"""Seconds in which all have to be connected: a listener that has stalled takes one in two seconds."""
+
 
 @contextmanager
-def many(one: Target, count: int, *, associated: bool = False, **options: int) -> Iterator[list[Peer]]:
-    """Connections, or associations; those that are refused are left out."""
+def many(one: Target, count: int, *, addresses: int = 0, associated: bool = False, **options: Any) -> Iterator[list[Peer]]:
+    """Connections, or associations; those are left out that are refused, or are not there after :data:`PATIENCE`.
+
+    ``addresses``: from that many in turn, 127.0.1.0, 127.0.1.1 …; none: all from 127.0.0.1.
+    """
+    begun, peers = time.monotonic(), []
     with ExitStack() as stack:
-        peers = []
-        for _ in range(count):
+        for number in range(count):
+            if time.monotonic() - begun > PATIENCE:
+                break
             with suppress(OSError):
-                peer = stack.enter_context(Peer(one.port, seconds=2.0, **options))
+                source = f"127.0.1.{number % addresses}" if addresses else "127.0.0.1"
+                peer = stack.enter_context(Peer(one.port, seconds=2.0, source=source, **options))
                 if not associated or peer.associate(called=one.ae_title) == "accept":
                     peers.append(peer)
-        yield peers
-
-
-@contextmanager
-def from_addresses(one: Target, count: int, addresses: int) -> Iterator[list[Peer]]:
-    """Connections from 127.0.1.0, 127.0.1.1 …; those that are refused are left out."""
-    with ExitStack() as stack:
-        peers = []
-        for number in range(count):
-            with suppress(OSError):
-                peers.append(stack.enter_context(Peer(one.port, seconds=2.0, source=f"127.0.1.{number % addresses}")))
         yield peers
 
 
@@ -90,12 +89,7 @@ def half_hello(one: Target, seconds: float, count: int = 500) -> str:
 
 def silent_by_tls(one: Target, seconds: float, count: int = 200) -> str:
     """A whole handshake with a good certificate, then nothing."""
-    tls = one.tls
-    with ExitStack() as stack:
-        peers = []
-        for _ in range(count):
-            with suppress(OSError):
-                peers.append(stack.enter_context(Peer(one.port, seconds=5.0, tls=tls)))
+    with many(one, count, tls=one.tls) as peers:
         return hang_ups(peers, seconds)
 
 
@@ -175,7 +169,7 @@ def long_requests(one: Target, seconds: float, count: int = 2_000, addresses: in
             peer.socket.setblocking(False)
             left[peer] = left[peer][peer.socket.send(left[peer]) :]
 
-    with from_addresses(one, count, addresses) as peers:
+    with many(one, count, addresses=addresses) as peers:
         for peer in peers:
             left[peer] = memoryview(begin)
             go_on(peer)
@@ -184,7 +178,7 @@ def long_requests(one: Target, seconds: float, count: int = 2_000, addresses: in
 
 def bad_requests(one: Target, seconds: float, count: int = 2_000, addresses: int = 8) -> str:
     """Whole requests of nothing but zeros from eight addresses; nobody hangs up who is not hung up on."""
-    with from_addresses(one, count, addresses) as peers:
+    with many(one, count, addresses=addresses) as peers:
         for peer in peers:
             peer.send(wire.pdu(wire.A_ASSOCIATE_RQ, bytes(200)))
         return hang_ups(peers, seconds)
