@@ -8,6 +8,9 @@ import sys
 
 SECTIONS = {
     "films": "tests.faults.damaged_films",
+    "pdus": "tests.faults.pdus",
+    "peers": "tests.faults.peers",
+    "uids": "tests.faults.uids",
     "sweep": "tests.faults.sweep",
     "power": "tests.faults.power",
     "assessing": "tests.faults.assessing",
