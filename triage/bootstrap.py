@@ -193,8 +193,8 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
 
 def _run_intake(site: Site, launch: Launch) -> None:
     from triage.dimse.listener import Listener, Peer
-    from triage.services.housekeeping import reconcile
     from triage.services.receive import receive
+    from triage.services.reconcile import reconcile
 
     stop = stop_event(launch.supervised)
     dimse, head_starts = site.settings.dimse, site.settings.policy.head_starts

@@ -11,8 +11,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from triage.domain.errors import AuditBroken, TriageError
 from triage.domain.level import HeadStarts
 from triage.services.audit import verify_audit
-from triage.services.housekeeping import quarantine_exhausted, verify
+from triage.services.housekeeping import quarantine_exhausted
 from triage.services.ports import Archive, AuditAnchor, Clock, Database
+from triage.services.verify import verify
 
 STALLED_EVERY = timedelta(seconds=5)
 VERIFY_EVERY = timedelta(hours=6)

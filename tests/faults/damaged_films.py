@@ -52,4 +52,3 @@ def run(arguments: list[str]) -> int:
         figures = {name: tally.as_dict() for name, tally in tallies.items()}
         options.json.write_text(json.dumps({"films": names, "syntaxes": _plain(figures)}, indent=2) + "\n", encoding="utf-8")
     return int(bool(wrong) or any(tally.lethal or tally.wrong for tally in tallies.values()))
-

@@ -61,14 +61,12 @@ def send(
 
 def verify(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
     """Prove that acknowledged = on disk (digest) = indexed = assessed or excused; exit 1 and one line a gap otherwise."""
-    from triage.services import housekeeping
+    from triage.services.verify import verify as verified
 
     opened = site(home, config)
     with progress_bar() as bar:
         task = bar.add_task("reading every film again", total=None)
-        account = housekeeping.verify(
-            opened.archive, opened.database, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+        account = verified(opened.archive, opened.database, lambda done, total: bar.update(task, completed=done, total=total))
     if as_json:
         print_json(account.as_dict())
     else:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from triage.database import audit, tables
+from triage.database import audit, quarantine, tables, upkeep
 from triage.database.accounts import SqlAccounts
 from triage.database.analytics import SqlAnalytics
 from triage.database.documents import decided_at, dump_outcome, image_set, load_outcome
@@ -16,7 +16,8 @@ from triage.database.queue import SqlQueue
 from triage.domain.assessment import Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
 from triage.domain.doubt import Doubt
-from triage.domain.instance import Facts, Instance, QuarantinedObject, Sender
+from triage.domain.fault import Checked, Fault, Upkeep
+from triage.domain.instance import Decision, Facts, Instance, QuarantinedObject, Sender
 from triage.domain.jobs import RetryPolicy
 from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
@@ -39,20 +40,20 @@ class SqlTransaction:
         self.analytics = SqlAnalytics(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
-        query = select(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid)
+        query = select(*upkeep.COLUMNS).where(tables.instance.c.sop_instance_uid == sop_instance_uid)
         row = self.connection.execute(query).one_or_none()
         return Instance(**row._mapping) if row else None
 
     def instances(self, study_instance_uid: str) -> list[Instance]:
         query = (
-            select(tables.instance)
+            select(*upkeep.COLUMNS)
             .where(tables.instance.c.study_instance_uid == study_instance_uid)
             .order_by(tables.instance.c.received_at, tables.instance.c.sop_instance_uid)
         )
         return [Instance(**row._mapping) for row in self.connection.execute(query)]
 
     def all_instances(self) -> Iterator[Instance]:
-        for row in self.connection.execute(select(tables.instance)).yield_per(1000):
+        for row in self.connection.execute(select(*upkeep.COLUMNS)).yield_per(1000):
             yield Instance(**row._mapping)
 
     def senders(self) -> list[Sender]:
@@ -110,6 +111,9 @@ class SqlTransaction:
         )
         self.connection.execute(insert(tables.instance).values(row))
 
+    def remove_instance(self, sop_instance_uid: str) -> None:
+        self.connection.execute(delete(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid))
+
     def add_outcome(self, outcome: Outcome) -> bool:
         row = {
             "study_instance_uid": outcome.study_instance_uid,
@@ -129,15 +133,34 @@ class SqlTransaction:
         return [load_outcome(document) for document in self.connection.execute(query).scalars()]
 
     def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
-        row = {name: getattr(quarantined, name) for name in QuarantinedObject.__dataclass_fields__}
-        return self.connection.execute(insert(tables.quarantined).values(row).on_conflict_do_nothing()).rowcount == 1
+        return quarantine.add(self.connection, quarantined)
 
-    def quarantined(self) -> list[QuarantinedObject]:
-        return [QuarantinedObject(**row._mapping) for row in self.connection.execute(_quarantined_query())]
+    def quarantined(self, decided: bool = False) -> list[QuarantinedObject]:
+        return quarantine.listed(self.connection, decided)
 
     def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
-        query = _quarantined_query().where(tables.quarantined.c.study_instance_uid == study_instance_uid)
-        return [QuarantinedObject(**row._mapping) for row in self.connection.execute(query)]
+        return quarantine.of_study(self.connection, study_instance_uid)
+
+    def quarantined_object(self, digest: str) -> QuarantinedObject | None:
+        return quarantine.one_of(self.connection, digest)
+
+    def decide(self, digest: str, decision: Decision, at: datetime, by: str, because: str) -> bool:
+        return quarantine.decide(self.connection, digest, decision, at, by, because)
+
+    def digests(self, prefix: str) -> set[str]:
+        return upkeep.digests(self.connection, prefix)
+
+    def longest_unchecked(self, limit: int) -> list[Checked]:
+        return upkeep.longest_unchecked(self.connection, limit)
+
+    def faulty(self, study_instance_uid: str | None = None) -> list[Checked]:
+        return upkeep.faulty(self.connection, study_instance_uid)
+
+    def note_check(self, digest: str, at: datetime, fault: Fault | None) -> bool:
+        return upkeep.note_check(self.connection, digest, at, fault)
+
+    def upkeep(self) -> Upkeep:
+        return upkeep.upkeep(self.connection)
 
     def put_role(self, status: RoleStatus) -> None:
         self._upsert(tables.role, {name: getattr(status, name) for name in RoleStatus.__dataclass_fields__})
@@ -214,10 +237,6 @@ def senders_query() -> Select[Any]:
     title, received = tables.instance.c.calling_ae_title, tables.instance.c.received_at
     count, first, last = func.count().label("objects"), func.min(received), func.max(received)
     return select(title, count, first.label("first_at"), last.label("last_at")).group_by(title).order_by(title)
-
-
-def _quarantined_query() -> Select[Any]:
-    return select(tables.quarantined).order_by(tables.quarantined.c.received_at, tables.quarantined.c.digest)
 
 
 def _row(study: Study) -> dict[str, Any]:

@@ -34,6 +34,8 @@ class Action(StrEnum):
     USER = "user"
     VERIFY = "verify"
     CONFLICT = "conflict"
+    QUARANTINE = "quarantine"
+    SCRUB = "scrub"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
