@@ -18,7 +18,7 @@ def opened(path: Path) -> BinaryIO:
         FileNotFoundError: nothing is there, or something else than a file.
         OSError: it cannot be opened.
     """
-    if not is_file(path):
+    if not stat.S_ISREG(path.lstat().st_mode):
         raise FileNotFoundError(path.name)
     # NONBLOCK: should a pipe have taken its place meanwhile, nobody waits for its other end
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")

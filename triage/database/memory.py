@@ -212,10 +212,8 @@ class MemoryTransaction:
         return {one.digest for one in self._state.instances.values() if one.digest.startswith(prefix)}
 
     def longest_unchecked(self, limit: int) -> list[Checked]:
-        def order(one: Checked) -> tuple[float, str]:
-            return one.checked_at.timestamp() if one.checked_at else float("-inf"), one.instance.sop_instance_uid
-
-        return sorted(map(self._checked, self._state.instances.values()), key=order)[:limit]
+        checked = map(self._checked, self._state.instances.values())
+        return sorted(checked, key=lambda one: (one.checked_at, one.instance.sop_instance_uid))[:limit]
 
     def faulty(self, study_instance_uid: str | None = None) -> list[Checked]:
         found = (one for one in map(self._checked, self._state.instances.values()) if one.fault is not None)
@@ -230,17 +228,16 @@ class MemoryTransaction:
 
     def upkeep(self) -> Upkeep:
         checked = [self._checked(one) for one in self._state.instances.values()]
-        times = [one.checked_at for one in checked if one.checked_at is not None]
         return Upkeep(
             objects=len(checked),
             size_bytes=sum(one.instance.size_bytes for one in checked),
             faulty=sum(one.fault is not None for one in checked),
-            unchecked=len(checked) - len(times),
-            oldest_check=min(times, default=None),
+            unchecked=sum(one.checked_at <= one.instance.received_at for one in checked),
+            oldest_check=min((one.checked_at for one in checked), default=None),
         )
 
     def _checked(self, instance: Instance) -> Checked:
-        at, fault = self._state.checks.get(instance.digest, (None, None))
+        at, fault = self._state.checks.get(instance.digest, (instance.received_at, None))
         return Checked(instance=instance, checked_at=at, fault=fault)
 
     def put_role(self, status: RoleStatus) -> None:

@@ -161,7 +161,7 @@ instance = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("calling_ae_title", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
-    Column("checked_at", Moment, comment="when its bytes were last read again; empty: not since it came"),
+    Column("checked_at", Moment, nullable=False, server_default="0", comment="when it was last compared with its digest"),
     Column("fault", Text, comment="what was found then (triage/domain/fault.py)"),
     Index("ix_instance_sender", "calling_ae_title", "received_at"),
     Index("ix_instance_checked", "checked_at", "sop_instance_uid"),

@@ -16,13 +16,13 @@ _CHECKED = (*COLUMNS, tables.instance.c.checked_at, tables.instance.c.fault)
 
 
 def longest_unchecked(connection: Connection, limit: int) -> list[Checked]:
-    """Those that were never read again first; the index ``ix_instance_checked`` gives the order."""
+    """The index ``ix_instance_checked`` gives the order."""
     return [_checked(row) for row in connection.execute(longest_unchecked_query(limit))]
 
 
 def longest_unchecked_query(limit: int) -> Select[Any]:
     """Its query; a plan without a sort is a test."""
-    order = (tables.instance.c.checked_at, tables.instance.c.sop_instance_uid)  # NULL sorts first
+    order = (tables.instance.c.checked_at, tables.instance.c.sop_instance_uid)
     return select(*_CHECKED).order_by(*order).limit(limit)
 
 
@@ -47,7 +47,7 @@ def upkeep(connection: Connection) -> Upkeep:
         func.count().label("objects"),
         func.coalesce(func.sum(table.size_bytes), 0).label("size_bytes"),
         func.count(table.fault).label("faulty"),
-        (func.count() - func.count(table.checked_at)).label("unchecked"),
+        func.count().filter(table.checked_at <= table.received_at).label("unchecked"),
         func.min(table.checked_at).label("oldest_check"),
     )
     return Upkeep(**connection.execute(query).one()._mapping)

@@ -109,7 +109,7 @@ class SqlTransaction:
             .values(study_instance_uid=instance.study_instance_uid, series_instance_uid=instance.series_instance_uid)
             .on_conflict_do_nothing()
         )
-        self.connection.execute(insert(tables.instance).values(row))
+        self.connection.execute(insert(tables.instance).values(row | {"checked_at": instance.received_at}))
 
     def remove_instance(self, sop_instance_uid: str) -> None:
         self.connection.execute(delete(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid))

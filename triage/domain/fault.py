@@ -32,17 +32,17 @@ class Fault(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A kept film and its last check. ``checked_at`` ``None``: not since it came; ``fault`` ``None``: as it should be."""
+    """A kept film and when it was last compared with its digest; first, as it came. ``fault`` ``None``: as it should be."""
 
     instance: Instance
-    checked_at: datetime | None = None
+    checked_at: datetime
     fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
     """How the archive stands: ``objects`` and ``size_bytes`` in all, ``faulty`` of them damaged or missing, ``unchecked`` never
-    read again since they came; ``oldest_check``: of those that were."""
+    read again since they came; ``oldest_check``: what was not read for longest."""
 
     objects: int = 0
     size_bytes: int = 0

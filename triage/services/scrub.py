@@ -71,7 +71,7 @@ def _due(page: list[Checked], begun: datetime, budget_bytes: int) -> list[Checke
     due: list[Checked] = []
     room = min(budget_bytes, PAGE_BYTES)
     for one in page:
-        if (one.checked_at is not None and one.checked_at >= begun) or (due and one.instance.size_bytes > room):
+        if one.checked_at >= begun or (due and one.instance.size_bytes > room):
             break
         due.append(one)
         room -= one.instance.size_bytes

@@ -29,7 +29,7 @@ class UpkeepStore(Protocol):
         """Digests of indexed films that begin so: a part of the archive, so that nobody has to hold all of them."""
 
     def longest_unchecked(self, limit: int) -> list[Checked]:
-        """Films whose bytes have not been read again for longest, those never read again first."""
+        """Films that have not been compared with their digest for longest; that they came counts as the first time."""
 
     def faulty(self, study_instance_uid: str | None = None) -> list[Checked]:
         """Films known to be damaged or missing: a study's, or all, by study and digest."""

@@ -70,13 +70,14 @@ def test_an_export_that_fails_leaves_no_folder(tmp_path: Path, home: Path, monke
     (tmp_path / "out.part" / "films").mkdir(parents=True)
     (tmp_path / "out.part" / "films" / "left.dcm").write_bytes(b"of an export that was killed")
     (film,) = (home / "instances" / "objects").glob("*/*.dcm")
-    film.rename(film.with_suffix(".gone"))
-    film.mkdir()  # cannot be opened: the operating system's own error
-    with pytest.raises(IsADirectoryError):
+    folder = film.parent
+    gone = folder.rename(folder.with_name("gone"))
+    folder.touch()  # cannot be opened: the operating system's own error
+    with pytest.raises(NotADirectoryError):
         export(home, tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"home"}
-    film.rmdir()
-    film.with_suffix(".gone").rename(film)
+    folder.unlink()
+    gone.rename(folder)
     export(home, tmp_path / "out")
     assert len(list((tmp_path / "out" / "films").iterdir())) == 1
 

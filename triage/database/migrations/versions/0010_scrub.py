@@ -18,8 +18,9 @@ DECISION = (
 
 
 def upgrade() -> None:
-    """Nothing was read again so far, and nothing decided."""
-    op.add_column("instance", sa.Column("checked_at", sa.BigInteger(), nullable=True))
+    """Nothing was read again since it came, and nothing decided."""
+    op.add_column("instance", sa.Column("checked_at", sa.BigInteger(), nullable=False, server_default="0"))
+    op.execute("UPDATE instance SET checked_at = received_at")
     op.execute(FAULT)
     op.create_index("ix_instance_checked", "instance", ["checked_at", "sop_instance_uid"])
     op.create_index("ix_instance_faulty", "instance", ["study_instance_uid"], sqlite_where=sa.text("fault IS NOT NULL"))
