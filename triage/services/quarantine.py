@@ -49,6 +49,8 @@ def release(
     """
     _check(deciding)
     with archive.settling():
+        with database.read() as transaction:
+            _undecided(transaction, digest)
         header, size_bytes = _film(archive, digest)
         with _Move(archive, digest) as move, database.write() as transaction:
             one, now = _undecided(transaction, digest), clock()

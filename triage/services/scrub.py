@@ -47,22 +47,24 @@ def scrub(
     budget_bytes: int,
     go_on: Callable[[], None] = lambda: None,
 ) -> Scrubbed:
-    """Films known to be faulty once more, then those that were not read for longest, until ``budget_bytes`` are read or every
-    film was. At least one film is read. ``go_on``: called before each film; what it raises ends the slice.
+    """Films known to be faulty once more (a page of them); then those that were not read for longest, one at least, until
+    ``budget_bytes`` are read or every film was. ``go_on``: called before each film; what it raises ends the slice.
 
     Raises:
         ArchiveAway: the disk does not answer as a disk does; nothing is noted of what it did not answer.
     """
     done, begun = Scrubbed(), clock()
     with database.read() as transaction:
-        pages = [transaction.faulty()[:PAGE]]
-    while pages:
-        page = pages.pop()
+        known = sorted(transaction.faulty(), key=lambda one: one.checked_at)
+    _check(_due(known[:PAGE], begun, PAGE_BYTES), archive, database, head_starts, clock, go_on, done)
+    left = budget_bytes
+    while left > 0:
+        with database.read() as transaction:
+            page = _due(transaction.longest_unchecked(PAGE), begun, left)
+        if not page:
+            break
         _check(page, archive, database, head_starts, clock, go_on, done)
-        if done.size_bytes < budget_bytes:
-            with database.read() as transaction:
-                due = _due(transaction.longest_unchecked(PAGE), begun, budget_bytes - done.size_bytes)
-            pages += [due] if due else []
+        left -= sum(one.instance.size_bytes for one in page)
     return done
 
 
