@@ -8,6 +8,7 @@ import sys
 
 SECTIONS = {
     "films": "tests.faults.damaged_films",
+    "reconcile": "tests.faults.reconcile",
 }
 """Name → module with ``run(arguments) -> int``."""
 

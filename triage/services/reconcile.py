@@ -25,7 +25,6 @@ from triage.services.set_aside import record_conflict
 
 ADOPTED = "ADOPTED"
 """Stands where the calling AE title is unknown: an object found on disk without a row."""
-OTHER_BYTES = "the bytes do not have the digest that named them"
 FOUND = "found in the archive without a row"
 MARKED = 1000
 """So many missing films are seen on their studies at once. More at one time is a disk that is not there: nothing is marked, and
@@ -131,7 +130,7 @@ class _Steps:
     def _adopt(self, digest: str) -> None:
         try:
             if self._archive.fault(digest) is not None:
-                self._account(self._archive.displace(digest), OTHER_BYTES)
+                self._account(self._archive.displace(digest), FOUND)
                 return
             with self._archive.open(digest) as stream:
                 header = read_header(stream)
@@ -149,14 +148,14 @@ class _Steps:
         except TriageError as error:
             if error.retry:
                 raise
-            self._archive.set_aside(digest)
             self._account(digest, str(error))
+            self._archive.set_aside(digest)
         else:
             self.report.adopted.append(digest)
 
     def _take_back(self, digest: str) -> None:
         if self._archive.holds(digest):
-            self._account(self._archive.displace(digest), OTHER_BYTES)
+            self._account(self._archive.displace(digest), FOUND)
         self._archive.take_back(digest)
         self.report.taken_back.append(digest)
 

@@ -186,7 +186,7 @@ def test_what_is_set_aside_at_start_is_audited(world: World) -> None:
     world.reconcile()
     with world.database.read() as tx:
         (record,) = [one for one in tx.audit() if one.action == Action.CONFLICT.value]
-    assert record.entry.details == {"cause": module.OTHER_BYTES, "digest": digest, "sender": ADOPTED}
+    assert record.entry.details == {"cause": module.FOUND, "digest": digest, "sender": ADOPTED}
 
 
 def test_what_a_file_system_brings_along_is_no_stray(world: World) -> None:
