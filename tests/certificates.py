@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import random_serial_number
 
 from triage.clock import utc_now
@@ -50,6 +53,20 @@ class Hospital:
         key = a_key()
         made = authority(name=name, key=key, serial=random_serial_number(), valid=Validity.of(utc_now(), 30))
         return self.write(f"{name}.pem", made), self.write(f"{name}.key", private_pem(key))
+
+    def below(self, name: str) -> "Hospital":
+        """An authority that this one has made: the hospital's for devices, under its root."""
+        sub, key = Hospital(self.folder / name, name), a_key()
+        subject, valid = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]), Validity.of(utc_now(), 300)
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self.issuer.certificate.subject)
+        builder = builder.public_key(key.public_key()).serial_number(random_serial_number())
+        builder = builder.not_valid_before(valid.not_before).not_valid_after(valid.not_after)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        sub.issuer = Issuer(builder.sign(self.issuer.key, SHA256()), key)
+        sub.write("ca.pem", sub.issuer.certificate.public_bytes(Encoding.PEM))
+        sub.revoke()
+        return sub
 
     def serial(self, name: str) -> int:
         return certificates((self.folder / f"{name}.pem").read_bytes())[0].serial

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmark.receivers import free_port
-from triage.dimse.store_scu import Destination, Sent, send
+from triage.dimse.store_scu import Sent, send
+from triage.domain.destination import Destination
 
 
 def measure(home: Path, films: list[Path]) -> list[float]:

@@ -8,6 +8,9 @@ import sys
 
 SECTIONS = {
     "films": "tests.faults.damaged_films",
+    "pdus": "tests.faults.pdus",
+    "peers": "tests.faults.peers",
+    "uids": "tests.faults.uids",
     "sweep": "tests.faults.sweep",
     "power": "tests.faults.power",
     "assessing": "tests.faults.assessing",
@@ -17,6 +20,7 @@ SECTIONS = {
     "same": "tests.faults.same",
     "aborts": "tests.faults.aborts",
     "day": "tests.faults.day",
+    "reconcile": "tests.faults.reconcile",
 }
 """Name → module with ``run(arguments) -> int``."""
 

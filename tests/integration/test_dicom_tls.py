@@ -92,6 +92,12 @@ def causes(service: Service) -> list[str]:
     return [str(line["cause"]) for event in ("TLS refused", "connection refused") for line in service.logged(event)]
 
 
+def audited(service: Service) -> list[str]:
+    """Why 127.0.0.1 was refused, by the audit; whose certificate it was stands behind."""
+    rows = service.rows("SELECT details FROM audit WHERE action = 'refused' AND subject = '127.0.0.1'")
+    return [str(json.loads(row["details"])["cause"]).partition(": commonName=CT2 (sha256 ")[0] for row in rows]
+
+
 def issued_by_a_leaf(hospital: Hospital) -> Pair:
     """Whoever has a modality's key makes a certificate of his own with it."""
     certificate, key = (path.read_bytes() for path in ours(hospital, "CT2"))
@@ -195,6 +201,7 @@ def test_bad_callers_are_refused_and_named(service: Service, hospital: Hospital,
     (cause,) = causes(service)[before:]
     print(f"{case}: {cause}")
     assert cause == BAD[case]
+    until(lambda: cause in audited(service), 10, "a record in the audit")
     assert not service.rows("SELECT 1 FROM instance WHERE study_instance_uid = ?", study_uid(700))
     assert "Traceback" not in service.log.read_text()
 

@@ -9,13 +9,18 @@ import structlog
 
 from triage.clock import utc_now
 from triage.dimse.commitment_scp import StorageCommitment
+from triage.dimse.commitment_scu import Calls
 from triage.dimse.contexts import STORAGE_CLASSES
 from triage.dimse.listener import Limits, Listener, Peer
-from triage.dimse.reporter import Reporter
+from triage.dimse.refusals import Refusals
+from triage.dimse.reporter import END_WITHIN, Reporter
 from triage.dimse.tls import TlsServer
+from triage.dimse.tls_client import ClientContext, client_context
+from triage.domain.destination import Destination
 from triage.heartbeat import Heartbeat
-from triage.services.housekeeping import reconcile
+from triage.services.audit import turned_away
 from triage.services.receive import Reception
+from triage.services.reconcile import reconcile
 from triage.supervisor import stop_event
 
 if TYPE_CHECKING:
@@ -39,10 +44,10 @@ def run_intake(site: "Site", launch: "Launch") -> None:
     found = reconcile(site.archive, site.database, settings.policy.head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
     commitment = _commitment(site)
-    reporter = Reporter(
-        commitment, database=site.database, destinations=dimse.destinations, ae_title=dimse.ae_title, clock=utc_now
-    )
+    reporter = Reporter(commitment, database=site.database, destinations=dimse.destinations, calls=_calls(site), clock=utc_now)
     reporter.start()
+    refusals = Refusals(lambda address, cause: turned_away(site.database, address, cause, utc_now))
+    refusals.start()
     listener = Listener(
         ae_title=dimse.ae_title,
         host=dimse.host,
@@ -63,6 +68,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
             listed=site.bell.ring,
         ),
         secure=secure,
+        refused=refusals.note,
         commitments=commitment,
     )
 
@@ -76,6 +82,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         stop.wait()
         aborted = listener.stop()
         reporter.stop()
+        refusals.stop(END_WITHIN)
         structlog.get_logger().info("stopped", aborted=aborted)
 
 
@@ -88,6 +95,18 @@ def _commitment(site: "Site") -> StorageCommitment:
         clock=utc_now,
         chance=secrets.SystemRandom().random,
     )
+
+
+def _calls(site: "Site") -> Calls:
+    settings = site.settings
+
+    def context(to: Destination) -> ClientContext:
+        assert settings.tls_files is not None
+        return client_context(
+            settings.tls_files, ae_title=to.ae_title, host=to.host, bindings=settings.tls_bindings, clock=utc_now
+        )
+
+    return Calls(settings.dimse.ae_title, context if settings.tls_files is not None else None)
 
 
 def _allow_files() -> None:

@@ -171,7 +171,8 @@ def _settled(service: _Service, samples: Path) -> bool:
 def _send(samples: Path, service: _Service, console: "Console") -> None:
     from rich.progress import Progress
 
-    from triage.dimse.store_scu import Destination, files_in, send
+    from triage.dimse.store_scu import files_in, send
+    from triage.domain.destination import Destination
 
     files = list(files_in([samples]))
     with Progress(console=console, transient=True) as bar:

@@ -72,7 +72,8 @@ class House:
 
     ``offered``: transfer syntaxes by abstract syntax, the preferred one first; ``services``: by Command Field;
     ``admits``: whether this caller may associate, ``connection`` telling more of it than its title; ``commitments``: whom
-    to ask what a caller is to be told, where storage commitment is offered.
+    to ask what a caller is to be told, where storage commitment is offered; ``see_off``: takes over a connection on which
+    all is said, or returns ``False``.
     """
 
     ae_title: str
@@ -80,6 +81,7 @@ class House:
     services: Mapping[int, Service]
     admits: Callable[[Caller, socket.socket], bool]
     commitments: Commitments | None = None
+    see_off: Callable[[socket.socket], bool] = lambda connected: False
 
 
 class Association(threading.Thread):
@@ -149,8 +151,10 @@ class Association(threading.Thread):
             if self._open is not None:
                 self._open[1].abandon()
                 self._open = None
-            self._connection.close(last_words)
+            self._connection.part(last_words)
             self._left(self)
+            if not self._house.see_off(self._socket):
+                self._connection.linger()
             self._telling.over()
 
     def _serve(self) -> bytes:

@@ -26,6 +26,8 @@ CUT_WITHIN = 2.0
 GIVES_WAY_AFTER = 3.0
 """Seconds without a whole PDU after which an association gives way to a new one, when there are as many as are allowed."""
 
+WRONG_TITLE = "its certificate is for another AE title; see dimse.tls.bindings"
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -64,6 +66,7 @@ class Listener:
     """A running Storage SCP. ``peers`` empty: any AE title may associate (loopback only, see the settings).
 
     With ``secure`` a caller has a certificate, and the AE title is one that it may use; ``peers`` count as well.
+    ``refused(address, cause)`` hears of those who are turned away for their TLS; it must not wait.
 
     Raises:
         ConfigError: the address cannot be listened on.
@@ -79,12 +82,14 @@ class Listener:
         limits: Limits,
         begin: Begin,
         secure: Secure | None = None,
+        refused: Callable[[str, str], None] = lambda address, cause: None,
         commitments: Commitments | None = None,
     ) -> None:
         self._peers = tuple(peers)
         self._limits = limits
         self._begin = begin
         self._secure = secure
+        self._refused = refused
         self._lock = threading.Lock()
         self._associations: set[Association] = set()
         self._is_open = True
@@ -93,10 +98,17 @@ class Listener:
         if commitments is not None:
             offered[SOP_CLASS_UID] = TRANSFER_SYNTAXES
             services[command.N_ACTION_RQ] = _commitment(commitments)
-        self._house = House(ae_title=ae_title, offered=offered, services=services, admits=self._admits, commitments=commitments)
         listening = _listen(host, port)
         self.port = int(listening.getsockname()[1])
-        self._lobby = Lobby(listening, self._enter, secure)
+        self._lobby = Lobby(listening, self._enter, secure, refused)
+        self._house = House(
+            ae_title=ae_title,
+            offered=offered,
+            services=services,
+            admits=self._admits,
+            commitments=commitments,
+            see_off=self._lobby.see_off,
+        )
         self._lobby.start()
 
     def stop(self, drain: timedelta = DRAIN) -> int:
@@ -146,28 +158,29 @@ class Listener:
             self._associations.discard(association)
 
     def _admits(self, caller: Caller, connected: socket.socket) -> bool:
-        if self._secure is not None and not _is_certified(caller, connected, self._secure):
+        if self._secure is not None and not self._is_certified(caller, connected, self._secure):
             return False
         return not self._peers or any(peer.admits(caller.ae_title, caller.address) for peer in self._peers)
 
+    def _is_certified(self, caller: Caller, connected: socket.socket, secure: Secure) -> bool:
+        """Whether the caller's certificate may use the AE title that the caller gives."""
+        if not isinstance(connected, ssl.SSLSocket):
+            return False
+        if caller.ae_title in secure.titles(connected):
+            return True
+        certificate = secure.subject(connected)
+        structlog.get_logger().warning(
+            "TLS refused",
+            address=caller.address,
+            calling_ae_title=caller.ae_title,
+            certificate=certificate,
+            cause=WRONG_TITLE,
+        )
+        self._refused(caller.address, f"{WRONG_TITLE}: {certificate}")
+        return False
+
     def _store(self, request: command.Command, context: Context, caller: Caller) -> Store:
         return Store(request, context, caller.ae_title, self._begin, 2 * self._limits.object_bytes)
-
-
-def _is_certified(caller: Caller, connected: socket.socket, secure: Secure) -> bool:
-    """Whether the caller's certificate may use the AE title that the caller gives (the listener has TLS)."""
-    if not isinstance(connected, ssl.SSLSocket):
-        return False
-    if caller.ae_title in secure.titles(connected):
-        return True
-    structlog.get_logger().warning(
-        "TLS refused",
-        address=caller.address,
-        calling_ae_title=caller.ae_title,
-        certificate=secure.subject(connected),
-        cause="its certificate is for another AE title; see dimse.tls.bindings",
-    )
-    return False
 
 
 def _commitment(commitments: Commitments) -> Service:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 import structlog
@@ -75,6 +76,7 @@ class Lobby(threading.Thread):
         listening: socket.socket,
         enter: Callable[[socket.socket, str, bytes, Callable[[], None]], bytes],
         secure: Secure | None = None,
+        refused: Callable[[str, str], None] = lambda address, cause: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(name="lobby", daemon=True)
@@ -82,20 +84,34 @@ class Lobby(threading.Thread):
         self._listening = listening
         self._enter = enter
         self._secure = secure
+        self._refused = refused
         self._now = now
         self._waiting: dict[_Guest, None] = {}  # both in the order of their deadlines
         self._leaving: dict[_Guest, None] = {}
         self._of_address: dict[str, dict[_Guest, None]] = {}
         self._selector = selectors.DefaultSelector()
         self._bell, self._ringing = socket.socketpair()
+        self._ringing.setblocking(False)
+        self._parting: SimpleQueue[socket.socket] = SimpleQueue()
         self._heard = 0
         self._is_open = True
 
     def close(self) -> None:
         """No new connections; those that wait are closed. From any thread; does not wait."""
         self._is_open = False
+        self._ring()
+
+    def _ring(self) -> None:
         with suppress(OSError):
             self._ringing.send(b"!")
+
+    def see_off(self, connected: socket.socket) -> bool:
+        """Take over a connection on which all is said, until its peer has heard it. From any thread; ``False``: closed."""
+        if not self._is_open:
+            return False
+        self._parting.put(connected)
+        self._ring()
+        return True
 
     def run(self) -> None:
         """Until closed."""
@@ -106,15 +122,38 @@ class Lobby(threading.Thread):
                 for key, _ in self._selector.select(self._until_next_deadline()):
                     if key.fileobj is self._listening:
                         self._accept()
+                    elif key.fileobj is self._bell:
+                        self._bell.recv(_CHUNK)
+                        self._take_over()
                     elif isinstance(key.data, _Guest) and not key.data.is_gone:
                         self._step(key.data)
                 self._see_off()
         finally:
+            self._is_open = False
+            self._take_over()
             for guest in [*self._waiting, *self._leaving]:
                 self._dismiss(guest)
             self._selector.close()
             for one in (self._listening, self._bell, self._ringing):
                 one.close()
+
+    def _take_over(self) -> None:
+        while True:
+            try:
+                connected = self._parting.get_nowait()
+            except Empty:
+                return
+            if len(self._leaving) >= MOST_WAITING:
+                self._dismiss(next(iter(self._leaving)))
+            guest = _Guest(connected, "", self._now() + pdu.FAREWELL_WITHIN)
+            guest.is_leaving = True
+            try:
+                connected.setblocking(False)
+                self._selector.register(connected, selectors.EVENT_READ, guest)
+            except (OSError, ValueError):
+                connected.close()
+            else:
+                self._leaving[guest] = None
 
     def _until_next_deadline(self) -> float | None:
         firsts = [next(iter(some)).deadline for some in (self._waiting, self._leaving) if some]
@@ -187,7 +226,9 @@ class Lobby(threading.Thread):
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except (OSError, ValueError) as error:
-            structlog.get_logger().warning("TLS refused", address=guest.address, cause=self._secure.words(error))
+            cause = self._secure.words(error)
+            structlog.get_logger().warning("TLS refused", address=guest.address, cause=cause)
+            self._refused(guest.address, cause)
             self._dismiss(guest)
             return
         guest.is_shaking_hands = False
@@ -237,7 +278,7 @@ class Lobby(threading.Thread):
         with suppress(OSError):
             guest.socket.send(last_words)
         with suppress(OSError):
-            guest.socket.shutdown(socket.SHUT_WR)
+            socket.socket.shutdown(guest.socket, socket.SHUT_WR)
         guest.is_leaving, guest.deadline = True, self._now() + pdu.FAREWELL_WITHIN
         self._forget_place(guest)
         self._leaving[guest] = None

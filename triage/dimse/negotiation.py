@@ -1,5 +1,6 @@
 """The A-ASSOCIATE-RQ and what answers it (PS3.8 9.3.2, 9.3.3; PS3.7 D.3): bytes in, values and bytes out."""
 
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ ACCEPTED, USER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED, TRANSFER_SYNTAXES_NOT_S
 _FIXED = struct.Struct(">HH16s16s32x")
 _APPLICATION, _CONTEXT_RQ, _CONTEXT_AC, _ABSTRACT, _TRANSFER, _USER = 0x10, 0x20, 0x21, 0x30, 0x40, 0x50
 _MAXIMUM_LENGTH, _IMPLEMENTATION_CLASS, _ROLES, _IMPLEMENTATION_VERSION = 0x51, 0x52, 0x54, 0x55
-_NAME_BYTES = 64
+_NAME = re.compile(rb"[0-9.]{0,64}")
 _MOST_ITEMS = 1024
 """Of one level: 128 presentation contexts (odd numbers of one byte) and what a verbose peer may add."""
 
@@ -176,6 +177,6 @@ def _title(field_of_16: bytes) -> str:
 
 def _uid(name: bytes) -> str:
     name = name.rstrip(b"\0 ")
-    if len(name) > _NAME_BYTES or not all(byte in b"0123456789." for byte in name):
+    if not _NAME.fullmatch(name):
         raise ProtocolError("a syntax name that is not a UID")
     return name.decode("ascii")

@@ -125,13 +125,21 @@ class Connection:
         with suppress(OSError):
             socket.socket.shutdown(self._socket, socket.SHUT_RD)  # that of SSLSocket would make what follows plain text
 
-    def close(self, last_words: bytes = b"") -> None:
-        """Send what is still to be said, let the peer read it (a close with unread bytes would take it away), and close."""
-        try:
+    def part(self, last_words: bytes = b"") -> None:
+        """Send what is still to be said and close our side.
+
+        The peer must be left a moment to read it, which a close with unread bytes would prevent: :meth:`linger`, or whoever
+        takes over the socket.
+        """
+        with suppress(OSError, ValueError):
             if last_words:
                 self._socket.settimeout(FAREWELL_WITHIN)
                 self._socket.sendall(last_words)
             socket.socket.shutdown(self._socket, socket.SHUT_WR)
+
+    def linger(self) -> None:
+        """Hear the peer out for :data:`FAREWELL_WITHIN`, then close."""
+        try:
             deadline = self._now() + FAREWELL_WITHIN
             while (left := deadline - self._now()) > 0:
                 self._socket.settimeout(left)

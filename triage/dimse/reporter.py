@@ -1,6 +1,5 @@
 """The reporter: a thread that calls requestors of storage commitment whose association is gone, until they have heard."""
 
-import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from triage.dimse.commitment_scp import StorageCommitment
-from triage.dimse.commitment_scu import NotTold, tell
+from triage.dimse.commitment_scu import Calls, NotTold
 from triage.domain.commitment import Commitment
 from triage.domain.destination import Destination
 from triage.domain.errors import TriageError
@@ -23,7 +22,7 @@ END_WITHIN = 3.0
 
 
 class Reporter:
-    """What is owed is always asked of the database. ``destinations``: where AE titles listen; ``ae_title``: ours."""
+    """What is owed is always asked of the database. ``destinations``: where AE titles listen."""
 
     def __init__(
         self,
@@ -31,16 +30,14 @@ class Reporter:
         *,
         database: Database,
         destinations: Mapping[str, Destination],
-        ae_title: str,
+        calls: Calls,
         clock: Clock,
-        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._commitment = commitment
         self._database = database
         self._destinations = destinations
-        self._ae_title = ae_title
+        self._calls = calls
         self._clock = clock
-        self._tls = tls
         self._over = threading.Event()
         self._looked_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="commitment reporter", daemon=True)
@@ -64,6 +61,7 @@ class Reporter:
         self._over.set()
         self.wake()
         self._thread.join(within)
+        self._calls.hang_up()
 
     def _run(self) -> None:
         while not self._over.is_set():
@@ -104,10 +102,10 @@ class Reporter:
         if report is None:
             return
         try:
-            tell(report, self._destinations[claimed.calling_ae_title], self._ae_title, self._tls)
+            self._calls.tell(report, self._destinations[claimed.calling_ae_title])
         except NotTold as error:
             self._commitment.put_off(claimed, str(error), unreachable=error.unreachable)
         except Exception as error:
-            self._commitment.put_off(claimed, type(error).__name__)
+            self._commitment.put_off(claimed, str(error) if isinstance(error, TriageError) else type(error).__name__)
         else:
             self._commitment.delivered(report)

@@ -11,34 +11,12 @@ from pynetdicom import AE, _config, build_context
 from pynetdicom.association import Association
 
 from triage.dimse.tls_client import ClientContext
-from triage.domain.errors import ConfigError, TriageError
-from triage.domain.identifiers import is_ae_title
+from triage.domain.destination import Destination
+from triage.domain.errors import TriageError
 
 MAXIMUM_CONTEXTS = 128
 NOT_ACCEPTED = "no presentation context accepted for its SOP class and transfer syntax"
 PREFIX_OFFSET, PREFIX = 128, b"DICM"
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where to send: AE title, host, port."""
-
-    ae_title: str
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Destination":
-        """``AET@HOST:PORT``.
-
-        Raises:
-            ConfigError: not of that form.
-        """
-        ae_title, at, rest = text.rpartition("@")
-        host, colon, port = rest.rpartition(":")
-        if not (at and colon and host and port.isdecimal() and is_ae_title(ae_title)):
-            raise ConfigError(f"--to: {text!r} is not AET@HOST:PORT, for example TRIAGE@127.0.0.1:11112")
-        return cls(ae_title, host, int(port))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

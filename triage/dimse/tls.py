@@ -82,7 +82,7 @@ class TlsServer:
 
     def _renew(self, stamp: Stamp) -> None:
         try:
-            self._context, self._own, self._lists = _load(self._files, self._clock())
+            self._context, self._own, self._lists = _load(self._files, self._clock(), self._own)
         except ConfigError as error:
             if str(error) != self._broken:
                 self._broken = str(error)
@@ -123,8 +123,12 @@ def apply_profile(context: ssl.SSLContext) -> None:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
-def load_identity(context: ssl.SSLContext, files: TlsFiles, now: datetime) -> CertificateFacts:
+def load_identity(
+    context: ssl.SSLContext, files: TlsFiles, now: datetime, former: CertificateFacts | None = None
+) -> CertificateFacts:
     """Our certificate and key, and whom we believe, into a context; returns what our certificate says.
+
+    ``former``: the certificate in use; that it has expired meanwhile must not keep a revocation from being taken.
 
     Raises:
         ConfigError: see :class:`TlsServer`.
@@ -132,7 +136,7 @@ def load_identity(context: ssl.SSLContext, files: TlsFiles, now: datetime) -> Ce
     files.check_key_is_private()
     own = _parsed(files, "certificate", certificates)[0]
     _parsed(files, "ca", certificates)
-    if (when := own.when(now)) != "valid":
+    if own != former and (when := own.when(now)) != "valid":
         raise ConfigError(
             f"dimse.tls.certificate: {files.certificate} is {when} ({own.not_before:%Y-%m-%d} to {own.not_after:%Y-%m-%d}); "
             "run: triage tls renew"
@@ -150,20 +154,12 @@ def load_identity(context: ssl.SSLContext, files: TlsFiles, now: datetime) -> Ce
     return own
 
 
-def _load(files: TlsFiles, now: datetime) -> tuple[ssl.SSLContext, CertificateFacts, tuple[RevocationFacts, ...]]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    apply_profile(context)
-    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
-    context.num_tickets = 0  # TLS 1.3: no session outlives its connection
-    context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        own = load_identity(context, files, now)
-        return context, own, _load_lists(context, files)
-    except OSError as error:  # a file went away between two looks
-        raise ConfigError(f"dimse.tls: {error.filename or 'a file'}: {error.strerror}; {REMEDY}") from None
+def load_lists(context: ssl.SSLContext, files: TlsFiles) -> tuple[RevocationFacts, ...]:
+    """Revocation lists into a context, where there are some; returns what they say.
 
-
-def _load_lists(context: ssl.SSLContext, files: TlsFiles) -> tuple[RevocationFacts, ...]:
+    Raises:
+        ConfigError: they cannot be read, or are of other authorities.
+    """
     if files.crl is None:
         return ()
     lists = _parsed(files, "crl", revocation_lists)
@@ -173,6 +169,21 @@ def _load_lists(context: ssl.SSLContext, files: TlsFiles) -> tuple[RevocationFac
     context.load_verify_locations(files.crl)
     context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return lists
+
+
+def _load(
+    files: TlsFiles, now: datetime, former: CertificateFacts | None = None
+) -> tuple[ssl.SSLContext, CertificateFacts, tuple[RevocationFacts, ...]]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    apply_profile(context)
+    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.num_tickets = 0  # TLS 1.3: no session outlives its connection
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        own = load_identity(context, files, now, former)
+        return context, own, load_lists(context, files)
+    except OSError as error:  # a file went away between two looks
+        raise ConfigError(f"dimse.tls: {error.filename or 'a file'}: {error.strerror}; {REMEDY}") from None
 
 
 def _parsed(files: TlsFiles, name: str, parse: Callable[[bytes], T]) -> T:

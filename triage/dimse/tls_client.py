@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from triage.dimse.bindings import Bindings
-from triage.dimse.tls import apply_profile, load_identity, titles_of
+from triage.dimse.tls import apply_profile, load_identity, load_lists, titles_of
 from triage.dimse.tls_files import TlsFiles
 from triage.dimse.tls_words import refusal
 from triage.services.ports import Clock
@@ -71,9 +71,7 @@ def client_context(files: TlsFiles, *, ae_title: str, host: str, bindings: Bindi
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
     load_identity(context, files, clock())
-    if files.crl is not None:
-        context.load_verify_locations(files.crl)
-        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    load_lists(context, files)
     context.sslsocket_class = _Checked
     context.ae_title, context.host, context.bindings, context.clock = ae_title, _plain(host), bindings, clock
     return context

@@ -27,6 +27,8 @@ HEADER_LIMIT = 2 << 20
 """Bytes of an object that are looked at to read its header; a sequence of a million empty items would stall the receiver."""
 FIRST_LOOK = 64 << 10
 """Bytes that nearly every header fits into; only where it does not is the rest of ``HEADER_LIMIT`` read."""
+MOST_ITEMS = 1024
+"""Items of sequences in what is looked at to read a header: each takes the reader time and memory, and no film needs them."""
 INFLATED_HEADER_LIMIT = 4 << 20
 """Bytes of a deflated data set that are inflated to read its header (PS3.5 A.5)."""
 INFLATED_OBJECT_LIMIT = 256 << 20
@@ -72,6 +74,7 @@ _JUDGED = (
 )
 """What is written beside the picture, and is asked all the same whether it is one for the network."""
 
+_ITEMS = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # (FFFE,E000) in either byte order (PS3.5 7.5)
 _UNDEFINED = 0xFFFFFFFF  # the length of an element that a delimiter ends (PS3.5 7.1.1)
 
 StopWhen = Callable[[BaseTag, str | None, int], bool]
@@ -119,14 +122,21 @@ def read_header(stream: BinaryIO) -> Header:
 def _head(stream: BinaryIO) -> Dataset:
     """The elements that are read here, and ``file_meta``."""
     first = _bytes(stream, FIRST_LOOK)
+    _check_items(first)
     if len(first) == FIRST_LOOK:
         with suppress(Exception):  # as in read_header; what is cut off in the middle of an element may raise anything, too
             head = BytesIO(first)
             dataset = _read(head, _behind, INFLATED_HEADER_LIMIT, _TAGS)
             if head.tell() < len(first):
                 return dataset
-    whole = BytesIO(first + _bytes(stream, HEADER_LIMIT - len(first)))
-    return _read(whole, _behind, INFLATED_HEADER_LIMIT, _TAGS)
+    whole = first + _bytes(stream, HEADER_LIMIT - len(first))
+    _check_items(whole)
+    return _read(BytesIO(whole), _behind, INFLATED_HEADER_LIMIT, _TAGS)
+
+
+def _check_items(head: bytes) -> None:
+    if sum(head.count(item) for item in _ITEMS) > MOST_ITEMS:
+        raise CannotUnderstand("more items of sequences than a film has")
 
 
 def _bytes(stream: BinaryIO, most: int) -> bytes:
@@ -147,8 +157,10 @@ def picture_of(stream: BinaryIO) -> str | None:
     ``None``: that cannot be told (deflated, or the pixel data do not begin within ``HEADER_LIMIT``). Never raises but OSError.
     """
     keep_quiet()
-    head = BytesIO(stream.read(HEADER_LIMIT))
+    first = stream.read(HEADER_LIMIT)
+    head = BytesIO(first)
     try:
+        _check_items(first)
         dataset = _read(head, lambda tag, vr, length: tag.group >= _PIXELS, INFLATED_HEADER_LIMIT, None)
         syntax = dataset.file_meta.TransferSyntaxUID
         begin, order = head.tell(), "big" if syntax == ExplicitVRBigEndian else "little"
@@ -207,10 +219,14 @@ def _name(dataset: Dataset) -> str | None:
 
 def _uid(dataset: Dataset, keyword: str) -> str:
     """One identifier, as it stands but for the padding (PS3.5 9.1: a trailing NULL; a space is seen as well)."""
+    raw: DataElement | RawDataElement = dataset.get_item(keyword)
     found = values(dataset, keyword)
     if len(found) > 1:
         raise CannotUnderstand(f"{keyword} has several values")
-    return check_uid(str(found[0]).rstrip("\0 ") if found else None, keyword)
+    text = str(found[0]).rstrip("\0 ") if found else None
+    if text and isinstance(raw, RawDataElement) and (raw.value or b"").rstrip(b"\0 ") != text.encode("utf-8", "replace"):
+        raise CannotUnderstand(f"{keyword} is not a UID")  # the library strips white space of any kind, on both sides
+    return check_uid(text, keyword)
 
 
 def _read(stream: BinaryIO, stop_when: StopWhen | None, inflated_limit: int, tags: list[Any] | None) -> Dataset:

@@ -20,6 +20,8 @@ from triage.services.ports import AuditAnchor, Clock, Database, Transaction
 
 SYSTEM = "system"
 """The actor where no person acted."""
+NOBODY = "(nobody)"
+"""The actor where somebody acted whom nobody knows."""
 A_LOOK = timedelta(minutes=15)
 """For how long what a person sees of a study counts as one look."""
 EXPORT_PAGE = 1000
@@ -142,6 +144,11 @@ def certificate_changed(
 ) -> None:
     """A certificate for DICOM TLS was made or revoked. ``subject``: the AE title or authority that it names."""
     _append(database, actor, Action.CERTIFICATE, subject, {"what": what, **(details or {})}, clock)
+
+
+def turned_away(database: Database, address: str, cause: str, clock: Clock) -> None:
+    """The intake refused a caller, who is known by the address only; noted as :func:`shown` notes a view."""
+    _note_once(database, NOBODY, Action.REFUSED, address, {"what": "DICOM TLS", "cause": cause}, clock)
 
 
 def verified(database: Database, actor: str, found: Verification, clock: Clock) -> None:

@@ -23,7 +23,9 @@ from triage.domain.commitment import (
     Verdict,
     backoff,
 )
-from triage.domain.errors import AuditBroken
+from triage.domain.errors import AuditBroken, TriageError
+from triage.domain.instance import Instance
+from triage.imaging.header import read_header
 from triage.services.audit import SYSTEM
 from triage.services.ports import Archive, Clock, Database, Transaction
 
@@ -82,8 +84,8 @@ def _report(commitment: Commitment, failures: list[Failure] | list[Failure | Non
     return Report(commitment=commitment, verdicts=tuple(Verdict(reference, failure) for reference, failure in pairs))
 
 
-def _look_up(transaction: Transaction, reference: Reference, requestor: str, supported: Collection[str]) -> Failure | str:
-    """The digest of what is kept under the UID, or why it cannot be committed.
+def _look_up(transaction: Transaction, reference: Reference, requestor: str, supported: Collection[str]) -> Failure | Instance:
+    """What is kept under the UID, or why it cannot be committed.
 
     Where other bytes came under the same UID and were set aside, nobody can say which of the two the requestor means; what
     this requestor itself was refused is not committed to it even where the picture is the same.
@@ -97,13 +99,24 @@ def _look_up(transaction: Transaction, reference: Reference, requestor: str, sup
     refused = transaction.set_aside_under(reference.sop_instance_uid)
     if any(one.marks or one.calling_ae_title == requestor for one in refused):
         return Failure.PROCESSING_FAILURE
-    return instance.digest
+    return instance
 
 
-def _read_again(archive: Archive, digest: str) -> Failure | None:
+def _read_again(archive: Archive, instance: Instance) -> Failure | None:
     # after a failed sync nobody knows what is on the disk, whatever reading gives
-    intact = archive.failure() is None and archive.is_intact(digest)
-    return None if intact else Failure.PROCESSING_FAILURE
+    whole = archive.failure() is None and archive.is_intact(instance.digest) and _says_what_it_is(archive, instance)
+    return None if whole else Failure.PROCESSING_FAILURE
+
+
+def _says_what_it_is(archive: Archive, instance: Instance) -> bool:
+    """Whether the file can be read as what was received: the digest covers the data set, not what stands before it."""
+    try:
+        with archive.open(instance.digest) as stream:
+            header = read_header(stream)
+    except (TriageError, OSError):
+        return False
+    same = ("sop_class_uid", "sop_instance_uid", "transfer_syntax_uid")
+    return all(getattr(header, name) == getattr(instance, name) for name in same)
 
 
 def delivered(report: Report, *, database: Database, clock: Clock) -> bool:

@@ -12,9 +12,10 @@ from triage.domain.account import PER_ADDRESS, Account, SignInAttempt, SignInThr
 from triage.domain.audit import Action
 from triage.domain.external import ATTEMPT_LASTS, ExternalPerson, ExternalRefused, ProviderSilent, Rules, person_of
 from triage.services.accounts import Accounts
+from triage.services.audit import NOBODY
 from triage.services.ports import Transaction
 from triage.services.reading import release_all
-from triage.services.sessions import NO_ACCOUNT, NOBODY, digest_of, note
+from triage.services.sessions import NO_ACCOUNT, digest_of, note
 
 logger = logging.getLogger(__name__)
 BY = "oidc"

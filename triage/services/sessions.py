@@ -20,7 +20,7 @@ from triage.domain.account import (
 )
 from triage.domain.audit import Action, AuditEntry
 from triage.services.account_store import Passwords
-from triage.services.audit import via_of, with_way
+from triage.services.audit import NOBODY, via_of, with_way
 from triage.services.ports import Clock, Database, Transaction
 from triage.services.reading import release_all
 
@@ -29,8 +29,8 @@ SEEN_EVERY = timedelta(seconds=30)
 REFUSED_AGAIN = timedelta(minutes=1)
 """For how long somebody who asks again and again for what is refused leaves one record: a page that polls must not fill it."""
 REFUSED = "name or password is wrong"
-NOBODY, NO_ACCOUNT = "(nobody)", "(no such account)"
-"""What the audit calls those who have no name here; a name that was typed can be a password."""
+NO_ACCOUNT = "(no such account)"
+"""What the audit calls a name that no account has; a name that was typed can be a password."""
 
 
 @dataclass(frozen=True, kw_only=True)

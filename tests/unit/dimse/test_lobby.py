@@ -153,3 +153,22 @@ def test_requests_that_are_not_whole_hold_only_so_much_memory(door: Door, monkey
         assert said(first) == b"", "the longest goes"
         with closing(door.knock(REQUEST)):
             until(lambda: len(door.entered) == 1, 10)
+
+
+def test_whom_all_is_said_to_may_read_it_and_is_closed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdu, "FAREWELL_WITHIN", 0.3)
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        peer = socket.create_connection(server.getsockname(), timeout=10)
+        ours, _ = server.accept()
+    with closing(peer):
+        peer.sendall(bytes(100_000))  # not read by us: a plain close would reset the connection
+        ours.sendall(b"last words")
+        ours.shutdown(socket.SHUT_WR)
+        assert door.lobby.see_off(ours)
+        assert said(peer) == b"last words"
+        with pytest.raises(OSError, match=r"."):
+            until(lambda: peer.send(b"x") and False, 10)
+    assert ours.fileno() == -1
+    door.lobby.close()
+    door.lobby.join(10)
+    assert not door.lobby.see_off(ours)

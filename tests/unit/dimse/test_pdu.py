@@ -126,7 +126,8 @@ def test_quiet_means_present_and_silent(ends: tuple[socket.socket, Connection]) 
 def test_the_last_words_arrive_though_not_all_was_read(ends: tuple[socket.socket, Connection]) -> None:
     theirs, connection = ends
     theirs.sendall(bytes(50_000))
-    closing_thread = threading.Thread(target=connection.close, args=(pdu.abort(pdu.UNEXPECTED_PDU),))
+    connection.part(pdu.abort(pdu.UNEXPECTED_PDU))
+    closing_thread = threading.Thread(target=connection.linger)
     closing_thread.start()
     assert theirs.recv(100) == b"\7\0\0\0\0\4\0\0\2\2"
     assert theirs.recv(100) == b""

@@ -97,6 +97,7 @@ def test_bad_certificates_of_the_called_are_refused_and_named(hospital: Hospital
 
 
 def test_files_that_cannot_be_used_are_named(hospital: Hospital) -> None:
-    (hospital.folder / "us.key").unlink()
-    with pytest.raises(ConfigError, match=r"dimse\.tls\.key"):
-        calling(hospital)
+    for file, name in (("crl.pem", "crl"), ("us.key", "key")):
+        (hospital.folder / file).write_bytes(b"nothing")
+        with pytest.raises(ConfigError, match=rf"dimse\.tls\.{name}: "):
+            calling(hospital)

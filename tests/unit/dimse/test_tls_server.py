@@ -15,6 +15,7 @@ from tests.certificates import End, Hospital, a_key, caller, hang_up, say, shake
 from triage.clock import utc_now
 from triage.dimse.bindings import Bindings
 from triage.dimse.tls import TlsServer
+from triage.dimse.tls_files import TlsFiles
 from triage.dimse.tls_words import refusal
 from triage.domain.errors import ConfigError
 
@@ -142,6 +143,28 @@ def test_every_cipher_offered_has_forward_secrecy_and_aead(hospital: Hospital) -
         assert one["name"].startswith(("TLS_AES", "TLS_CHACHA20", "ECDHE-"))
         assert one["aead"]
         assert one["strength_bits"] >= 128
+
+
+def test_of_all_ciphers_that_openssl_knows_three_get_in(hospital: Hospital) -> None:
+    """What a scanner finds; our key is ECDSA, so that half of what is offered has no use."""
+    tls, everything = server(hospital), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    everything.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+    names = [one["name"] for one in everything.get_ciphers() if one["protocol"] != "TLSv1.3"]
+    accepted = set()
+    for name in names:
+        client = caller(hospital.ca, ours(hospital, "CT1"))
+        client.maximum_version = ssl.TLSVersion.TLSv1_2
+        client.set_ciphers(f"{name}:@SECLEVEL=0")
+        with ended(shake(tls.context(), client)) as (end, _):
+            if isinstance(end, ssl.SSLSocket):
+                accepted.add(name)
+    print(f"{len(names)} tried, accepted: {sorted(accepted)}")
+    assert len(names) > 50
+    assert accepted == {
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+    }
 
 
 def test_a_weak_rsa_key_is_refused(hospital: Hospital) -> None:
@@ -301,6 +324,52 @@ def test_our_certificate_ends_while_it_serves(hospital: Hospital) -> None:
     tls = server(hospital, clock=lambda: now[0])
     now[0] += timedelta(days=31)
     assert "our DICOM TLS certificate expired" in str(tls.trouble())
+    hospital.revoke("CT1")
+    assert not gets_in(tls, hospital), "a revocation is taken all the same"
+    assert "our DICOM TLS certificate expired" in str(tls.trouble())
+
+
+def test_an_issuing_authority_without_its_root_will_do(hospital: Hospital) -> None:
+    """The hospital's root stays out: then only what its authority for devices issued gets in."""
+    devices = hospital.below("Devices")
+    devices.issue("server", "TRIAGE")
+    devices.issue("CT7")
+    devices.issue("CT8")
+    devices.revoke("CT8")
+    tls = server(devices)
+    for name, at, words in (
+        ("CT7", devices, ""),
+        ("CT8", devices, "its certificate is revoked"),
+        ("CT1", hospital, "its certificate comes from an authority that is not among dimse.tls.ca"),
+    ):
+        client = caller(devices.ca, ours(at, name))
+        client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        with ended(shake(tls.context(), client)) as (end, _):
+            assert (refusal(end) if isinstance(end, OSError) else "") == words
+
+
+def test_two_authorities_and_their_lists_in_one_file_each(hospital: Hospital) -> None:
+    """While modalities change from one authority to the next."""
+    after = Hospital(hospital.folder / "next", "The next authority")
+    after.issue("CT1")
+    after.issue("gone")
+    after.revoke("gone")
+    hospital.write("both.pem", hospital.ca.read_bytes() + after.ca.read_bytes())
+    hospital.write("lists.pem", hospital.crl.read_bytes() + after.crl.read_bytes())
+    pair = ours(hospital, "server")
+    files = TlsFiles(certificate=pair[0], key=pair[1], ca=hospital.folder / "both.pem", crl=hospital.folder / "lists.pem")
+    tls = TlsServer(files, Bindings(), utc_now)
+    for at, name, words in (
+        (hospital, "CT1", ""),
+        (after, "CT1", ""),
+        (after, "gone", "its certificate is revoked"),
+    ):
+        with ended(shake(tls.context(), caller(hospital.ca, ours(at, name)))) as (end, _):
+            assert (refusal(end) if isinstance(end, OSError) else "") == words
+    hospital.write("lists.pem", after.crl.read_bytes())
+    with ended(shake(tls.context(), caller(hospital.ca, ours(hospital, "CT1")))) as (end, _):
+        assert isinstance(end, OSError)
+        assert refusal(end) == "no revocation list of the authority that issued its certificate"
 
 
 def certificate_of(hospital: Hospital) -> bytes:

@@ -13,12 +13,13 @@ from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_dataset as pydicom_write
 from pydicom.uid import UID
 
+from tests.integration import objects
 from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError, TriageError
 from triage.domain.instance import Facts
 from triage.domain.reason import Reason
 from triage.imaging.codecs import decode_frame
 from triage.imaging.eligibility import examine
-from triage.imaging.header import HEADER_LIMIT, Header, read_dataset, read_header
+from triage.imaging.header import HEADER_LIMIT, Header, picture_of, read_dataset, read_header
 from triage.imaging.preprocess import preprocess
 from triage.imaging.spec import PreprocessingSpec
 
@@ -238,6 +239,18 @@ def test_the_uid_type_of_the_library_does_not_leak(film, as_file):
     assert not isinstance(header_of(as_file(film())).sop_class_uid, UID)
 
 
+@pytest.mark.parametrize("text", [" 1.2.3", "1.2.3\n", "\t1.2.3", "1.2.3\r\n", "1.2.3\x0b", "\x001.2.3"])
+@pytest.mark.parametrize("keyword", ["SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"])
+def test_what_the_library_strips_from_a_uid_does_not_make_it_one(keyword, text):
+    with pytest.raises(CannotUnderstand):
+        header_of(objects.film(1, **{keyword: text}))
+
+
+@pytest.mark.parametrize("text", ["1.2.3\x00", "1.2.3 ", "1.2.3\x00\x00\x00", "1.2.34"])
+def test_a_uid_may_be_padded(text):
+    assert header_of(objects.film(1, StudyInstanceUID=text)).study_instance_uid == text.rstrip("\0 ")
+
+
 def test_a_header_is_read_from_its_first_bytes_only():
     """An undefined-length sequence of a million empty items stalled the receiver for half a minute."""
     empty_item = b"\xfe\xff\x00\xe0\x00\x00\x00\x00"
@@ -246,3 +259,21 @@ def test_a_header_is_read_from_its_first_bytes_only():
     with pytest.raises(CannotUnderstand):
         read_header(stream)
     assert stream.tell() <= HEADER_LIMIT
+
+
+@pytest.mark.parametrize("place", [b"\x08\x00\x15\x11", b"\x70\x00\x01\x00"], ids=["before the UIDs", "behind what is read"])
+def test_a_header_of_a_quarter_million_items_takes_no_memory_of_theirs(place):
+    """Four of them at once took 776 MB and ten seconds, as long as they were parsed."""
+    whole, data = objects.film(1), objects.data_of(objects.film(1))
+    items = place + b"SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\0\xe0\0\0\0\0" * 250_000 + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    stream = BytesIO(whole[: -len(data)] + items + data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CannotUnderstand):
+            read_header(stream)
+        stream.seek(0)
+        assert picture_of(stream) is None
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20

@@ -91,6 +91,8 @@ from pathlib import Path
 from triage.clock import utc_now
 from triage.pki.folder import AuthorityFolder
 folder = AuthorityFolder(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
 for serial in range(int(sys.argv[2]), int(sys.argv[2]) + 20):
     with folder.locked():
         folder.revoke(folder.issuer(), [serial], utc_now())
@@ -98,8 +100,25 @@ for serial in range(int(sys.argv[2]), int(sys.argv[2]) + 20):
 
 
 def test_two_who_revoke_at_once_both_end_up_in_the_list(folder: AuthorityFolder) -> None:
-    both = [subprocess.Popen([sys.executable, "-c", REVOKE, str(folder.path), first]) for first in ("100", "200")]
-    assert [one.wait(60) for one in both] == [0, 0]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", REVOKE, str(folder.path), first],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for first in ("100", "200")
+    ]
+    for one in both:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    for one in both:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    for one in both:
+        one.communicate(timeout=60)
+    assert [one.returncode for one in both] == [0, 0]
     assert {one.serial for one in folder.revoked().revoked} == {*range(100, 120), *range(200, 220)}
     assert folder.revoked().number == 41
 

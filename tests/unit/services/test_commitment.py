@@ -92,6 +92,19 @@ def a_byte_more(world: World) -> None:
     kept(world).write_bytes(FILM + b"\0")
 
 
+def another_syntax_in_its_head(world: World) -> None:
+    """The digest covers the data set only; with such a head the file would be read wrongly."""
+    world.store(FILM)
+    content = FILM.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.5\0", 1)
+    assert content != FILM
+    kept(world).write_bytes(content)
+
+
+def no_head(world: World) -> None:
+    world.store(FILM)
+    kept(world).write_bytes(bytes(132) + FILM[132:])
+
+
 def empty(world: World) -> None:
     world.store(FILM)
     kept(world).write_bytes(b"")
@@ -152,6 +165,8 @@ CASES: dict[str, tuple[Callable[[World], None], Failure | None]] = {
     "absent": (nothing, Failure.NO_SUCH_INSTANCE),
     "one bit flipped": (one_bit_flipped, Failure.PROCESSING_FAILURE),
     "cut off": (cut_off, Failure.PROCESSING_FAILURE),
+    "another transfer syntax in its head": (another_syntax_in_its_head, Failure.PROCESSING_FAILURE),
+    "no DICM": (no_head, Failure.PROCESSING_FAILURE),
     "a byte more": (a_byte_more, Failure.PROCESSING_FAILURE),
     "empty file": (empty, Failure.PROCESSING_FAILURE),
     "file gone": (gone, Failure.PROCESSING_FAILURE),

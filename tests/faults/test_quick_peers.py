@@ -1,0 +1,85 @@
+"""The cheap tier of ``peers``, ``pdus`` and ``uids``, against ours alone: the same cases and attacks, fewer of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import attacks_idle, attacks_large, attacks_odd, pdus, peers, uids
+from tests.faults.attacks import Attack
+from tests.faults.pdu_cases import command_cases, pdu_cases
+from tests.faults.targets import Target, ours, settled
+
+LIMIT = 4 << 20
+SECONDS = 11.0
+"""A PDU has a deadline of 10 s, and threads are back soon after."""
+
+QUICK: dict[str, Attack] = {
+    "silent peers": Attack(id="F30", act=lambda one, _: attacks_idle.silent(one, 6.0, 300)),
+    "stops within a PDU": Attack(id="F32", act=lambda one, _: attacks_idle.stop_within(one, SECONDS, 5), associations=5),
+    "long requests": Attack(id="F35", act=lambda one, _: attacks_idle.long_requests(one, 2.0, 200, 4)),
+    "requests of zeros": Attack(id="F35", act=lambda one, _: attacks_idle.bad_requests(one, 2.0, 200, 4), associations=100),
+    "data set without end": Attack(id="F36", act=attacks_large.endless),
+    "command set within a data set": Attack(id="F38", act=lambda one, _: attacks_odd.second_command(one, 1.0, 20)),
+    "a flood of N-EVENT-REPORT": Attack(id="F38", act=lambda one, _: attacks_odd.flood(one, 1.0, 0x0100, 2_000)),
+    "items in the header": Attack(id="F38", act=lambda one, _: attacks_large.hard_headers(one, 1.0, 2), associations=2),
+    "film cut off": Attack(id="F26", act=lambda one, _: attacks_odd.aborts(one, 1.0, 60)),
+}
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """One service for all: what one attack does to it, the next would notice."""
+    with ours(tmp_path_factory.mktemp("peers"), {"dimse__max_object_bytes": str(LIMIT)}) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_hostile_peer_costs_the_others_nothing(target: Target, name: str) -> None:
+    found = peers.attacked(target, QUICK[name], 1.0)
+    print(f"\n{peers.row(name, found)}")
+    assert peers.broken(QUICK[name], found, answered_within=5.0) == []  # other tests run beside this one
+
+
+def test_a_command_set_or_pdu_that_is_wrong_in_one_respect_is_answered(target: Target) -> None:
+    before = target.held()
+    found = pdus.all_of(target, [*command_cases(), *(case for case in pdu_cases() if not case.waits)])
+    print(f"\n{len(found)} cases: {pdus.summary(found.values())}")
+    assert {case: came for case, came in found.items() if not pdus.is_answer(came)} == {}
+    settled(target, before, 15)
+
+
+def test_of_a_damaged_session_nothing_stays_but_what_was_acknowledged(target: Target) -> None:
+    before = target.held()
+    found = pdus.mutants(target, 400)
+    after, _ = settled(target, before, 15)
+    print(f"\n400 mutants in {found.seconds:.1f} s: {pdus.summary(found.came)}; acknowledged {len(found.acknowledged)}")
+    assert len(found.acknowledged) > 20
+    more = (after.rss_mb - before.rss_mb, after.threads - before.threads, after.descriptors - before.descriptors)
+    assert pdus.broken(target, found, *more) == []
+
+
+def test_a_hostile_uid_is_refused_and_the_association_goes_on(target: Target) -> None:
+    found = uids.uids(target)
+    print(f"\n{len(found.heard)} cases: {pdus.summary(found.heard.values())}; good films after them {found.good}")
+    assert found.wrong == []
+    assert found.good == len(found.heard) >= 160
+    assert (uids.astray(target), target.leftovers(), target.stray_lines()) == ([], 0, [])
+
+
+@pytest.mark.peer
+def test_what_begins_like_something_else_is_kept_with_a_blank_preamble(target: Target) -> None:
+    sent, heard, strange = uids.polyglots(target)
+    assert (sent, strange) == (2 * len(heard) - 3, [])
+    assert all(map(uids.is_refusal, heard.values()))
+
+
+def test_exactly_these_contexts_are_accepted(target: Target) -> None:
+    assert uids.negotiated(target) ^ uids.EXACTLY == set()
+
+
+def test_of_nine_callers_the_one_that_is_allowed_gets_in(tmp_path: Path) -> None:
+    with ours(tmp_path, {"dimse__allowed_peers": "MODALITY@127.0.0.2"}) as one:
+        found = dict(uids.combinations(one, one.ae_title))
+        assert len(found) == 9
+        assert [case for case, came in found.items() if came == "accept"] == ["called TRIAGE, MODALITY at its address"]
