@@ -182,8 +182,9 @@ def sweep(
     names: Sequence[str] = (),
     sabotage: str = "",
     verified: bool = False,
+    told: Callable[[str, Swept], None] = lambda name, row: None,
 ) -> dict[str, Swept]:
-    """Strike; by row of the table. ``every``: only each n-th point; ``names``: only these calls."""
+    """Strike; by row of the table. ``every``: only each n-th point; ``names``: only these calls; ``told`` hears each row."""
     rows: dict[str, Swept] = {}
     work = Sweep(folder, sabotage)
     work.intake.start()
@@ -195,6 +196,7 @@ def sweep(
                 chosen = [point for point in where if applies(one, point[0]) and (not names or point[0] in names)]
                 for name, when in chosen[::every]:
                     work.strike(store, one, name, when, swept)
+                told(f"{one}, {store}", swept)
         rows["all, at the end"] = Swept(tried=sum(row.tried for row in rows.values()), found=work.finish(verified))
     finally:
         work.intake.kill()
@@ -209,18 +211,20 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--every", type=int, default=1)
     options = parser.parse_args(arguments)
     begun = time.monotonic()
-    with TemporaryDirectory() as folder:
-        rows = sweep(Path(folder), options.how, options.store, options.every, verified=True)
     print(f"| struck how, storing what | points | {HEADINGS} | wrong status | not hit | closed | answers |")
     print(f"|{'---|' * 12}")
-    for name, row in rows.items():
-        answers = ", ".join(f"{answer} × {count}" for answer, count in row.answers.most_common())
-        cells = (name, row.tried, *row.found.counts(), len(row.wrong), row.missed, row.closed, answers)
-        print(f"| {' | '.join(map(str, cells))} |")
+    with TemporaryDirectory() as folder:
+        rows = sweep(Path(folder), options.how, options.store, options.every, verified=True, told=_print)
+    _print("all, at the end", rows["all, at the end"])
     print(f"\n{time.monotonic() - begun:.0f} s")
-    for row in rows.values():
-        for place in row.wrong:
-            print(f"wrong: {place}")
-        if not row.found.nothing:
-            print(vars(row.found))
     return int(not all(row.good for row in rows.values()))
+
+
+def _print(name: str, row: Swept) -> None:
+    answers = ", ".join(f"{answer} × {count}" for answer, count in row.answers.most_common())
+    cells = (name, row.tried, *row.found.counts(), len(row.wrong), row.missed, row.closed, answers)
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    for place in row.wrong:
+        print(f"wrong: {place}")
+    if not row.found.nothing:
+        print(vars(row.found))
