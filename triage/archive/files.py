@@ -122,8 +122,9 @@ class FileArchive:
         return swept
 
     def set_aside(self, digest: str) -> None:
-        if self.holds(digest):
-            self._move(self.path(digest), self._aside(digest))
+        with self.failing():
+            if self.holds(digest):
+                self._move(self.path(digest), self._aside(digest))
 
     def displace(self, digest: str) -> str:
         path = self.path(digest)
@@ -133,8 +134,9 @@ class FileArchive:
         return name
 
     def take_back(self, digest: str) -> None:
-        if is_digest(digest) and is_file(self._aside(digest)):
-            self._move(self._aside(digest), self.path(digest))
+        with self.failing():
+            if is_digest(digest) and is_file(self._aside(digest)):
+                self._move(self._aside(digest), self.path(digest))
 
     def drop_aside(self, digest: str) -> None:
         if is_digest(digest):
