@@ -1,6 +1,6 @@
 """F01–F03: the intake is struck at every system call of one store: killed, no room, an input/output error, a short write.
 
-``python -m tests.faults sweep [--how kill|ENOSPC|EIO|short …] [--store new|again|other …] [--every N]``
+``python -m tests.faults sweep [--how kill|ENOSPC|EIO|short …] [--store new|again|other …] [--call NAME …] [--every N]``
 """
 
 import argparse
@@ -208,13 +208,15 @@ def run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults sweep")
     parser.add_argument("--how", nargs="+", default=list(HOW), choices=HOW)
     parser.add_argument("--store", nargs="+", default=list(STORES), choices=STORES)
+    parser.add_argument("--call", nargs="+", default=[], metavar="NAME", help="only system calls of these names")
     parser.add_argument("--every", type=int, default=1)
     options = parser.parse_args(arguments)
     begun = time.monotonic()
     print(f"| struck how, storing what | points | {HEADINGS} | wrong status | not hit | closed | answers |")
     print(f"|{'---|' * 12}")
     with TemporaryDirectory() as folder:
-        rows = sweep(Path(folder), options.how, options.store, options.every, verified=True, told=_print)
+        chosen = (Path(folder), options.how, options.store, options.every)
+        rows = sweep(*chosen, names=options.call, verified=True, told=_print)
     _print("all, at the end", rows["all, at the end"])
     print(f"\n{time.monotonic() - begun:.0f} s")
     return int(not all(row.good for row in rows.values()))
