@@ -101,7 +101,10 @@ def asking(
         yield association
     finally:
         if association.is_established:
-            association.release()
+            # apart: the library's release waits for its own reactor, which may be gone
+            ending = threading.Thread(target=association.release, daemon=True)
+            ending.start()
+            ending.join(10)
 
 
 def ask(
