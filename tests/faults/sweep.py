@@ -29,7 +29,7 @@ NEVER_FAIL = ("fcntl", "flock", "ioctl", "poll", "ppoll", "select", "pselect6")
 """Locks of a local file system have no way to fail (one that is not given back would be the test's fault), nor has waiting."""
 
 ON_SOCKETS = ("sendto", "sendmsg", "recvfrom", "recvmsg", "poll", "ppoll", "select", "pselect6", "accept4", "shutdown")
-TRIES, MISSED = 3, 0.05
+TRIES, MISSED = 3, 0.1
 """How often to try to hit a point; which part of them may not come up again (the pages that a row touches differ)."""
 
 Pair = tuple[Film, Film | None]
