@@ -132,30 +132,21 @@ def stop_between(one: Target, seconds: float, count: int = 20) -> str:
 
 
 def never_reads(one: Target, seconds: float, count: int = 4) -> str:
-    """C-ECHO after C-ECHO, and no answer is ever read."""
-    begun, echoes, when = time.monotonic(), p_data(ECHO, COMMAND, wire.command(wire.c_echo_rq())) * 500, []
+    """C-ECHO after C-ECHO until the other side takes no more, and no answer is ever read."""
+    echoes = p_data(ECHO, COMMAND, wire.command(wire.c_echo_rq())) * 500
     with many(one, count, associated=True, receive_buffer=2048) as peers:
-        left = list(peers)
-        while left and time.monotonic() - begun < seconds:
-            for peer in list(left):
-                if not _pushed(peer, echoes):
-                    left.remove(peer)
-                    when.append(time.monotonic() - begun)
-        last = f", the last after {max(when):.1f} s" if when else ""
-        return f"{len(when)} of {len(peers)} hung up on{last}"
-
-
-def _pushed(peer: Peer, data: bytes) -> bool:
-    """Send what goes; false when the other side has hung up."""
-    peer.socket.settimeout(0.2)
-    try:
-        peer.socket.sendall(data)
-    except TimeoutError:
-        # what is cut off here continues with the next push: the other side reads nonsense only once it reads again
-        return True
-    except OSError:
-        return False
-    return True
+        for peer in peers:
+            peer.seconds = 0.5
+            while peer.send(echoes):
+                pass
+        begun, poll, when = time.monotonic(), select.poll(), []
+        for peer in peers:
+            poll.register(peer.socket, select.POLLRDHUP)
+        while len(when) < len(peers) and time.monotonic() - begun < seconds:
+            for number, _ in poll.poll(250):
+                poll.unregister(number)
+                when.append(time.monotonic() - begun)
+        return f"{len(when)} of {len(peers)} hung up on" + (f", the last after {max(when):.1f} s" if when else "")
 
 
 def long_requests(one: Target, seconds: float, count: int = 2_000, addresses: int = 8) -> str:
