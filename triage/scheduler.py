@@ -8,14 +8,19 @@ import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from triage.domain.errors import AuditBroken, ConfigError, TriageError
+from triage.domain.errors import ArchiveAway, AuditBroken, ConfigError, TriageError
 from triage.domain.level import HeadStarts
 from triage.services.audit import verify_audit
-from triage.services.housekeeping import quarantine_exhausted, verify
+from triage.services.housekeeping import quarantine_exhausted
 from triage.services.ports import Archive, AuditAnchor, Clock, Database
+from triage.services.scrub import scrub, share
+from triage.services.verify import verify
 
 STALLED_EVERY = timedelta(seconds=5)
+SCRUB_EVERY = timedelta(minutes=10)
+"""Between two slices of the scrub; how much a slice reads follows from the size of the archive."""
 VERIFY_EVERY = timedelta(hours=6)
+"""Between two comparisons of names and rows; bytes are the scrub's."""
 AUDIT_EVERY = timedelta(minutes=10)
 """So long a record can lie unanchored: only against an anchor shows what was cut off the chain's end or written anew."""
 
@@ -39,6 +44,8 @@ class Bells:
         clock: Clock,
         anchor: AuditAnchor,
         keep_revocations: Callable[[datetime], bool] = lambda now: False,
+        scrub_every: timedelta = timedelta(days=30),
+        scrub_slice_bytes: int = 4 << 30,
     ) -> None:
         self._database = database
         self._archive = archive
@@ -46,12 +53,13 @@ class Bells:
         self._clock = clock
         self._anchor = anchor
         self._keep_revocations = keep_revocations
-        self._revocation_trouble: str | None = None
-        self._trouble: str | None = None
-        self._audit_trouble: str | None = None
+        self._scrub_every = scrub_every
+        self._scrub_slice_bytes = scrub_slice_bytes
+        self._troubles: dict[str, str] = {}
         self._stop = threading.Event()
         self.jobs: tuple[tuple[str, timedelta, Callable[[], None]], ...] = (
             ("stalled jobs", STALLED_EVERY, self.stalled_jobs),
+            ("scrub", SCRUB_EVERY, self.scrub),
             ("verify", VERIFY_EVERY, self.verify),
             ("audit", AUDIT_EVERY, self.audit),
             ("revocation list", REVOCATIONS_EVERY, self.revocations),
@@ -59,49 +67,85 @@ class Bells:
 
     @property
     def trouble(self) -> str | None:
-        """What the last verifications found amiss, or ``None``."""
-        return self._audit_trouble or self._trouble or self._revocation_trouble
+        """What the bells found amiss when they last rang, or ``None``."""
+        return next(
+            (self._troubles[name] for name in ("audit", "scrub", "verify", "revocations") if name in self._troubles), None
+        )
 
     def stalled_jobs(self) -> None:
         """Studies whose worker died on them too often are set aside even while no worker is alive."""
         for uid in quarantine_exhausted(self._database, self._head_starts, self._clock):
             structlog.get_logger().error("quarantined", study_instance_uid=uid)
 
-    def verify(self) -> None:
-        """Read every digest again, compare with every row."""
+    def scrub(self) -> None:
+        """Read a slice of the archive again: what was not read for longest."""
+        log = structlog.get_logger()
         try:
-            account = verify(self._archive, self._database, self._go_on)
+            with self._database.read() as transaction:
+                upkeep = transaction.upkeep()
+            budget = share(upkeep, self._scrub_every, SCRUB_EVERY, self._scrub_slice_bytes)
+            done = scrub(self._archive, self._database, self._head_starts, self._clock, budget, self._go_on)
+        except _Stopped:
+            return
+        except ArchiveAway as error:
+            self._say("scrub", str(error))
+            log.error("scrub ended", cause=str(error))
+            return
+        for instance in done.mended:
+            log.info("film mended", study_instance_uid=instance.study_instance_uid, digest=instance.digest)
+        self.look_at_faults()
+        log.info("scrubbed", films=done.films, size_bytes=done.size_bytes, faulty=len(done.faulty))
+
+    def look_at_faults(self) -> None:
+        """Whether films are known to be damaged or missing, by the rows alone."""
+        with self._database.read() as transaction:
+            faulty = transaction.faulty()
+        for one in faulty:
+            assert one.fault is not None
+            uid, digest = one.instance.study_instance_uid, one.instance.digest
+            structlog.get_logger().error("film faulty", fault=one.fault.code, study_instance_uid=uid, digest=digest)
+        words = f"{len(faulty)} {'film is' if len(faulty) == 1 else 'films are'} damaged or gone; run: triage verify"
+        self._say("scrub", words if faulty else None)
+
+    def verify(self) -> None:
+        """Compare every name with every row."""
+        try:
+            account = verify(self._archive, self._database, self._go_on, reading=False)
         except _Stopped:
             return
         log = structlog.get_logger().bind(acknowledged=account.acknowledged, gaps=len(account.gaps))
         if account.ok:
-            self._trouble = None
+            self._say("verify", None)
             log.info("verified")
         else:
-            self._trouble = f"verification found {len(account.gaps)} gaps; run: triage verify"
+            self._say("verify", f"verification found {len(account.gaps)} gaps; run: triage verify")
             log.error("verification found gaps", first=account.gaps[0].what)
 
     def audit(self) -> None:
         """Walk the audit chain and note its head apart from the database."""
         try:
-            found = verify_audit(self._database, self._anchor, self._clock)
-            self._audit_trouble = found.trouble
+            trouble = verify_audit(self._database, self._anchor, self._clock).trouble
         except AuditBroken as error:
-            self._audit_trouble = str(error)
-        if self._audit_trouble:
-            structlog.get_logger().error("audit broken", cause=self._audit_trouble)
+            trouble = str(error)
+        self._say("audit", trouble)
+        if trouble:
+            structlog.get_logger().error("audit broken", cause=trouble)
 
     def revocations(self) -> None:
         """Write our own authority's revocation list anew when half of its time is over."""
         try:
             if self._keep_revocations(self._clock()):
                 structlog.get_logger().info("revocation list written anew")
-            self._revocation_trouble = None
+            self._say("revocations", None)
         except (ConfigError, OSError) as error:
-            self._revocation_trouble = f"the revocation list is not kept current: {error}"
+            self._say("revocations", f"the revocation list is not kept current: {error}")
             structlog.get_logger().error("revocation list not written", cause=str(error))
 
-    def _go_on(self, done: int, total: int) -> None:
+    def _say(self, name: str, trouble: str | None) -> None:
+        others = {bell: told for bell, told in self._troubles.items() if bell != name}
+        self._troubles = others | ({name: trouble} if trouble else {})  # whole at any moment: the heartbeat reads it
+
+    def _go_on(self, *_: object) -> None:
         if self._stop.is_set():
             raise _Stopped
 
@@ -117,6 +161,7 @@ class Bells:
         for name, every, what in self.jobs:
             scheduler.add_job(what, "interval", seconds=every.total_seconds(), id=name, name=name)
         self.revocations()  # after a long stop it may have run out: then nobody could send
+        self.look_at_faults()
         scheduler.start()
         stop.wait()
         scheduler.shutdown(wait=True)

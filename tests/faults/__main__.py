@@ -20,6 +20,7 @@ SECTIONS = {
     "same": "tests.faults.same",
     "aborts": "tests.faults.aborts",
     "day": "tests.faults.day",
+    "reconcile": "tests.faults.reconcile",
 }
 """Name → module with ``run(arguments) -> int``."""
 

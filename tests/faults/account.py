@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.faults.intake import Intake
 from tests.faults.sender import SUCCESS, Answer, Film
 from tests.integration.objects import digest_of
-from triage.services.housekeeping import ADOPTED
+from triage.services.reconcile import ADOPTED
 
 
 @dataclass(kw_only=True)

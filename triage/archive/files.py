@@ -4,7 +4,7 @@
 
     instances/incoming/<random>.part     being received; nothing of it counts
     instances/objects/ab/abcd….dcm       kept, named by the SHA-256 of the data set
-    instances/quarantine/abcd….dcm       set aside, never indexed
+    instances/quarantine/abcd….dcm       set aside, not indexed; named by what it holds
 
 The order is the one that lost nothing under power cuts and kills at every system call; see
 ``docs/decisions/0001-success-means-durable.md``.
@@ -14,22 +14,27 @@ import errno
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
-from triage.archive.part10 import data_set_offset
-from triage.domain.errors import ConfigError, StorageFull
-from triage.domain.identifiers import is_digest
+from triage.archive.content import data_set_digest, from_disk, is_file, opened, whole_digest
+from triage.archive.strays import PART, SUFFIX, digest_in, strays
+from triage.domain.errors import ArchiveAway, ConfigError, StorageFull
+from triage.domain.fault import Fault
+from triage.domain.identifiers import DIGEST_PREFIXES, digest_of, is_digest
+from triage.domain.stray import Kind, Stray
 
-PART = ".part"
-SUFFIX = ".dcm"
 FREE_INODES = 64
-CHUNK = 1 << 20
 LOOK_EVERY = 4 << 20
 """Bytes of one object after which the room on the disk is looked at again: how large it becomes, nobody says before."""
+SETTLED_WITHIN = 30.0
+"""Seconds to wait for another process that moves objects: a decision on one takes a second, a start with many strays longer."""
+BROKEN = (errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.ENODATA)
+"""What a disk answers that knows its bytes to be bad; anything else says nothing about the film."""
 
 
 class FileArchive:
@@ -45,8 +50,8 @@ class FileArchive:
         for folder in (self.incoming, self.objects, self.aside):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # all at once: made on demand, one receiver could use a folder whose entry another has not synced yet
-        for number in range(256):
-            (self.objects / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
+        for prefix in DIGEST_PREFIXES:
+            (self.objects / prefix).mkdir(mode=0o700, exist_ok=True)
         _sync_directory(self.objects)
         _sync_directory(root)
         _sync_directory(root.parent)
@@ -65,7 +70,7 @@ class FileArchive:
             raise StorageFull(f"less than {self.floor_bytes} bytes would stay free on the disk of {self.root.name}/")
 
     def open(self, digest: str) -> BinaryIO:
-        return self.path(digest).open("rb")
+        return opened(self.path(digest))
 
     def path(self, digest: str) -> Path:
         """Where a kept object lies. No text from a data set takes part in it."""
@@ -74,31 +79,41 @@ class FileArchive:
         return self.objects / digest[:2] / f"{digest}{SUFFIX}"
 
     def holds(self, digest: str) -> bool:
-        return is_digest(digest) and self.path(digest).is_file()
+        return is_digest(digest) and is_file(self.path(digest))
 
     def is_intact(self, digest: str) -> bool:
         try:
-            with self.open(digest) as stream:
-                # what memory remembers of the file proves nothing: have it read from the disk
-                os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-                stream.seek(data_set_offset(stream))
-                found = sha256()
-                while chunk := stream.read(CHUNK):
-                    found.update(chunk)
-        except (OSError, ValueError):
+            return self.fault(digest) is None
+        except ArchiveAway:
             return False
-        return found.hexdigest() == digest
 
-    def digests(self) -> Iterator[str]:
-        for path in sorted(self.objects.glob(f"*/*{SUFFIX}")):
-            yield path.stem
+    def fault(self, digest: str) -> Fault | None:
+        try:
+            with self.open(digest) as stream:
+                return None if data_set_digest(from_disk(stream)) == digest else Fault.DAMAGED
+        except FileNotFoundError:
+            if is_digest(digest) and not (self.objects / digest[:2]).is_dir():
+                raise ArchiveAway("the archive's folders are not there; is its disk mounted?") from None
+            return Fault.MISSING
+        except OSError as error:
+            if error.errno in BROKEN:
+                return Fault.DAMAGED
+            raise ArchiveAway(f"a film cannot be read ({errno.errorcode.get(error.errno or 0, 'error')})") from error
+
+    def digests(self, prefix: str = "") -> Iterator[str]:
+        for folder in DIGEST_PREFIXES:
+            if folder.startswith(prefix[:2]):
+                for name in _files(self.objects / folder):
+                    if (digest := digest_in(name)) is not None and digest.startswith(prefix or folder):
+                        yield digest
 
     def digests_aside(self) -> Iterator[str]:
-        for path in sorted(self.aside.glob(f"*{SUFFIX}")):
-            yield path.stem
+        for name in _files(self.aside):
+            if (digest := digest_in(name)) is not None:
+                yield digest
 
     def leftovers(self) -> list[str]:
-        return sorted(path.name for path in self.incoming.glob(f"*{PART}"))
+        return [name for name in _files(self.incoming) if name.endswith(PART)]
 
     def sweep(self) -> list[str]:
         swept = self.leftovers()
@@ -107,16 +122,111 @@ class FileArchive:
         return swept
 
     def set_aside(self, digest: str) -> None:
-        with self.failing(), suppress(FileNotFoundError):
-            self.path(digest).rename(self.aside / f"{digest}{SUFFIX}")
-            _sync_directory(self.aside)
-            _sync_directory(self.objects / digest[:2])
+        if self.holds(digest):
+            self._move(self.path(digest), self._aside(digest))
+
+    def displace(self, digest: str) -> str:
+        path = self.path(digest)
+        with self.failing():
+            name = self._name_aside(path)
+            self._move(path, self._aside(name))
+        return name
+
+    def take_back(self, digest: str) -> None:
+        if is_digest(digest) and is_file(self._aside(digest)):
+            self._move(self._aside(digest), self.path(digest))
 
     def drop_aside(self, digest: str) -> None:
         if is_digest(digest):
             with self.failing():
-                (self.aside / f"{digest}{SUFFIX}").unlink(missing_ok=True)
+                self._aside(digest).unlink(missing_ok=True)
                 _sync_directory(self.aside)
+
+    def open_aside(self, digest: str) -> BinaryIO:
+        if not is_digest(digest):
+            raise FileNotFoundError("not a digest")
+        return opened(self._aside(digest))
+
+    def is_intact_aside(self, digest: str) -> bool:
+        try:
+            with self.open_aside(digest) as stream:
+                return data_set_digest(from_disk(stream)) == digest
+        except OSError:
+            return False
+
+    def strays(self) -> list[Stray]:
+        return sorted(strays(self.root), key=lambda stray: stray.place)
+
+    def settle(self, stray: Stray) -> str | None:
+        path = self.root / stray.place
+        if stray.kind not in (Kind.FILE, Kind.MISPLACED) or not is_file(path):
+            return None
+        with self.failing():
+            path.chmod(0o600)
+            if self._belongs(path, stray.digest):
+                assert stray.digest is not None
+                self._move(path, self.path(stray.digest))
+                return stray.digest
+            name = self._name_aside(path)
+            self._move(path, self._aside(name))
+        return name
+
+    @contextmanager
+    def settling(self) -> Iterator[None]:
+        descriptor = os.open(self.incoming / "settle.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            deadline = time.monotonic() + SETTLED_WITHIN
+            while not _locked(descriptor):
+                if time.monotonic() > deadline:
+                    raise ArchiveAway("another process has moved objects for long: the intake starts, or a decision is written")
+                time.sleep(0.02)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def copy_aside(self, digest: str) -> str | None:
+        """A second name in the quarantine for the damaged bytes in an object's place, which are to be replaced: at no moment is
+        nothing there. Returns that name; ``None``: there is no file."""
+        path = self.path(digest)
+        if not is_file(path):
+            return None
+        name = self._name_aside(path)
+        with suppress(FileExistsError):
+            os.link(path, self._aside(name))
+        _sync_directory(self.aside)
+        return name
+
+    def _belongs(self, path: Path, digest: str | None) -> bool:
+        if digest is None or os.path.lexists(self.path(digest)):
+            return False
+        with opened(path) as stream:
+            os.fsync(stream.fileno())
+            return data_set_digest(stream) == digest
+
+    def _name_aside(self, path: Path) -> str:
+        """The digest of what a file holds; where that name is taken by a file that is not equal in all, of the whole file."""
+        try:
+            with opened(path) as stream:
+                whole = whole_digest(stream)
+                name = data_set_digest(stream) or whole
+                os.fsync(stream.fileno())
+            if not is_file(self._aside(name)):
+                return name
+            with opened(self._aside(name)) as stream:
+                return name if whole_digest(stream) == whole else whole
+        except OSError as error:
+            if error.errno not in BROKEN:
+                raise
+            return digest_of(f"cannot be read: {path.relative_to(self.root)}".encode())
+
+    def _aside(self, digest: str) -> Path:
+        return self.aside / f"{digest}{SUFFIX}"
+
+    def _move(self, path: Path, target: Path) -> None:
+        with self.failing(), suppress(FileNotFoundError):
+            path.rename(target)
+            _sync_directory(target.parent)
+            _sync_directory(path.parent)
 
     def free_bytes(self) -> int:
         disk = os.statvfs(self.root)
@@ -185,18 +295,20 @@ class FileIncoming:
     def open(self) -> BinaryIO:
         return self._path.open("rb")
 
-    def keep(self) -> None:
+    def keep(self) -> str | None:
         digest = self._digest.hexdigest()
         folder = self._archive.objects / digest[:2]
         with self._archive.failing():
-            if self._archive.is_intact(digest):
+            if self._archive.fault(digest) is None:
                 # the same bytes once more, perhaps under another transfer syntax: the first file stays as it is
                 _sync_directory(folder)
                 self.discard()
-                return
+                return None
+            displaced = self._archive.copy_aside(digest)
             self._path.rename(folder / f"{digest}{SUFFIX}")
             self._settled = True
             _sync_directory(folder)
+        return displaced
 
     def quarantine(self) -> None:
         with self._archive.failing():
@@ -242,3 +354,17 @@ def _sync_directory(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _files(folder: Path) -> list[str]:
+    """Names of the regular files of a folder, in order; without a look at any of them."""
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

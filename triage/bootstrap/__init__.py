@@ -305,6 +305,8 @@ def _run_scheduler(site: Site, launch: Launch) -> None:
         clock=utc_now,
         anchor=site.anchor,
         keep_revocations=AuthorityFolder(site.settings.home / "tls").keep_current,
+        scrub_every=site.settings.storage.scrub_every,
+        scrub_slice_bytes=site.settings.storage.scrub_slice_bytes,
     )
     note_policy(site.database, {name: str(value) for name, value in policy.items()}, utc_now)
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: bells.trouble):

@@ -19,8 +19,8 @@ from triage.dimse.tls_client import ClientContext, client_context
 from triage.domain.destination import Destination
 from triage.heartbeat import Heartbeat
 from triage.services.audit import turned_away
-from triage.services.housekeeping import reconcile
 from triage.services.receive import Reception
+from triage.services.reconcile import reconcile
 from triage.supervisor import stop_event
 
 if TYPE_CHECKING:

@@ -18,6 +18,8 @@ from triage.database import schema
 from triage.domain.errors import FilmsUnavailable, PixelError, TriageError
 from triage.domain.external import ProviderSilent
 from triage.domain.worklist import span
+from triage.scheduler import SCRUB_EVERY
+from triage.services.scrub import keeps_up
 
 SANDBOX_REMEDY = (
     "install the locked libraries again (requirements.lock); is there memory for one more process, and may the service "
@@ -179,11 +181,32 @@ def doubts(settings: Settings) -> Iterator[Finding]:
             words = f"{len(found)} unread {'study' if len(found) == 1 else 'studies'} of which a film was set aside"
             remedy = (
                 "triage verify names them; another patient's film: give it its own UIDs and send it again; the same film again:"
-                " let one sender send it; a corrected patient: read the study with the corrected name at hand"
+                " let one sender send it; then decide: triage quarantine release, or discard"
             )
             yield Finding(WARN, "set aside", words, remedy)
         else:
             yield Finding(OK, "set aside", "no unread study lacks a film that was refused")
+    opened.close()
+
+
+def films(settings: Settings) -> Iterator[Finding]:
+    """No film is known to be damaged or gone, and the scrub comes round in time."""
+    if not settings.home.is_dir():
+        return
+    opened, storage = open_database(settings), settings.storage
+    if schema.present(opened.engine) == schema.newest():
+        with opened.read() as transaction:
+            upkeep = transaction.upkeep()
+        if upkeep.faulty:
+            words = f"{upkeep.faulty} of {upkeep.objects} in the archive are damaged or gone"
+            yield Finding(FAIL, "films", words, "triage verify names them; send them again, or put them back from a backup")
+        if not keeps_up(upkeep, storage.scrub_every, SCRUB_EVERY, storage.scrub_slice_bytes):
+            words = f"reading all of them again takes longer than {span(storage.scrub_every)}"
+            yield Finding(WARN, "scrub", words, "raise storage.scrub_slice_bytes or storage.scrub_every")
+        elif not upkeep.faulty:
+            again = f"{upkeep.objects - upkeep.unchecked} of {upkeep.objects} read again since they came"
+            oldest = f", the longest unread for {span(utc_now() - upkeep.oldest_check)}" if upkeep.oldest_check else ""
+            yield Finding(OK, "films", again + oldest)
     opened.close()
 
 
@@ -220,6 +243,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     backlog,
     doubts,
     commitments,
+    films,
     fail_safe,
 )
 

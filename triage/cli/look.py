@@ -1,4 +1,4 @@
-"""``triage worklist``, ``triage study`` and ``triage quarantine``: look at what came, from a terminal."""
+"""``triage worklist`` and ``triage study``: look at what came, from a terminal."""
 
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(worklist)
     app.command()(study)
-    app.command()(quarantine)
 
 
 def worklist(
@@ -77,25 +76,6 @@ def study(
     from triage.cli import tables
 
     tables.study(Console(), found, record, now)
-
-
-def quarantine(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
-    """What was set aside instead of indexed: when, from whom, why, which study it names, where it lies."""
-    from dataclasses import asdict
-
-    from triage.cli.tables import clean
-
-    opened = site(home, config)
-    with opened.database.read() as transaction:
-        found = transaction.quarantined()
-    if as_json:
-        print_json([{**asdict(one), "received_at": one.received_at.isoformat()} for one in found])
-        return
-    for one in found:
-        study = f"study {one.study_instance_uid}" if one.study_instance_uid else "no study that could be read"
-        typer.echo(f"{one.received_at.isoformat()}  from {clean(one.calling_ae_title)}  {one.cause}  {study}")
-        typer.echo(f"      -> instances/quarantine/{one.digest}.dcm")
-    typer.echo(f"{len(found)} set aside")
 
 
 def _items(opened: "Site", limit: int | None, include_read: bool) -> "list[WorklistItem]":

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from triage.config import Settings
     from triage.dimse.tls_client import ClientContext
 
+if TYPE_CHECKING:
+    from triage.bootstrap import Site
+    from triage.domain.fault import Fault
+    from triage.domain.instance import Instance
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -102,19 +107,23 @@ def _client_context(
 
 def verify(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
     """Prove that acknowledged = on disk (digest) = indexed = assessed or excused; exit 1 and one line a gap otherwise."""
-    from triage.services import housekeeping
+    from triage.services.verify import REMEDIES
+    from triage.services.verify import verify as verified
 
     opened = site(home, config)
     with progress_bar() as bar:
         task = bar.add_task("reading every film again", total=None)
-        account = housekeeping.verify(
-            opened.archive, opened.database, lambda done, total: bar.update(task, completed=done, total=total)
+        account = verified(
+            opened.archive,
+            opened.database,
+            lambda done, total: bar.update(task, completed=done, total=total),
+            found=lambda instance, fault: _note(opened, instance, fault),
         )
     if as_json:
         print_json(account.as_dict())
     else:
         for gap in account.gaps:
-            typer.echo(f"{gap.what}: {gap.subject}")
+            typer.echo(f"{gap.what}: {gap.subject} -> {REMEDIES[gap.what]}")
         for doubt in account.doubts:
             typer.echo(f"no gap, but look at it: {doubt.what}: {doubt.subject}; see: triage study {doubt.subject}")
         typer.echo(
@@ -125,6 +134,15 @@ def verify(as_json: AsJson = False, home: Home = None, config: Config = None) ->
         )
     if not account.ok:
         raise typer.Exit(1)
+
+
+def _note(opened: "Site", instance: "Instance", fault: "Fault") -> None:
+    """What was found marks the study at once; nobody waits until the scrub comes by."""
+    from triage.clock import utc_now
+    from triage.services.condition import note_condition
+
+    with opened.database.write() as transaction:
+        note_condition(transaction, opened.archive, instance, fault, opened.settings.policy.head_starts, utc_now())
 
 
 def check(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:

@@ -12,7 +12,8 @@ from triage.database.analytics import MemoryAnalytics
 from triage.database.memory_commitments import MemoryCommitments
 from triage.domain.assessment import Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
-from triage.domain.instance import Instance, QuarantinedObject, Sender
+from triage.domain.fault import Checked, Fault, Upkeep
+from triage.domain.instance import Decision, Instance, QuarantinedObject, Sender
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
 from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
@@ -37,6 +38,7 @@ class _JobRow:
 class _State:
     studies: dict[str, Study] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
+    checks: dict[str, tuple[datetime, Fault | None]] = field(default_factory=dict)
     outcomes: dict[tuple[str, frozenset[str], str], Outcome] = field(default_factory=dict)
     jobs: dict[str, _JobRow] = field(default_factory=dict)
     quarantined: dict[str, QuarantinedObject] = field(default_factory=dict)
@@ -168,6 +170,11 @@ class MemoryTransaction:
             raise LookupError("an instance is indexed once")
         self._state.instances[instance.sop_instance_uid] = instance
 
+    def remove_instance(self, sop_instance_uid: str) -> None:
+        removed = self._state.instances.pop(sop_instance_uid, None)
+        if removed is not None:
+            self._state.checks.pop(removed.digest, None)
+
     def add_outcome(self, outcome: Outcome) -> bool:
         bundle = outcome.model.bundle_id if outcome.model else ""
         key = (outcome.study_instance_uid, outcome.considered, bundle)
@@ -180,16 +187,64 @@ class MemoryTransaction:
         return [outcome for (study, _, _), outcome in self._state.outcomes.items() if study == study_instance_uid]
 
     def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
-        return self._state.quarantined.setdefault(quarantined.digest, quarantined) is quarantined
+        before = self._state.quarantined.get(quarantined.digest)
+        if before is not None and before.decision is None:
+            return False
+        self._state.quarantined[quarantined.digest] = quarantined
+        return True
 
-    def quarantined(self) -> list[QuarantinedObject]:
-        return sorted(self._state.quarantined.values(), key=lambda one: (one.received_at, one.digest))
+    def quarantined(self, decided: bool = False) -> list[QuarantinedObject]:
+        shown = (one for one in self._state.quarantined.values() if decided or one.decision is None)
+        return sorted(shown, key=lambda one: (one.received_at, one.digest))
 
     def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
         return [one for one in self.quarantined() if one.study_instance_uid == study_instance_uid]
 
     def set_aside_under(self, sop_instance_uid: str) -> list[QuarantinedObject]:
         return [one for one in self.quarantined() if one.sop_instance_uid == sop_instance_uid]
+
+    def quarantined_object(self, digest: str) -> QuarantinedObject | None:
+        return self._state.quarantined.get(digest)
+
+    def decide(self, digest: str, decision: Decision, at: datetime, by: str, because: str) -> bool:
+        one = self._state.quarantined.get(digest)
+        if one is None or one.decision is not None:
+            return False
+        decided = replace(one, decision=decision, decided_at=at, decided_by=by, because=because)
+        self._state.quarantined[digest] = decided
+        return True
+
+    def digests(self, prefix: str) -> set[str]:
+        return {one.digest for one in self._state.instances.values() if one.digest.startswith(prefix)}
+
+    def longest_unchecked(self, limit: int) -> list[Checked]:
+        checked = map(self._checked, self._state.instances.values())
+        return sorted(checked, key=lambda one: (one.checked_at, one.instance.sop_instance_uid))[:limit]
+
+    def faulty(self, study_instance_uid: str | None = None) -> list[Checked]:
+        found = (one for one in map(self._checked, self._state.instances.values()) if one.fault is not None)
+        theirs = (one for one in found if study_instance_uid in (None, one.instance.study_instance_uid))
+        return sorted(theirs, key=lambda one: (one.instance.study_instance_uid, one.instance.digest))
+
+    def note_check(self, digest: str, at: datetime, fault: Fault | None) -> bool:
+        if digest not in self.digests(""):
+            return False
+        self._state.checks[digest] = (at, fault)
+        return True
+
+    def upkeep(self) -> Upkeep:
+        checked = [self._checked(one) for one in self._state.instances.values()]
+        return Upkeep(
+            objects=len(checked),
+            size_bytes=sum(one.instance.size_bytes for one in checked),
+            faulty=sum(one.fault is not None for one in checked),
+            unchecked=sum(one.checked_at <= one.instance.received_at for one in checked),
+            oldest_check=min((one.checked_at for one in checked), default=None),
+        )
+
+    def _checked(self, instance: Instance) -> Checked:
+        at, fault = self._state.checks.get(instance.digest, (instance.received_at, None))
+        return Checked(instance=instance, checked_at=at, fault=fault)
 
     def put_role(self, status: RoleStatus) -> None:
         self._state.roles[status.role] = status

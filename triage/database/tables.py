@@ -161,8 +161,14 @@ instance = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("calling_ae_title", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
+    Column("checked_at", Moment, nullable=False, server_default="0", comment="when it was last compared with its digest"),
+    Column("fault", Text, comment="what was found then (triage/domain/fault.py)"),
     Index("ix_instance_sender", "calling_ae_title", "received_at"),
+    Index("ix_instance_checked", "checked_at", "sop_instance_uid"),
+    CheckConstraint("fault IS NULL OR fault IN ('damaged','missing')", name="fault"),
 )
+FAULTY = text("fault IS NOT NULL")
+Index("ix_instance_faulty", instance.c.study_instance_uid, sqlite_where=FAULTY, postgresql_where=FAULTY)
 
 outcome = Table(
     "outcome",
@@ -205,6 +211,11 @@ quarantined = Table(
     Column("cause", Text, nullable=False),
     Column("calling_ae_title", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
+    Column("decision", Text, comment="empty: it lies in the archive's quarantine"),
+    Column("decided_at", Moment),
+    Column("decided_by", Text),
+    Column("because", Text),
+    CheckConstraint("decision IS NULL OR decision IN ('released','discarded')", name="decision"),
 )
 
 role = Table(

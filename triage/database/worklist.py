@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import Insert, insert
 
-from triage.database import audit, tables
+from triage.database import audit, quarantine, tables, upkeep
 from triage.database.accounts import SqlAccounts
 from triage.database.analytics import SqlAnalytics
 from triage.database.commitments import SqlCommitments
@@ -17,7 +17,8 @@ from triage.database.queue import SqlQueue
 from triage.domain.assessment import Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
 from triage.domain.doubt import Doubt
-from triage.domain.instance import Facts, Instance, QuarantinedObject, Sender
+from triage.domain.fault import Checked, Fault, Upkeep
+from triage.domain.instance import Decision, Facts, Instance, QuarantinedObject, Sender
 from triage.domain.jobs import RetryPolicy
 from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
@@ -47,14 +48,14 @@ class SqlTransaction:
 
     def instances(self, study_instance_uid: str) -> list[Instance]:
         query = (
-            select(tables.instance)
+            select(*upkeep.COLUMNS)
             .where(tables.instance.c.study_instance_uid == study_instance_uid)
             .order_by(tables.instance.c.received_at, tables.instance.c.sop_instance_uid)
         )
         return [Instance(**row._mapping) for row in self.connection.execute(query)]
 
     def all_instances(self) -> Iterator[Instance]:
-        for row in self.connection.execute(select(tables.instance)).yield_per(1000):
+        for row in self.connection.execute(select(*upkeep.COLUMNS)).yield_per(1000):
             yield Instance(**row._mapping)
 
     def senders(self) -> list[Sender]:
@@ -104,7 +105,11 @@ class SqlTransaction:
     def add_instance(self, instance: Instance) -> None:
         series = {"study_instance_uid": instance.study_instance_uid, "series_instance_uid": instance.series_instance_uid}
         self.connection.execute(_ADD_SERIES, series)
-        self.connection.execute(_ADD_INSTANCE, {name: getattr(instance, name) for name in INSTANCE})
+        row = {name: getattr(instance, name) for name in INSTANCE}
+        self.connection.execute(_ADD_INSTANCE, row | {"checked_at": instance.received_at})
+
+    def remove_instance(self, sop_instance_uid: str) -> None:
+        self.connection.execute(delete(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid))
 
     def add_outcome(self, outcome: Outcome) -> bool:
         row = {
@@ -125,19 +130,37 @@ class SqlTransaction:
         return [load_outcome(document) for document in self.connection.execute(query).scalars()]
 
     def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
-        row = {name: getattr(quarantined, name) for name in QuarantinedObject.__dataclass_fields__}
-        return self.connection.execute(insert(tables.quarantined).values(row).on_conflict_do_nothing()).rowcount == 1
+        return quarantine.add(self.connection, quarantined)
 
-    def quarantined(self) -> list[QuarantinedObject]:
-        return [QuarantinedObject(**row._mapping) for row in self.connection.execute(_quarantined_query())]
+    def quarantined(self, decided: bool = False) -> list[QuarantinedObject]:
+        return quarantine.listed(self.connection, decided)
 
     def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
-        rows = self.connection.execute(_SET_ASIDE_OF, {"uid": study_instance_uid})
-        return [QuarantinedObject(**row._mapping) for row in rows]
+        return quarantine.of_study(self.connection, study_instance_uid)
 
     def set_aside_under(self, sop_instance_uid: str) -> list[QuarantinedObject]:
-        query = _quarantined_query().where(tables.quarantined.c.sop_instance_uid == sop_instance_uid)
-        return [QuarantinedObject(**row._mapping) for row in self.connection.execute(query)]
+        return quarantine.under(self.connection, sop_instance_uid)
+
+    def quarantined_object(self, digest: str) -> QuarantinedObject | None:
+        return quarantine.one_of(self.connection, digest)
+
+    def decide(self, digest: str, decision: Decision, at: datetime, by: str, because: str) -> bool:
+        return quarantine.decide(self.connection, digest, decision, at, by, because)
+
+    def digests(self, prefix: str) -> set[str]:
+        return upkeep.digests(self.connection, prefix)
+
+    def longest_unchecked(self, limit: int) -> list[Checked]:
+        return upkeep.longest_unchecked(self.connection, limit)
+
+    def faulty(self, study_instance_uid: str | None = None) -> list[Checked]:
+        return upkeep.faulty(self.connection, study_instance_uid)
+
+    def note_check(self, digest: str, at: datetime, fault: Fault | None) -> bool:
+        return upkeep.note_check(self.connection, digest, at, fault)
+
+    def upkeep(self) -> Upkeep:
+        return upkeep.upkeep(self.connection)
 
     def put_role(self, status: RoleStatus) -> None:
         self.connection.execute(_PUT_ROLE, {name: getattr(status, name) for name in RoleStatus.__dataclass_fields__})
@@ -210,10 +233,6 @@ def senders_query() -> Select[Any]:
     return select(title, count, first.label("first_at"), last.label("last_at")).group_by(title).order_by(title)
 
 
-def _quarantined_query() -> Select[Any]:
-    return select(tables.quarantined).order_by(tables.quarantined.c.received_at, tables.quarantined.c.digest)
-
-
 def upsert(table: Table) -> Insert:
     """Insert a row, all of whose columns are given, or replace the one that has its primary key."""
     statement = insert(table)
@@ -223,9 +242,8 @@ def upsert(table: Table) -> Insert:
 
 
 # What each received film needs, made once: to make and to look up a statement costs more than to carry it out.
-_INSTANCE_OF = select(tables.instance).where(tables.instance.c.sop_instance_uid == bindparam("uid"))
+_INSTANCE_OF = select(*upkeep.COLUMNS).where(tables.instance.c.sop_instance_uid == bindparam("uid"))
 _STUDY_OF = select(tables.study).where(tables.study.c.study_instance_uid == bindparam("uid"))
-_SET_ASIDE_OF = _quarantined_query().where(tables.quarantined.c.study_instance_uid == bindparam("uid"))
 _PUT_STUDY = upsert(tables.study)
 _PUT_ROLE = upsert(tables.role)
 _RAISE_REVISION = update(tables.worklist_revision).values(revision=tables.worklist_revision.c.revision + 1)

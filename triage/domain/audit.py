@@ -36,6 +36,8 @@ class Action(StrEnum):
     CONFLICT = "conflict"
     CERTIFICATE = "certificate"
     COMMITMENT = "commitment"
+    QUARANTINE = "quarantine"
+    SCRUB = "scrub"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

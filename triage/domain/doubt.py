@@ -1,4 +1,4 @@
-"""Why a study's films may not be one patient's, or not all of them: marks that a study keeps, the gravest one."""
+"""Why a study's films may not be one patient's, or not all of them: the gravest mark that stands."""
 
 from enum import Enum
 
@@ -6,24 +6,28 @@ from triage.domain.reason import Reason
 
 
 class Doubt(Enum):
-    """(code, sentence, reason), the gravest last.
+    """(code, sentence, reason, reopens), the gravest last.
 
     ``code`` is stable and goes to the API and the database. ``reason``: while the study carries the mark it cannot be *not
-    flagged* or *out of scope*, it is not assessed for this reason; ``None``: a mark for the reader, who decides.
+    flagged* or *out of scope*, it is not assessed for this reason; ``None``: a mark for the reader, who decides. ``reopens``: a
+    study that was read comes back: its reader did not know. Whoever read a film that was lost later has seen it.
     """
 
     NAMES_DIFFER = (
         "names_differ",
         "its films do not all name the patient alike, or one names none: make sure whose each is",
         None,
+        False,
     )
-    FILM_SET_ASIDE = ("film_set_aside", Reason.FILM_SET_ASIDE.sentence, Reason.FILM_SET_ASIDE)
-    IDENTITY_CONFLICT = ("identity_conflict", Reason.IDENTITY_CONFLICT.sentence, Reason.IDENTITY_CONFLICT)
+    FILM_SET_ASIDE = ("film_set_aside", Reason.FILM_SET_ASIDE.sentence, Reason.FILM_SET_ASIDE, True)
+    FILM_DAMAGED = ("film_damaged", Reason.FILM_DAMAGED.sentence, Reason.FILM_DAMAGED, False)
+    IDENTITY_CONFLICT = ("identity_conflict", Reason.IDENTITY_CONFLICT.sentence, Reason.IDENTITY_CONFLICT, True)
 
-    def __init__(self, code: str, sentence: str, reason: Reason | None) -> None:
+    def __init__(self, code: str, sentence: str, reason: Reason | None, reopens: bool) -> None:
         self.code = code
         self.sentence = sentence
         self.reason = reason
+        self.reopens = reopens
 
     @classmethod
     def from_code(cls, code: str) -> "Doubt":

@@ -25,6 +25,14 @@ class StorageFull(TriageError):
     status, comment, alarm, retry = 0xA700, "Refused: out of resources, storage", True, True
 
 
+class ArchiveAway(StorageFull):
+    """The disk does not answer as a disk does: of no film is anything known, and none is taken for lost."""
+
+
+class DecisionRefused(TriageError):
+    """An object that was set aside cannot be released or discarded as it was asked; the message has the remedy."""
+
+
 class IndexUnavailable(TriageError):
     """The database did not take the row in time: the film is not acknowledged."""
 

@@ -10,6 +10,9 @@ _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))*", re.ASCII)
 _AE_TITLE = re.compile(r"[\x20-\x5b\x5d-\x7e]{1,16}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
+DIGEST_PREFIXES = tuple(f"{number:02x}" for number in range(256))
+"""The first two digits that a digest may have: what is too much to hold at once goes in these parts."""
+
 
 def check_uid(value: str | None, keyword: str) -> str:
     """Return ``value`` when it is a UID (PS3.5 9.1: components without leading zeros, at most 64 characters).

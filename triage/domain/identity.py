@@ -7,6 +7,7 @@ numbers such as 0 or UNKNOWN are shared by many. Where an ID is missing, they ar
 """
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import replace
 from enum import Enum
 
@@ -46,6 +47,18 @@ def completed(kept: Facts, film: Facts) -> Facts:
     if likeness(kept, film) is not Likeness.SAME:
         return replace(mixed, **{name: getattr(kept, name) for name in PATIENT})
     return mixed
+
+
+def gathered(films: Iterable[Facts]) -> tuple[Facts, Likeness]:
+    """What a study is known by after these films, in their order, and the worst likeness of one of them to those before it."""
+    kept, worst = Facts(), Likeness.SAME
+    for number, film in enumerate(films):
+        if number:
+            worst = max(worst, likeness(kept, film), key=list(Likeness).index)
+            kept = completed(kept, film)
+        else:
+            kept = film
+    return kept, worst
 
 
 def _differences(kept: Facts, film: Facts) -> int:

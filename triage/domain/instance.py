@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +52,27 @@ class Sender:
 
 SAME_PICTURE = "the same picture of the same patient is stored already, under another header"
 """A cause that leaves nothing unseen: what was looked at is the picture that was sent again."""
+REPLACED = "a person had another object of its SOP Instance UID take its place"
+"""A cause that is a decision already: this was the film of the study until then."""
+DAMAGED = "the bytes were damaged; the film was sent again"
+"""A cause that concerns no study any more: the film itself is in its place."""
+SECOND_COPY = "a second copy of an object that is kept"
+_MARK_NOTHING = (SAME_PICTURE, REPLACED, DAMAGED, SECOND_COPY)
+
+
+class Decision(StrEnum):
+    """What a person decided on an object that was set aside. Values are stored."""
+
+    RELEASED = "released"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedObject:
-    """An object that was set aside instead of indexed, and why.
+    """An object that was set aside instead of indexed, and why; once decided, by whom, when and why.
 
-    ``study_instance_uid``: the study that its header names; ``None``: nobody could read it.
+    ``study_instance_uid``: the study that its header names; ``None``: nobody could read it. ``because`` is free text: it goes
+    into no log and not into the audit.
     """
 
     digest: str
@@ -66,8 +81,12 @@ class QuarantinedObject:
     cause: str
     calling_ae_title: str
     received_at: datetime
+    decision: Decision | None = None
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    because: str | None = None
 
     @property
     def marks(self) -> bool:
         """Whether the study that it names must say so."""
-        return self.cause != SAME_PICTURE
+        return self.decision is None and self.cause not in _MARK_NOTHING

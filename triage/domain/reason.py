@@ -29,6 +29,7 @@ class Reason(Enum):
     QUARANTINED = ("quarantined", "assessment failed repeatedly", True)
     MODEL_DISAGREES = ("model_disagrees_with_itself", "the network gave no consistent number", True)
     FILM_SET_ASIDE = ("film_set_aside", "a film of it was refused and set aside, and nobody has looked at it", True)
+    FILM_DAMAGED = ("film_damaged", "a film of it is damaged or gone in the archive", True)
     IDENTITY_CONFLICT = ("identity_conflict", "another patient's film came under its study UID and was set aside", True)
 
     def __init__(self, code: str, sentence: str, blocks: bool) -> None:

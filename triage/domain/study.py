@@ -40,7 +40,7 @@ class Study:
 
     ``network_level`` is the network's word; ``level`` is what counts: STAT when a person said so. ``probability`` is a
     number exactly where an assessment stands. ``images_covered`` counts the films that the standing assessment scored.
-    ``doubt``: the gravest that was found of whose its films are; it stays.
+    ``doubt``: the gravest that stands of whose its films are, and whether they are all there.
     """
 
     study_instance_uid: str
@@ -95,10 +95,7 @@ def with_image(study: Study, policy: HeadStarts) -> Study:
     study = replace(study, images=study.images + 1, reading=reading)
     if study.network_level is Level.FLAGGED:
         return placed(study, policy)
-    study = replace(
-        study, network_level=Level.PENDING, reason=None, probability=None, model=None, images_covered=0, assessed_at=None
-    )
-    return placed(study, policy)
+    return placed(_unassessed(study), policy)
 
 
 def with_outcome(study: Study, outcome: Outcome, policy: HeadStarts) -> Study:
@@ -140,11 +137,40 @@ def without_model(study: Study, policy: HeadStarts) -> Study:
 def with_doubt(study: Study, doubt: Doubt, policy: HeadStarts) -> Study:
     """It is doubtful whose films these are, or a film is missing from them. A flag stays; a graver mark is never lowered.
 
-    A study already read comes back unread where the mark has a reason: its reader did not know.
+    A study already read comes back unread where the mark says so: its reader did not know.
     """
-    again = doubt.reason is not None and study.reading.state is ReadingState.READ
+    again = doubt.reopens and study.reading.state is ReadingState.READ
     study = replace(study, doubt=graver(study.doubt, doubt), reading=Reading() if again else study.reading)
     return placed(_doubted(study), policy)
+
+
+def with_doubt_settled(study: Study, left: Doubt | None, outcome: Outcome | None, policy: HeadStarts) -> Study:
+    """What made the study doubtful was decided or mended; ``left``: the mark that stands now, if any.
+
+    ``outcome``: what the network said of exactly the films that it has; ``None``: nothing yet, the study is pending (the caller
+    sees to a job). A flag stays as it is, and so does whoever has read the study.
+    """
+    was = study.doubt.reason if study.doubt else None
+    study = replace(study, doubt=left)
+    if study.network_level is not Level.NOT_ASSESSED or was is None or study.reason is not was:
+        return placed(_doubted(study), policy)
+    study = _unassessed(study)
+    return placed(study, policy) if outcome is None else with_outcome(study, outcome, policy)
+
+
+def with_film_replaced(study: Study, facts: Facts, policy: HeadStarts) -> Study:
+    """A person had another film take the place of one: what was said rests on a film that the study has no more.
+
+    Pending, a flag too, until the network has seen the present films; a study already read comes back unread.
+    """
+    reading = Reading() if study.reading.state is ReadingState.READ else study.reading
+    return placed(_unassessed(replace(study, facts=facts, reading=reading)), policy)
+
+
+def _unassessed(study: Study) -> Study:
+    return replace(
+        study, network_level=Level.PENDING, reason=None, probability=None, model=None, images_covered=0, assessed_at=None
+    )
 
 
 def _doubted(study: Study) -> Study:

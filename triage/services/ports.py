@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from triage.domain.assessment import Model, Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
-from triage.domain.instance import Instance, QuarantinedObject, Sender
+from triage.domain.fault import Fault
+from triage.domain.instance import Instance, Sender
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
 from triage.domain.opinion import Opinion
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection
+from triage.domain.stray import Stray
 from triage.domain.study import Study
 from triage.imaging.eligibility import Intended
 from triage.imaging.prepare import Prepared
@@ -23,6 +25,7 @@ from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
 from triage.services.analytics_store import AnalyticsStore
 from triage.services.commitment_store import CommitmentStore
+from triage.services.upkeep_store import UpkeepStore
 
 Clock = Callable[[], datetime]
 """Gives the present time, aware, UTC."""
@@ -48,8 +51,11 @@ class Incoming(Protocol):
     def open(self) -> BinaryIO:
         """What was written so far, from the preamble on, for reading."""
 
-    def keep(self) -> None:
+    def keep(self) -> str | None:
         """Give the object its final name, durably. Kept already under the same digest: the first stays as it is.
+
+        Returns the name under which damaged bytes that had the place lie set aside now, which have to be accounted for;
+        ``None``: there were none.
 
         Raises:
             StorageFull: the disk is full or failed.
@@ -87,10 +93,17 @@ class Archive(Protocol):
         """Whether an object of that name is kept (its bytes are not read)."""
 
     def is_intact(self, digest: str) -> bool:
-        """Whether the kept bytes, read from the disk, still have the digest that names them."""
+        """Whether the kept bytes, read from the disk, still have their digest; ``False``, too, where that cannot be told."""
 
-    def digests(self) -> Iterator[str]:
-        """Names of all kept objects."""
+    def fault(self, digest: str) -> Fault | None:
+        """What is wrong with a kept object, read anew from its disk; ``None``: nothing.
+
+        Raises:
+            ArchiveAway: the disk does not answer as a disk does; nothing is known of the object.
+        """
+
+    def digests(self, prefix: str = "") -> Iterator[str]:
+        """Names of the kept objects, in order; ``prefix`` of two digits: only those that begin so."""
 
     def digests_aside(self) -> Iterator[str]:
         """Names of all objects that were set aside."""
@@ -103,6 +116,37 @@ class Archive(Protocol):
 
     def set_aside(self, digest: str) -> None:
         """Move a kept object to the quarantine, durably."""
+
+    def displace(self, digest: str) -> str:
+        """Move a kept object whose bytes are not what its name says to the quarantine, durably; returns its name there: the
+        digest of what it holds."""
+
+    def take_back(self, digest: str) -> None:
+        """Move an object that was set aside to its place among the kept ones, durably; none of that name: nothing."""
+
+    def open_aside(self, digest: str) -> BinaryIO:
+        """An object that was set aside, from its preamble on.
+
+        Raises:
+            FileNotFoundError: none of that name.
+        """
+
+    def is_intact_aside(self, digest: str) -> bool:
+        """Whether an object that was set aside is a film whose bytes have the digest that names it."""
+
+    def strays(self) -> list[Stray]:
+        """Everything that lies in the archive and is no object, no receipt and no lock."""
+
+    def settle(self, stray: Stray) -> str | None:
+        """Give a stray file the place that its content asks for, durably: a misplaced object its own, if that is free, anything
+        else the quarantine; returns its name there. ``None``: it is no file, or gone, and is left alone."""
+
+    def settling(self) -> AbstractContextManager[None]:
+        """Nobody else moves objects between the kept ones and the quarantine meanwhile, in whatever process.
+
+        Raises:
+            ArchiveAway: somebody else does for long.
+        """
 
     def drop_aside(self, digest: str) -> None:
         """Remove an object that was set aside, durably; none of that name: nothing."""
@@ -148,7 +192,7 @@ class JobQueue(Protocol):
         """The state of a study's job, for reconciliation; ``None``: no job."""
 
 
-class Transaction(Protocol):
+class Transaction(UpkeepStore, Protocol):
     """All changes or none."""
 
     @property
@@ -209,23 +253,14 @@ class Transaction(Protocol):
     def add_instance(self, instance: Instance) -> None:
         """Index an instance of a study that was put before."""
 
+    def remove_instance(self, sop_instance_uid: str) -> None:
+        """Take an instance out of the index; its study stays."""
+
     def add_outcome(self, outcome: Outcome) -> bool:
         """Write an outcome to the study's history; ``False``: this image set and model had one already."""
 
     def outcomes(self, study_instance_uid: str) -> list[Outcome]:
         """A study's history, oldest first."""
-
-    def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
-        """Account for an object that was set aside; ``False``: its digest has a row already, which stays."""
-
-    def quarantined(self) -> list[QuarantinedObject]:
-        """Every object that was set aside, first received first."""
-
-    def set_aside_of(self, study_instance_uid: str) -> list[QuarantinedObject]:
-        """Those whose header names this study."""
-
-    def set_aside_under(self, sop_instance_uid: str) -> list[QuarantinedObject]:
-        """Those whose header has this SOP Instance UID."""
 
     def put_role(self, status: RoleStatus) -> None:
         """A role's sign of life."""

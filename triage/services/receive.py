@@ -11,8 +11,10 @@ from triage.domain.instance import SAME_PICTURE, Instance, QuarantinedObject
 from triage.domain.level import HeadStarts
 from triage.domain.study import Study, begin, with_doubt, with_image
 from triage.imaging.header import Header, picture_of, read_header
+from triage.services.condition import account_for_damaged, note_condition
 from triage.services.ports import Archive, Clock, Database, Incoming, Transaction
 from triage.services.set_aside import set_aside
+from triage.services.standing import OTHER_PATIENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ class Reception:
             digest = self._incoming.sync()
             header = _header(self._incoming)
             self._compare(header, digest)
-            self._incoming.keep()
+            displaced = self._incoming.keep()
         finally:
             self._incoming.discard()
         instance = adopt(
@@ -87,6 +89,7 @@ class Reception:
             digest=digest,
             size_bytes=self._size,
             calling_ae_title=self._claim.calling_ae_title,
+            displaced=displaced,
             archive=self._archive,
             database=self._database,
             head_starts=self._head_starts,
@@ -123,11 +126,14 @@ def adopt(
     database: Database,
     head_starts: HeadStarts,
     clock: Clock,
+    displaced: str | None = None,
 ) -> Instance:
     """Index and list a kept object; one that contradicts what is indexed is set aside, the first stays untouched.
 
-    The row and the mark come before the move: a crash between them leaves a kept file without instance, which
-    reconciliation adopts anew, with the same result. What is one too many of its UID goes last.
+    ``displaced``: the name under which damaged bytes lie set aside that it took the place of (:meth:`Incoming.keep`).
+
+    The row and the mark come before the move: a crash between them leaves a kept file without instance, which reconciliation
+    sets aside as its row says. What is one too many of its UID goes last.
 
     Raises:
         DataSetMismatch: set aside; the study it came under, if any, says so (:class:`triage.domain.doubt.Doubt`), unless
@@ -147,13 +153,17 @@ def adopt(
             calling_ae_title=calling_ae_title,
             received_at=now,
         )
+        if displaced is not None:
+            account_for_damaged(transaction, displaced, instance, now)
         known = transaction.instance(instance.sop_instance_uid)
         if known is not None and known.digest == digest:
+            if transaction.faulty(known.study_instance_uid):
+                note_condition(transaction, archive, known, None, head_starts, now)
             return known
         study = transaction.study(instance.study_instance_uid)
         found = _contradiction(transaction, archive, known, study, header)
         if found is None:
-            _index(transaction, instance, study, header, head_starts)
+            index(transaction, instance, study, header, head_starts)
             return instance
         marks, cause = found
         if (
@@ -178,7 +188,7 @@ def _contradiction(
     the correction of the other.
     """
     uid = header.study_instance_uid
-    other = study is not None and _other_patient(transaction, archive, study, header)
+    other = study is not None and other_patient(transaction, archive, study, header)
     if known is None and not other:
         return None
     marks = {uid: Doubt.IDENTITY_CONFLICT if other else Doubt.FILM_SET_ASIDE}
@@ -187,11 +197,11 @@ def _contradiction(
         stranger = first is not None and likeness(first.facts, header.facts) is Likeness.OTHER
         marks[known.study_instance_uid] = Doubt.IDENTITY_CONFLICT if stranger else Doubt.FILM_SET_ASIDE
     if other:
-        return marks, "the study belongs to another patient"
+        return marks, OTHER_PATIENT
     return marks, "an instance with this SOP Instance UID and other bytes is stored already"
 
 
-def _other_patient(transaction: Transaction, archive: Archive, study: Study, header: Header) -> bool:
+def other_patient(transaction: Transaction, archive: Archive, study: Study, header: Header) -> bool:
     """Whether a film is another patient's than the study; where the study has no number to go by, than any film of it."""
     found = likeness(study.facts, header.facts)
     if found is not Likeness.UNSURE or study.facts.patient_id is not None:
@@ -222,7 +232,8 @@ def _same_picture(archive: Archive, known: Instance, header: Header, digest: str
     return alike and picture is not None and picture == again
 
 
-def _index(transaction: Transaction, instance: Instance, study: Study | None, header: Header, head_starts: HeadStarts) -> None:
+def index(transaction: Transaction, instance: Instance, study: Study | None, header: Header, head_starts: HeadStarts) -> None:
+    """Index an instance that contradicts nothing: its study begins or grows, and has a job."""
     uid = instance.study_instance_uid
     if study is None:
         study = begin(uid, header.facts, instance.received_at, head_starts)

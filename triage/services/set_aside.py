@@ -7,7 +7,7 @@ from contextlib import suppress
 from triage.domain.audit import Action, AuditEntry
 from triage.domain.doubt import Doubt, graver
 from triage.domain.errors import AuditBroken
-from triage.domain.instance import QuarantinedObject
+from triage.domain.instance import SAME_PICTURE, QuarantinedObject
 from triage.domain.level import HeadStarts
 from triage.domain.study import with_doubt
 from triage.services.audit import SYSTEM
@@ -21,13 +21,19 @@ def set_aside(transaction: Transaction, one: QuarantinedObject, marks: Mapping[s
     """Account for the object, mark the studies that it makes doubtful, leave a record in the audit; the same object again:
     nothing. Returns whether its bytes are to stay: of those that are too many of one UID, the audit alone keeps the digest.
 
-    A study that was read comes back once for each cause and SOP Instance UID. Nothing that the header says of a patient goes
+    An object that a person took out of its study marks nothing when it comes again: that is decided. A study that was read
+    comes back once for each cause and SOP Instance UID. Nothing that the header says of a patient goes
     anywhere: the bytes stay whole in the archive's quarantine.
     """
     of_study = transaction.set_aside_of(one.study_instance_uid) if one.study_instance_uid else []
-    earlier = [before for before in of_study if before.sop_instance_uid == one.sop_instance_uid]
+    refused = (before for before in of_study if before.marks or before.cause == SAME_PICTURE)
+    earlier = [before for before in refused if before.sop_instance_uid == one.sop_instance_uid]
     full = len(earlier) >= (MOST if one.marks else 1)
-    stays = not full or any(before.digest == one.digest for before in transaction.quarantined())
+    same = transaction.quarantined_object(one.digest)
+    undecided = same is not None and same.decision is None
+    if undecided and same is not None and not same.marks:
+        marks = {}
+    stays = not full or undecided
     new = stays and transaction.add_quarantined(one)
     news = new and not any(before.cause == one.cause for before in earlier)
     for uid, doubt in marks.items():
@@ -35,11 +41,12 @@ def set_aside(transaction: Transaction, one: QuarantinedObject, marks: Mapping[s
         if study is not None and (news or graver(study.doubt, doubt) is not study.doubt):
             transaction.put_study(with_doubt(study, doubt, head_starts))
     if new or not stays:
-        _record(transaction, one, marks, stays)
+        record_conflict(transaction, one, marks, stays)
     return stays
 
 
-def _record(transaction: Transaction, one: QuarantinedObject, marks: Mapping[str, Doubt], stays: bool) -> None:
+def record_conflict(transaction: Transaction, one: QuarantinedObject, marks: Mapping[str, Doubt], stays: bool = True) -> None:
+    """Leave a record in the audit that the object was set aside."""
     doubt = marks.get(one.study_instance_uid or "")
     details = {"cause": one.cause, "digest": one.digest, "sender": one.calling_ae_title}
     details |= {"doubt": doubt.code} if doubt else {}

@@ -87,15 +87,20 @@ def test_every_comment_fits_into_a_response(kind: type[TriageError]) -> None:
 
 def test_only_what_passes_by_itself_is_worth_retrying() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TriageError)]
-    assert {kind.__name__ for kind in kinds if kind.retry} == {"StorageFull", "IndexUnavailable", "FilmsUnavailable"}
-    alarming = {"StorageFull", "IndexUnavailable", "FilmsUnavailable", "BundleError", "AuditBroken"}
+    assert {kind.__name__ for kind in kinds if kind.retry} == {
+        "StorageFull",
+        "ArchiveAway",
+        "IndexUnavailable",
+        "FilmsUnavailable",
+    }
+    alarming = {"StorageFull", "ArchiveAway", "IndexUnavailable", "FilmsUnavailable", "BundleError", "AuditBroken"}
     assert {kind.__name__ for kind in kinds if kind.alarm} == alarming
 
 
 BLOCKING = {
     "paediatric", "multi_frame", "cannot_decode", "numeric", "polarity_conflict", "no_model", "timed_out", "quarantined",
     "model_disagrees_with_itself", "not_a_chest_film", "no_image", "not_grayscale",
-    "film_set_aside", "identity_conflict", "not_upright", "cropped", "doubtful_image",
+    "film_set_aside", "film_damaged", "identity_conflict", "not_upright", "cropped", "doubtful_image",
 }  # fmt: skip
 
 

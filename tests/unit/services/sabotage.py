@@ -84,8 +84,8 @@ def late_image_asks_for_nothing(patch: Patch) -> None:
         tx.put_study(replace(known, images=known.images + 1))
         return tx.add_instance(instance)
 
-    index = receive._index
-    patch.setattr(receive, "_index", _index)
+    index = receive.index
+    patch.setattr(receive, "index", _index)
 
 
 def last_outcome_lowers_a_flag(patch: Patch) -> None:

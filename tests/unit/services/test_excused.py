@@ -8,7 +8,8 @@ from tests.unit.services.world import RETRIES, World
 from triage.domain.jobs import JobState
 from triage.domain.level import Level
 from triage.domain.reason import Reason
-from triage.services.housekeeping import excuse_without_model, quarantine_exhausted, verify
+from triage.services.housekeeping import excuse_without_model, quarantine_exhausted
+from triage.services.verify import verify
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from triage.domain.reading import LEASE, Step
 from triage.domain.reason import Reason
 from triage.domain.worklist import level_words, why
 from triage.imaging.header import picture_of
-from triage.services.housekeeping import verify
 from triage.services.reading import take
 from triage.services.records import study_record
 from triage.services.set_aside import MOST
+from triage.services.verify import verify
 
 STRANGER = {"patient_id": "SECRET-2", "patient_name": "Secret^Bob", "accession_number": "SECRET-ACC"}
 SECOND = films.film(sop_uid="1.2.3.1.2", **STRANGER)

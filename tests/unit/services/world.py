@@ -18,9 +18,10 @@ from triage.domain.worklist import ranked
 from triage.imaging.header import read_header
 from triage.inference.memory import MemoryClassifier
 from triage.sandbox.memory import MemoryFilms
-from triage.services import housekeeping
 from triage.services.ports import Archive, Classifier, Database, Films
 from triage.services.receive import Claim, Reception
+from triage.services.reconcile import Reconciliation, reconcile
+from triage.services.verify import verify
 from triage.worker import Worker
 
 RETRIES = RetryPolicy(max_attempts=3, lease=timedelta(seconds=15))
@@ -92,13 +93,13 @@ class World:
         data_set = claims.pop("data_set", data_set)
         return Claim(**{"calling_ae_title": "MODALITY", "file_meta": meta} | claims), data_set
 
-    def reconcile(self) -> housekeeping.Reconciliation:
-        return housekeeping.reconcile(self.archive, self.database, POLICY, self.clock)
+    def reconcile(self) -> Reconciliation:
+        return reconcile(self.archive, self.database, POLICY, self.clock)
 
     def gaps(self) -> dict[str, list[str]]:
         """What verification finds amiss, by kind."""
         found: dict[str, list[str]] = {}
-        for gap in housekeeping.verify(self.archive, self.database).gaps:
+        for gap in verify(self.archive, self.database).gaps:
             found.setdefault(gap.what, []).append(gap.subject)
         return found
 
