@@ -18,7 +18,7 @@ LIMIT = 4 << 20
 QUICK: dict[str, Attack] = {
     "silent peers": Attack(id="F30", sees=HUNG_UP, act=lambda one, _: idle.silent(one, 7.0, 300)),
     "stops within a PDU": Attack(id="F32", sees=HUNG_UP, act=lambda one, _: idle.stop_within(one, 12.0, 5)),
-    "long requests": Attack(id="F35", sees="", act=lambda one, _: idle.long_requests(one, 1.0, 1_500)),
+    "long requests": Attack(id="F35", sees="", act=lambda one, _: idle.long_requests(one, 1.0, 800)),
     "requests of zeros": Attack(id="F35", sees=HUNG_UP, act=lambda one, _: idle.bad_requests(one, 3.0, 300)),
     "A-ASSOCIATE-RQ of 4 GiB": Attack(id="F35", sees=r"abort after \d MiB", act=large.huge_request),
     "P-DATA-TF of 500 MiB": Attack(id="F35", sees=r"abort after \d MiB", act=large.huge_pdu),
