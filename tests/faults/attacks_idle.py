@@ -133,20 +133,31 @@ def stop_between(one: Target, seconds: float, count: int = 20) -> str:
 
 def never_reads(one: Target, seconds: float, count: int = 4) -> str:
     """C-ECHO after C-ECHO until the other side takes no more, and no answer is ever read."""
-    echoes = p_data(ECHO, COMMAND, wire.command(wire.c_echo_rq())) * 500
+    echo = p_data(ECHO, COMMAND, wire.command(wire.c_echo_rq()))
     with many(one, count, associated=True, receive_buffer=2048) as peers:
         for peer in peers:
             peer.seconds = 0.5
-            while peer.send(echoes):
+            while peer.send(echo * 500):
                 pass
-        begun, poll, when = time.monotonic(), select.poll(), []
-        for peer in peers:
-            poll.register(peer.socket, select.POLLRDHUP)
-        while len(when) < len(peers) and time.monotonic() - begun < seconds:
-            for number, _ in poll.poll(250):
-                poll.unregister(number)
+        begun, when, left = time.monotonic(), [], list(peers)
+        while left and time.monotonic() - begun < seconds:
+            time.sleep(0.5)
+            for peer in [one for one in left if _has_ended(one, echo)]:
+                left.remove(peer)
                 when.append(time.monotonic() - begun)
         return f"{len(when)} of {len(peers)} hung up on" + (f", the last after {max(when):.1f} s" if when else "")
+
+
+def _has_ended(peer: Peer, data: bytes) -> bool:
+    """Whether the other side is gone, which only a sender is told that does not read."""
+    try:
+        peer.socket.setblocking(False)
+        peer.socket.send(data)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def long_requests(one: Target, seconds: float, count: int = 2_000, addresses: int = 8) -> str:
