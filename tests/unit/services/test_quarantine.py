@@ -222,6 +222,8 @@ def test_releasing_a_film_mends_the_kept_one(world: World) -> None:
         world.archive.path(digest).write_bytes(second[:-1])
     else:
         world.archive.objects[digest] = second[:-1]  # type: ignore[attr-defined]
+    with pytest.raises(DecisionRefused, match="release it"):
+        discarded(world, digest)
     released(world, digest)
     assert world.archive.is_intact(digest)
     assert len(aside(world)) == 1, "the damaged bytes"
