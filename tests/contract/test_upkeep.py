@@ -15,9 +15,11 @@ from tests.unit.domain import make
 from tests.unit.domain.make import NOW
 from triage.archive.files import FileArchive
 from triage.archive.memory import MemoryArchive
+from triage.domain.assessment import image_set
 from triage.domain.fault import Checked, Fault, Upkeep
 from triage.domain.identifiers import digest_of
 from triage.domain.instance import Decision, QuarantinedObject
+from triage.domain.jobs import JobState
 from triage.domain.stray import Kind, Stray
 from triage.services.ports import Archive, Database
 
@@ -259,3 +261,14 @@ def test_a_decision_stands_until_the_object_comes_again(database: Database) -> N
         assert tx.add_quarantined(again)
         assert not tx.add_quarantined(ONE)
         assert tx.quarantined() == tx.set_aside_of("1.1") == [again]
+
+
+def test_what_was_considered_and_where_jobs_stand_is_told_of_all_at_once(database: Database) -> None:
+    index(database, 2)
+    outcome = make.scored("1.0", 0.4)
+    with database.write() as tx:
+        tx.jobs.enqueue("1.0", NOW)
+        tx.add_outcome(outcome)
+    with database.read() as tx:
+        assert tx.image_sets() == {("1.0", image_set(outcome.considered))}
+        assert tx.jobs.states() == {"1.0": JobState.WAITING}
