@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.reconcile import sweep
 
-FEW = {"reconcile": 2, "release of a film that replaces": 1}
+FEW = {"reconcile": 1, "release of a film that replaces": 1}
 """Steps that are killed here, and at how many points."""
 
 
