@@ -4,26 +4,18 @@ import difflib
 import os
 import tomllib
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
-    ValidationInfo,
-    field_validator,
 )
 
 from triage.config.sections import (
     DimseSettings,
-    HeadStartSettings,
     PolicySettings,
     ReadingSettings,
     Section,
@@ -35,15 +27,9 @@ from triage.config.sections import (
 )
 from triage.dimse.bindings import Bindings
 from triage.dimse.tls_files import TlsFiles
-from triage.dimse.tls_settings import TlsSettings
-from triage.domain.account import Role, SessionLimits
-from triage.domain.destination import Destination
-from triage.domain.duration import parse_duration
+from triage.domain.account import Role
 from triage.domain.errors import ConfigError
-from triage.domain.identifiers import is_ae_title
-from triage.domain.level import HeadStarts
 from triage.oidc.settings import OidcSettings
-from triage.web.viewer_link import check_template
 
 PREFIX = "TRIAGE_"
 FILE_NAME = "triage.toml"
