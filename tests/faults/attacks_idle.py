@@ -132,30 +132,32 @@ def stop_between(one: Target, seconds: float, count: int = 20) -> str:
 
 
 def never_reads(one: Target, seconds: float, count: int = 4) -> str:
-    """C-ECHO after C-ECHO, and no answer is ever read."""
-    begun, echoes, when = time.monotonic(), p_data(ECHO, COMMAND, wire.command(wire.c_echo_rq())) * 500, []
+    """C-ECHO after C-ECHO until the other side takes no more, and no answer is ever read."""
+    echo = p_data(ECHO, COMMAND, wire.command(wire.c_echo_rq()))
     with many(one, count, associated=True, receive_buffer=2048) as peers:
-        left = list(peers)
+        for peer in peers:
+            peer.seconds = 0.5
+            while peer.send(echo * 500):
+                pass
+        begun, when, left = time.monotonic(), [], list(peers)
         while left and time.monotonic() - begun < seconds:
-            for peer in list(left):
-                if not _pushed(peer, echoes):
-                    left.remove(peer)
-                    when.append(time.monotonic() - begun)
-        last = f", the last after {max(when):.1f} s" if when else ""
-        return f"{len(when)} of {len(peers)} hung up on{last}"
+            time.sleep(0.5)
+            for peer in [one for one in left if _has_ended(one, echo)]:
+                left.remove(peer)
+                when.append(time.monotonic() - begun)
+        return f"{len(when)} of {len(peers)} hung up on" + (f", the last after {max(when):.1f} s" if when else "")
 
 
-def _pushed(peer: Peer, data: bytes) -> bool:
-    """Send what goes; false when the other side has hung up."""
-    peer.socket.settimeout(0.2)
+def _has_ended(peer: Peer, data: bytes) -> bool:
+    """Whether the other side is gone, which only a sender is told that does not read."""
     try:
-        peer.socket.sendall(data)
-    except TimeoutError:
-        # what is cut off here continues with the next push: the other side reads nonsense only once it reads again
-        return True
-    except OSError:
+        peer.socket.setblocking(False)
+        peer.socket.send(data)
+    except BlockingIOError:
         return False
-    return True
+    except OSError:
+        return True
+    return False
 
 
 def long_requests(one: Target, seconds: float, count: int = 2_000, addresses: int = 8) -> str:

@@ -7,6 +7,7 @@ and 1 MB for each association; nothing kept of what was not a film; threads and 
 
 import argparse
 import json
+import re
 import tempfile
 import threading
 import time
@@ -116,6 +117,7 @@ def broken(attack: Attack, found: Outcome, answered_within: float = ANSWERED_WIT
     """Which promises did not hold."""
     bound = MEMORY_MB + attack.associations
     faults = {
+        f"it saw: {found.came}": not re.match(attack.sees, found.came),
         f"the other peer: {len(found.other.refused)} refused {found.other.refused[:2]}": found.other.refused,
         f"the other peer: p99 {found.other.p99:.1f} s": found.other.p99 > answered_within,
         f"{found.most.rss_mb:.0f} MB, promised {bound:.0f}": found.most.rss_mb > bound,

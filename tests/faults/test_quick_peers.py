@@ -5,25 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import attacks_idle, attacks_large, attacks_odd, pdus, peers, uids
-from tests.faults.attacks import Attack
+from tests.faults import attacks_idle as idle
+from tests.faults import attacks_large as large
+from tests.faults import attacks_odd as odd
+from tests.faults import pdus, peers, uids
+from tests.faults.attacks import HUNG_UP, Attack
 from tests.faults.pdu_cases import command_cases, pdu_cases
 from tests.faults.targets import Target, ours, settled
 
 LIMIT = 4 << 20
-SECONDS = 11.0
-"""A PDU has a deadline of 10 s, and threads are back soon after."""
 
 QUICK: dict[str, Attack] = {
-    "silent peers": Attack(id="F30", act=lambda one, _: attacks_idle.silent(one, 6.0, 300)),
-    "stops within a PDU": Attack(id="F32", act=lambda one, _: attacks_idle.stop_within(one, SECONDS, 5), associations=5),
-    "long requests": Attack(id="F35", act=lambda one, _: attacks_idle.long_requests(one, 2.0, 200, 4)),
-    "requests of zeros": Attack(id="F35", act=lambda one, _: attacks_idle.bad_requests(one, 2.0, 200, 4), associations=100),
-    "data set without end": Attack(id="F36", act=attacks_large.endless),
-    "command set within a data set": Attack(id="F38", act=lambda one, _: attacks_odd.second_command(one, 1.0, 20)),
-    "a flood of N-EVENT-REPORT": Attack(id="F38", act=lambda one, _: attacks_odd.flood(one, 1.0, 0x0100, 2_000)),
-    "items in the header": Attack(id="F38", act=lambda one, _: attacks_large.hard_headers(one, 1.0, 2), associations=2),
-    "film cut off": Attack(id="F26", act=lambda one, _: attacks_odd.aborts(one, 1.0, 60)),
+    "silent peers": Attack(id="F30", sees=HUNG_UP, act=lambda one, _: idle.silent(one, 7.0, 300)),
+    "stops within a PDU": Attack(id="F32", sees=HUNG_UP, act=lambda one, _: idle.stop_within(one, 12.0, 5)),
+    "long requests": Attack(id="F35", sees="", act=lambda one, _: idle.long_requests(one, 1.0, 800)),
+    "requests of zeros": Attack(id="F35", sees=HUNG_UP, act=lambda one, _: idle.bad_requests(one, 3.0, 300)),
+    "A-ASSOCIATE-RQ of 4 GiB": Attack(id="F35", sees=r"abort after \d MiB", act=large.huge_request),
+    "P-DATA-TF of 500 MiB": Attack(id="F35", sees=r"abort after \d MiB", act=large.huge_pdu),
+    "data set without end": Attack(id="F36", sees=r"abort after \d\d? MiB", act=large.endless),
+    "command set in a data set": Attack(id="F38", sees="abort × 20", act=lambda one, _: odd.second_command(one, 1.0, 20)),
+    "N-EVENT-REPORT": Attack(id="F38", sees="hung up on", act=lambda one, _: odd.flood(one, 1.0, 0x0100, 2_000)),
+    "items in the header": Attack(id="F38", sees="status C100", act=lambda one, _: large.hard_headers(one, 1.0, 2)),
+    "film cut off": Attack(id="F26", sees="cut off × 60", act=lambda one, _: odd.aborts(one, 1.0, 60)),
 }
 
 

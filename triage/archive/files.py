@@ -163,8 +163,11 @@ class FileArchive:
         path = self.root / stray.place
         if stray.kind not in (Kind.FILE, Kind.MISPLACED) or not is_file(path):
             return None
-        with self.failing():
+        try:
             path.chmod(0o600)
+        except PermissionError:  # somebody else's
+            return None
+        with self.failing():
             if self._belongs(path, stray.digest):
                 assert stray.digest is not None
                 self._move(path, self.path(stray.digest))

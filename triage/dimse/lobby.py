@@ -309,6 +309,7 @@ class Lobby(threading.Thread):
         if guest in self._waiting:
             del self._waiting[guest]
             self._heard -= len(guest.heard)
+            guest.heard = bytearray()  # not when the last event of this round that names the guest is through: now
             same = self._of_address[guest.address]
             del same[guest]
             if not same:
