@@ -19,7 +19,7 @@ from tests.integration.service import until
 ENDS: dict[str, Callable[[Sender], None]] = {"A-ABORT": Sender.abort, "RST": Sender.reset, "close": Sender.close}
 SIDE = 300
 JUMPS = {"+1 h": 3600.0, "-1 h": -3600.0, "+1 s": 1.0, "-1 s": -1.0, "+12 years": 12 * 365.25 * 86400}
-SETTLE = 0.3
+SETTLE = 0.15
 """Seconds for a timer that looks at the wall clock to go off."""
 
 CLOCK = """

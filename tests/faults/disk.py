@@ -40,7 +40,7 @@ class Disk:
         subprocess.run(["mount", "-o", ",".join(("loop", *options)), self.image, self.folder], check=True)
 
     def unmount(self) -> None:
-        subprocess.run(["umount", self.folder], check=True)
+        subprocess.run(["umount", self.folder], check=True, capture_output=True)
 
     def remount(self, *options: str) -> None:
         subprocess.run(["mount", "-o", ",".join(("remount", *options)), self.folder], check=True)
