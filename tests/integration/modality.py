@@ -12,6 +12,7 @@ from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 
 from tests.integration.objects import DX, EXPLICIT, SECONDARY_CAPTURE
+from triage.dimse.requestor import steady
 
 logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # what is refused here is refused on purpose
 _config.STORE_SEND_CHUNKED_DATASET = True  # the file's own bytes go out, and its meta information becomes the command set
@@ -29,16 +30,16 @@ class Modality:
 
     def store(self, file: bytes) -> int | None:
         self._file.write_bytes(file)
-        answer = self.association.send_c_store(self._file)
+        answer = steady(self.association).send_c_store(self._file)
         return int(answer.Status) if "Status" in answer else None
 
     def comment(self, file: bytes) -> str:
         """The ErrorComment of the answer."""
         self._file.write_bytes(file)
-        return str(self.association.send_c_store(self._file).get("ErrorComment", ""))
+        return str(steady(self.association).send_c_store(self._file).get("ErrorComment", ""))
 
     def echo(self) -> int | None:
-        answer = self.association.send_c_echo()
+        answer = steady(self.association).send_c_echo()
         return int(answer.Status) if "Status" in answer else None
 
 

@@ -17,6 +17,7 @@ from tests.integration.modality import modality
 from tests.integration.objects import DX, film, sop_uid
 from tests.integration.service import Service, until
 from tests.unit.dimse.requests import IMPLICIT, pairs
+from triage.dimse.requestor import steady
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -94,13 +95,13 @@ def test_films_and_the_request_for_them_on_one_association(serve: Serve, heard: 
     association = entity.associate("127.0.0.1", service.dimse_port, contexts=contexts, ae_title="TRIAGE", evt_handlers=handlers)
     path = service.home.parent / "film.dcm"
     path.write_bytes(film(1))
-    assert association.send_c_store(path).Status == 0x0000
+    assert steady(association).send_c_store(path).Status == 0x0000
     assert ask(association, "1.9.1", [(DX, sop_uid(1)), (DX, sop_uid(2))]) == 0x0000
     path.write_bytes(film(2))
-    assert association.send_c_store(path).Status == 0x0000
+    assert steady(association).send_c_store(path).Status == 0x0000
     assert heard.wait("1.9.1")["committed"] == [sop_uid(1), sop_uid(2)]
     path.write_bytes(film(3))
-    assert association.send_c_store(path).Status == 0x0000
+    assert steady(association).send_c_store(path).Status == 0x0000
     association.release()
 
 

@@ -19,6 +19,7 @@ from tests.integration.modality import associate
 from tests.integration.objects import digest_of, film, sop_uid
 from tests.integration.service import Service, until
 from tests.size import size
+from triage.dimse.requestor import steady
 
 SENDERS, FILMS, ROUNDS = 4, size(140, 300), size(5, 10)
 VICTIMS = ("intake", "worker", "scheduler", "web")  # the web last: it is /readyz that shows the other deaths
@@ -51,7 +52,7 @@ class Sender(threading.Thread):
         if self.association is None or not self.association.is_established:
             self.association = associate(self.service.dimse_port)
         try:
-            if self.association.send_c_store(self.file).get("Status") == 0x0000:
+            if steady(self.association).send_c_store(self.file).get("Status") == 0x0000:
                 return True
         except RuntimeError:  # there is no association, or it has just ended
             pass

@@ -17,6 +17,7 @@ from tests.integration.conftest import Serve
 from tests.integration.modality import associate, modality
 from tests.integration.objects import DX, data_set, digest_of, elements_of, film, part10, sop_uid, study_uid
 from tests.integration.service import ROLES, Service, is_alive, until
+from triage.dimse.requestor import steady
 
 LARGE = 24 << 20
 
@@ -45,7 +46,7 @@ def test_sigterm_during_a_transfer_drains_and_exits_0(serve: Serve, tmp_path: Pa
     association.bind(evt.EVT_PDU_SENT, sent.append)
 
     def send() -> None:
-        statuses.append(association.send_c_store(path).get("Status"))
+        statuses.append(steady(association).send_c_store(path).get("Status"))
         association.release()
 
     sender = threading.Thread(target=send)

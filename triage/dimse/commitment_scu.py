@@ -9,6 +9,7 @@ from pynetdicom.association import Association
 
 from triage.dimse.commitment_data_set import event_information
 from triage.dimse.commitments import is_taken
+from triage.dimse.requestor import steady
 from triage.dimse.tls_client import ClientContext
 from triage.domain.commitment import SOP_CLASS_UID, SOP_INSTANCE_UID, TRANSFER_SYNTAXES, Report
 from triage.domain.destination import Destination
@@ -44,7 +45,7 @@ class Calls:
         """
         association = self._associate(to, self._tls(to) if self._tls else None)
         try:
-            answer, _ = association.send_n_event_report(
+            answer, _ = steady(association).send_n_event_report(
                 event_information(report), report.event_type_id, SOP_CLASS_UID, SOP_INSTANCE_UID
             )
         except (ValueError, RuntimeError) as error:

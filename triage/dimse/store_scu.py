@@ -10,6 +10,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, _config, build_context
 from pynetdicom.association import Association
 
+from triage.dimse.requestor import steady
 from triage.dimse.tls_client import ClientContext
 from triage.domain.destination import Destination
 from triage.domain.errors import TriageError
@@ -133,7 +134,7 @@ def _associate(
 def _store(association: Association, film: _Film) -> Sent:
     started = time.monotonic()
     try:
-        answer = association.send_c_store(film.path)
+        answer = steady(association).send_c_store(film.path)
     except (ValueError, RuntimeError) as error:
         return Sent(path=film.path, status=None, comment=NOT_ACCEPTED if isinstance(error, ValueError) else "association ended")
     status = answer.get("Status")
