@@ -274,11 +274,22 @@ def test_what_ended_long_ago_is_forgotten(database: Database) -> None:
     ask(database)
     ask(database, "1.10")
     do(database, "finish", claimed(database, NOW + GRACE), 0, NOW)
-    assert do(database, "forget", NOW) == 0
-    assert do(database, "forget", NOW + SECOND) == 1
+    assert do(database, "forget", NOW, 9) == 0
+    assert do(database, "forget", NOW + SECOND, 9) == 1
     assert states(database) == []
     assert states(database, "1.10") == [WAITING]
     assert not ask(database, "1.9", "1.2.7").duplicate
+
+
+def test_of_what_ended_only_so_much_is_remembered(database: Database) -> None:
+    for number in range(5):
+        ask(database, f"1.{number}")
+        do(database, "finish", claimed(database, NOW + GRACE), 0, NOW + number * SECOND)
+    ask(database, "1.5")
+    assert do(database, "forget", NOW, 9) == 0
+    assert do(database, "forget", NOW, 5) == 0
+    assert do(database, "forget", NOW, 2) == 3
+    assert [bool(states(database, f"1.{number}")) for number in range(6)] == [False, False, False, True, True, True]
 
 
 def test_nothing_of_an_abandoned_transaction_stays(database: Database) -> None:
@@ -317,7 +328,8 @@ STEPS = st.one_of(
     st.tuples(st.just("next_due"), st.sets(titles).map(sorted)),
     st.tuples(st.just("defer"), titles, moments),
     st.tuples(st.just("hurry"), titles, st.sampled_from("ab"), moments),
-    st.tuples(st.sampled_from(["recover", "give_up", "forget"]), moments),
+    st.tuples(st.sampled_from(["recover", "give_up"]), moments),
+    st.tuples(st.just("forget"), moments, st.integers(1, 3)),
     st.tuples(st.just("finish"), st.integers(0, 9), st.just(1), moments),
     st.tuples(st.just("retry"), st.integers(0, 9), st.just("silence"), moments),
     st.tuples(st.just("open_requests"), titles),

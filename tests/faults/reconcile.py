@@ -165,8 +165,8 @@ def sweep(name: str, folder: Path, chance: random.Random, every: int = 1, only: 
     done = settled(home)
     stays = content & set(bytes_under(home / "instances"))
     allowed = [done] if step == "reconcile" else [done, undone]
-    chosen = found[:: max(1, len(found) // only)][:only] if only else found[::every]
-    for point in chosen:
+    middles = [(2 * place + 1) * len(found) // (2 * only) for place in range(only)] if only else range(0, len(found), every)
+    for point in (found[place] for place in middles):
         fresh()
         result.points += 1
         result.killed += kill(command, point)

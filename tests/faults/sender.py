@@ -11,9 +11,9 @@ from types import TracebackType
 
 from tests.integration.objects import DX, EXPLICIT, data_set, elements_of, sop_uid
 from tests.integration.raw import A_ABORT, A_ASSOCIATE_AC, A_ASSOCIATE_RQ, COMMAND, P_DATA_TF
-from tests.integration.syscalls import STATUS
 
 A_RELEASE_RQ = 5
+STATUS = 0x00000900
 CONTEXT = 1
 FRAGMENT = 16 * 1024
 _NOISE = random.Random(1).randbytes(4096 * 4096)
@@ -83,6 +83,17 @@ def _command(message: int, sop_instance_uid: str) -> bytes:
     return _element(0x00000000, struct.pack("<I", len(content))) + content
 
 
+def _value(command_set: bytes, wanted: int) -> bytes:
+    """The value of an element; empty: there is none."""
+    at = 0
+    while at + 8 <= len(command_set):
+        group, element, length = struct.unpack_from("<HHI", command_set, at)
+        if group << 16 | element == wanted:
+            return command_set[at + 8 : at + 8 + length]
+        at += 8 + length
+    return b""
+
+
 def message(number: int, sop_instance_uid: str, data: bytes, fragment: int = FRAGMENT) -> list[bytes]:
     """The P-DATA-TF PDUs of one C-STORE request."""
     parts = [data[at : at + fragment] for at in range(0, len(data), fragment)]
@@ -122,9 +133,8 @@ class Sender:
             return "silence"
         except OSError:
             return "closed"
-        at = content.find(STATUS)
-        if kind == P_DATA_TF and at >= 0:
-            return int.from_bytes(content[at + len(STATUS) :][:2], "little")
+        if kind == P_DATA_TF and (status := _value(content[6:], STATUS)):
+            return int.from_bytes(status, "little")
         return {0: "closed", A_ABORT: "abort"}.get(kind, f"PDU {kind}")
 
     def _receive(self) -> tuple[int, bytes]:

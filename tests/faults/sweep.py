@@ -1,6 +1,6 @@
 """F01–F03: the intake is struck at every system call of one store: killed, no room, an input/output error, a short write.
 
-``python -m tests.faults sweep [--how kill|ENOSPC|EIO|short …] [--store new|again|other …] [--every N]``
+``python -m tests.faults sweep [--how kill|ENOSPC|EIO|short …] [--store new|again|other …] [--call NAME …] [--every N]``
 """
 
 import argparse
@@ -29,7 +29,7 @@ NEVER_FAIL = ("fcntl", "flock", "ioctl", "poll", "ppoll", "select", "pselect6")
 """Locks of a local file system have no way to fail (one that is not given back would be the test's fault), nor has waiting."""
 
 ON_SOCKETS = ("sendto", "sendmsg", "recvfrom", "recvmsg", "poll", "ppoll", "select", "pselect6", "accept4", "shutdown")
-TRIES, MISSED = 3, 0.05
+TRIES, MISSED = 3, 0.1
 """How often to try to hit a point; which part of them may not come up again (the pages that a row touches differ)."""
 
 Pair = tuple[Film, Film | None]
@@ -182,8 +182,9 @@ def sweep(
     names: Sequence[str] = (),
     sabotage: str = "",
     verified: bool = False,
+    told: Callable[[str, Swept], None] = lambda name, row: None,
 ) -> dict[str, Swept]:
-    """Strike; by row of the table. ``every``: only each n-th point; ``names``: only these calls."""
+    """Strike; by row of the table. ``every``: only each n-th point; ``names``: only these calls; ``told`` hears each row."""
     rows: dict[str, Swept] = {}
     work = Sweep(folder, sabotage)
     work.intake.start()
@@ -195,6 +196,7 @@ def sweep(
                 chosen = [point for point in where if applies(one, point[0]) and (not names or point[0] in names)]
                 for name, when in chosen[::every]:
                     work.strike(store, one, name, when, swept)
+                told(f"{one}, {store}", swept)
         rows["all, at the end"] = Swept(tried=sum(row.tried for row in rows.values()), found=work.finish(verified))
     finally:
         work.intake.kill()
@@ -206,21 +208,25 @@ def run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults sweep")
     parser.add_argument("--how", nargs="+", default=list(HOW), choices=HOW)
     parser.add_argument("--store", nargs="+", default=list(STORES), choices=STORES)
+    parser.add_argument("--call", nargs="+", default=[], metavar="NAME", help="only system calls of these names")
     parser.add_argument("--every", type=int, default=1)
     options = parser.parse_args(arguments)
     begun = time.monotonic()
-    with TemporaryDirectory() as folder:
-        rows = sweep(Path(folder), options.how, options.store, options.every, verified=True)
     print(f"| struck how, storing what | points | {HEADINGS} | wrong status | not hit | closed | answers |")
     print(f"|{'---|' * 12}")
-    for name, row in rows.items():
-        answers = ", ".join(f"{answer} × {count}" for answer, count in row.answers.most_common())
-        cells = (name, row.tried, *row.found.counts(), len(row.wrong), row.missed, row.closed, answers)
-        print(f"| {' | '.join(map(str, cells))} |")
+    with TemporaryDirectory() as folder:
+        chosen = (Path(folder), options.how, options.store, options.every)
+        rows = sweep(*chosen, names=options.call, verified=True, told=_print)
+    _print("all, at the end", rows["all, at the end"])
     print(f"\n{time.monotonic() - begun:.0f} s")
-    for row in rows.values():
-        for place in row.wrong:
-            print(f"wrong: {place}")
-        if not row.found.nothing:
-            print(vars(row.found))
     return int(not all(row.good for row in rows.values()))
+
+
+def _print(name: str, row: Swept) -> None:
+    answers = ", ".join(f"{answer} × {count}" for answer, count in row.answers.most_common())
+    cells = (name, row.tried, *row.found.counts(), len(row.wrong), row.missed, row.closed, answers)
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    for place in row.wrong:
+        print(f"wrong: {place}")
+    if not row.found.nothing:
+        print(vars(row.found))

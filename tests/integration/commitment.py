@@ -1,6 +1,7 @@
 """Requestors of storage commitment: a modality that asks, and the place where it listens for reports."""
 
 import gc
+import ssl
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -61,11 +62,12 @@ class Heard:
 
 
 @contextmanager
-def listening(ae_title: str, heard: Heard, port: int = 0) -> Iterator[int]:
-    """A requestor's own SCP for reports; gives its port."""
+def listening(ae_title: str, heard: Heard, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """A requestor's own SCP for reports; gives its port. ``tls``: what it serves by."""
     entity = AE(ae_title=ae_title)
     entity.add_supported_context(UID(CLASS), [UID(EXPLICIT), UID(IMPLICIT)], scu_role=False, scp_role=True)
-    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, heard.report)])
+    handlers = [(evt.EVT_N_EVENT_REPORT, heard.report)]
+    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers, ssl_context=tls)
     assert server is not None
     try:
         yield int(server.server_address[1])
@@ -79,7 +81,9 @@ def listening(ae_title: str, heard: Heard, port: int = 0) -> Iterator[int]:
 
 
 @contextmanager
-def asking(port: int, heard: Heard, *, calling: str = "MODALITY", syntax: str = EXPLICIT) -> Iterator[Association]:
+def asking(
+    port: int, heard: Heard, *, calling: str = "MODALITY", syntax: str = EXPLICIT, tls: ssl.SSLContext | None = None
+) -> Iterator[Association]:
     """An association on which storage commitment is asked for; it is released at the end."""
     entity = AE(ae_title=calling)
     entity.acse_timeout = entity.network_timeout = 15
@@ -90,13 +94,17 @@ def asking(port: int, heard: Heard, *, calling: str = "MODALITY", syntax: str = 
         contexts=[build_context(UID(CLASS), UID(syntax))],
         ae_title="TRIAGE",
         evt_handlers=[(evt.EVT_N_EVENT_REPORT, heard.report)],
+        tls_args=(tls, None) if tls else None,
     )
     assert association.is_established
     try:
         yield association
     finally:
         if association.is_established:
-            association.release()
+            # apart: the library's release waits for its own reactor, which may be gone
+            ending = threading.Thread(target=association.release, daemon=True)
+            ending.start()
+            ending.join(10)
 
 
 def ask(

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.reconcile import STEPS, sweep
+from tests.faults.reconcile import sweep
 
-FEW = 2
+FEW = {"reconcile": 1, "release of a film that replaces": 1}
+"""Steps that are killed here, and at how many points."""
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", FEW)
 def test_a_kill_leaves_nothing_that_the_next_start_does_not_mend(tmp_path: Path, step: str) -> None:
-    found = sweep(step, tmp_path, random.Random(14), only=FEW)
+    found = sweep(step, tmp_path, random.Random(14), only=FEW[step])
     assert (found.diverged, found.lost) == ([], 0)
-    assert found.killed >= found.points
+    assert found.killed >= found.points == FEW[step]

@@ -220,3 +220,25 @@ def test_an_identity_provider_that_cannot_be_used_is_refused(tmp_path: Path, old
 
 def test_without_a_provider_passwords_stay(tmp_path: Path) -> None:
     assert "issuer" in faults(tmp_path, "[oidc]\npassword_sign_in = false")[0]
+
+
+def test_commitment_peers_are_found_by_their_ae_title(tmp_path: Path) -> None:
+    found = settings(tmp_path, environment={"TRIAGE_DIMSE__COMMITMENT_PEERS": "CT1@10.0.0.7:104, DX2@[2001:db8::7]:11112"})
+    assert {title: (one.host, one.port) for title, one in found.dimse.destinations.items()} == {
+        "CT1": ("10.0.0.7", 104),
+        "DX2": ("2001:db8::7", 11112),
+    }
+    assert settings(tmp_path).dimse.destinations == {}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["CT1", "CT1@host", "CT1@:104", "@host:104", "CT1@host:0", "CT1@host:65536", "CT1@host:x", "A" * 17 + "@host:104"]
+)
+def test_a_commitment_peer_that_cannot_be_called_is_a_fault(tmp_path: Path, wrong: str) -> None:
+    (fault,) = faults(tmp_path, f"[dimse]\ncommitment_peers = ['{wrong}']")
+    assert fault.startswith("dimse.commitment_peers: ")
+    assert "AET@HOST:PORT" in fault
+
+
+def test_a_commitment_peer_listens_at_one_place(tmp_path: Path) -> None:
+    assert "twice" in faults(tmp_path, "[dimse]\ncommitment_peers = ['CT1@a:104', 'CT1@b:104']")[0]

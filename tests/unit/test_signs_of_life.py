@@ -6,6 +6,7 @@ from typing import Any
 from tests import films
 from tests.unit.domain.make import NOW, POLICY, Clock
 from tests.unit.services.world import RETRIES, MovingDatabase, World
+from triage.archive.memory import MemoryArchive
 from triage.database.anchor import MemoryAnchor
 from triage.domain.audit import Action, AuditEntry, AuditHead
 from triage.domain.errors import ConfigError
@@ -81,6 +82,29 @@ def test_a_bell_says_when_something_does_not_add_up() -> None:
     world.archive.set_aside(instance.digest)
     told.verify()
     assert "triage verify" in (told.trouble or "")
+
+
+def test_a_bell_reads_films_again_and_says_which_is_damaged_until_it_is_mended() -> None:
+    world = World()
+    instance = world.store(films.film())
+    told = bells(world)
+    told.scrub()
+    assert told.trouble is None
+    assert isinstance(world.archive, MemoryArchive)
+    content = world.archive.objects[instance.digest]
+    world.archive.objects[instance.digest] = content[:-1]
+    told.verify()
+    assert told.trouble is None, "by names alone nothing is amiss"
+    world.clock.forward(days=1)
+    told.scrub()
+    assert told.trouble == "1 film is damaged or gone; run: triage verify"
+    again = bells(world)
+    again.look_at_faults()
+    assert again.trouble == told.trouble, "a scheduler that starts anew knows it"
+    world.archive.objects[instance.digest] = content
+    world.clock.forward(days=1)
+    told.scrub()
+    assert told.trouble is None
 
 
 def test_a_bell_notes_the_audits_head_and_says_when_the_chain_is_broken() -> None:

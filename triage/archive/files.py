@@ -122,8 +122,9 @@ class FileArchive:
         return swept
 
     def set_aside(self, digest: str) -> None:
-        if self.holds(digest):
-            self._move(self.path(digest), self._aside(digest))
+        with self.failing():
+            if self.holds(digest):
+                self._move(self.path(digest), self._aside(digest))
 
     def displace(self, digest: str) -> str:
         path = self.path(digest)
@@ -133,8 +134,9 @@ class FileArchive:
         return name
 
     def take_back(self, digest: str) -> None:
-        if is_digest(digest) and is_file(self._aside(digest)):
-            self._move(self._aside(digest), self.path(digest))
+        with self.failing():
+            if is_digest(digest) and is_file(self._aside(digest)):
+                self._move(self._aside(digest), self.path(digest))
 
     def drop_aside(self, digest: str) -> None:
         if is_digest(digest):
@@ -161,8 +163,11 @@ class FileArchive:
         path = self.root / stray.place
         if stray.kind not in (Kind.FILE, Kind.MISPLACED) or not is_file(path):
             return None
-        with self.failing():
+        try:
             path.chmod(0o600)
+        except PermissionError:  # somebody else's
+            return None
+        with self.failing():
             if self._belongs(path, stray.digest):
                 assert stray.digest is not None
                 self._move(path, self.path(stray.digest))

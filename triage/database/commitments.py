@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, Update, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from triage.database.tables import OWED_REPORT, commitment
+from triage.database.tables import ENDED, OWED_REPORT, commitment
 from triage.domain.commitment import ActionInformation, Commitment, CommitmentState, Owed, Reference
 
 _ROW = commitment.c
@@ -125,8 +125,11 @@ class SqlCommitments:
             self._connection.execute(update(commitment).where(some).values(state=GIVEN_UP, ended_at=now, objects="[]"))
         return found
 
-    def forget(self, before: datetime) -> int:
-        return self._connection.execute(delete(commitment).where(_ROW.ended_at < before)).rowcount
+    def forget(self, before: datetime, most: int) -> int:
+        latest = select(_ROW.ended_at).where(ENDED).order_by(_ROW.ended_at.desc()).limit(1).offset(max(most - 1, 0))
+        kept_since: datetime | None = self._connection.execute(latest).scalar()
+        since = max(before, kept_since or before)
+        return self._connection.execute(delete(commitment).where(_ROW.ended_at < since)).rowcount
 
     def owed(self) -> list[Owed]:
         waiting = func.count().filter(_ROW.ended_at.is_(None))

@@ -2,16 +2,10 @@
 
 import json
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from triage.domain.assessment import Assessment, InstanceExcuse, InstanceScore, Model, NotAssessed, Outcome
 from triage.domain.reason import Reason
-
-
-def image_set(digests: frozenset[str]) -> str:
-    """SHA-256 over the sorted digests, one a line: names a set of images."""
-    return sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
 def decided_at(outcome: Outcome) -> datetime:

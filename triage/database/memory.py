@@ -10,7 +10,7 @@ from datetime import datetime
 from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
 from triage.database.memory_commitments import MemoryCommitments
-from triage.domain.assessment import Outcome
+from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
 from triage.domain.fault import Checked, Fault, Upkeep
 from triage.domain.instance import Decision, Instance, QuarantinedObject, Sender
@@ -185,6 +185,9 @@ class MemoryTransaction:
 
     def outcomes(self, study_instance_uid: str) -> list[Outcome]:
         return [outcome for (study, _, _), outcome in self._state.outcomes.items() if study == study_instance_uid]
+
+    def image_sets(self) -> set[tuple[str, str]]:
+        return {(uid, image_set(considered)) for uid, considered, _ in self._state.outcomes}
 
     def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
         before = self._state.quarantined.get(quarantined.digest)
@@ -371,6 +374,9 @@ class MemoryQueue:
             quarantined=states.count(JobState.QUARANTINED),
             oldest_waiting_since=min(waiting, default=None),
         )
+
+    def states(self) -> dict[str, JobState]:
+        return {uid: row.state for uid, row in self._rows.items()}
 
     def state_of(self, study_instance_uid: str) -> JobState | None:
         row = self._rows.get(study_instance_uid)

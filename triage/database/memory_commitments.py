@@ -103,8 +103,10 @@ class MemoryCommitments:
             self._put(_over(row, GIVEN_UP, now))
         return [row.commitment for row in over]
 
-    def forget(self, before: datetime) -> int:
-        old = [key for key, row in self._rows.items() if row.ended_at is not None and row.ended_at < before]
+    def forget(self, before: datetime, most: int) -> int:
+        ended = sorted((row.ended_at for row in self._all() if row.ended_at is not None), reverse=True)
+        since = max([before, *ended[max(most - 1, 0) :][:1]])
+        old = [key for key, row in self._rows.items() if row.ended_at is not None and row.ended_at < since]
         for key in old:
             del self._rows[key]
         return len(old)

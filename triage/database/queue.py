@@ -92,6 +92,10 @@ class SqlQueue:
             oldest_waiting_since=rows.get(WAITING, (0, None))[1],
         )
 
+    def states(self) -> dict[str, JobState]:
+        query = select(job.c.study_instance_uid, job.c.state)
+        return {row.study_instance_uid: JobState(row.state) for row in self.connection.execute(query)}
+
     def state_of(self, study_instance_uid: str) -> JobState | None:
         query = select(job.c.state).where(job.c.study_instance_uid == study_instance_uid)
         state = self.connection.execute(query).scalar()

@@ -11,10 +11,10 @@ from triage.database import audit, quarantine, tables, upkeep
 from triage.database.accounts import SqlAccounts
 from triage.database.analytics import SqlAnalytics
 from triage.database.commitments import SqlCommitments
-from triage.database.documents import decided_at, dump_outcome, image_set, load_outcome
+from triage.database.documents import decided_at, dump_outcome, load_outcome
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.queue import SqlQueue
-from triage.domain.assessment import Outcome
+from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
 from triage.domain.doubt import Doubt
 from triage.domain.fault import Checked, Fault, Upkeep
@@ -128,6 +128,10 @@ class SqlTransaction:
             .order_by(tables.outcome.c.id)
         )
         return [load_outcome(document) for document in self.connection.execute(query).scalars()]
+
+    def image_sets(self) -> set[tuple[str, str]]:
+        query = select(tables.outcome.c.study_instance_uid, tables.outcome.c.image_set)
+        return {(row.study_instance_uid, row.image_set) for row in self.connection.execute(query)}
 
     def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
         return quarantine.add(self.connection, quarantined)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from triage.domain.level import Level
 from triage.domain.reason import Reason
@@ -113,6 +114,11 @@ class NotAssessed:
 
 
 Outcome = Assessment | NotAssessed
+
+
+def image_set(digests: Iterable[str]) -> str:
+    """SHA-256 over the sorted digests, one a line: names a set of images."""
+    return sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
 def combine(

@@ -31,6 +31,8 @@ TRIED_FOR = timedelta(hours=24)
 """So long a report is tried to be delivered."""
 KEPT_FOR = timedelta(days=30)
 """So long a request is remembered after its end: a repeat is recognised, the administrator sees what was given up."""
+MOST_KEPT = 100_000
+"""So many of those are remembered at most: a requestor that asks without end must not fill the disk."""
 FIRST_BACKOFF, MAX_BACKOFF = timedelta(seconds=10), timedelta(hours=1)
 
 

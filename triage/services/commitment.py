@@ -11,6 +11,7 @@ from triage.domain.commitment import (
     GRACE,
     KEPT_FOR,
     LEASE,
+    MOST_KEPT,
     MOST_OPEN,
     MOST_OPEN_REFERENCES,
     TRIED_FOR,
@@ -157,9 +158,9 @@ def give_up(database: Database, clock: Clock) -> list[Commitment]:
 
 
 def forget(database: Database, clock: Clock) -> int:
-    """Drop requests that ended longer ago than :data:`KEPT_FOR`; returns how many."""
+    """Drop requests that ended longer ago than :data:`KEPT_FOR`, or are too many; returns how many."""
     with database.write() as transaction:
-        return transaction.commitments.forget(clock() - KEPT_FOR)
+        return transaction.commitments.forget(clock() - KEPT_FOR, MOST_KEPT)
 
 
 def recover(database: Database, clock: Clock) -> int:

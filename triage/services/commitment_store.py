@@ -55,8 +55,8 @@ class CommitmentStore(Protocol):
     def give_up(self, now: datetime) -> list[Commitment]:
         """Requests whose time is over and that nobody has claimed; returns them, each once."""
 
-    def forget(self, before: datetime) -> int:
-        """Drop what ended before then; returns how many."""
+    def forget(self, before: datetime, most: int) -> int:
+        """Drop what ended before then, and of the rest what ended before the ``most`` that ended last; returns how many."""
 
     def owed(self) -> list[Owed]:
         """What each AE title is still to be told or was never told, in the order of the titles; nothing: left out."""

@@ -188,6 +188,9 @@ class JobQueue(Protocol):
     def depth(self) -> QueueDepth:
         """How the queue stands."""
 
+    def states(self) -> dict[str, JobState]:
+        """The state of every job, by study."""
+
     def state_of(self, study_instance_uid: str) -> JobState | None:
         """The state of a study's job, for reconciliation; ``None``: no job."""
 

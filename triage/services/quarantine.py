@@ -24,6 +24,7 @@ from triage.services.standing import facts_of_present, place_anew, touched
 NOT_THERE = "nothing that lies set aside has this digest; see: triage quarantine"
 NOT_WHOLE = "its bytes are no whole film that can be read: have it sent again, or discard it"
 OTHER_PATIENT = "its study belongs to another patient: have it sent again under a Study Instance UID of its own"
+NEEDED = "the film itself is damaged or gone, and this is a whole copy: release it, it takes its place"
 OTHER_STUDY = "a film of another study has its SOP Instance UID: have it sent again under UIDs of its own"
 
 
@@ -80,12 +81,14 @@ def discard(
     """Delete the bytes of an object that was set aside; its row stays and says who, when and why. Returns what it was.
 
     Raises:
-        DecisionRefused: nothing undecided has this digest.
+        DecisionRefused: nothing undecided has this digest, or these are the only whole bytes of a film that is indexed.
     """
     _check(deciding)
     with archive.settling():
         with database.write() as transaction:
             one, now = _undecided(transaction, digest), clock()
+            if transaction.digests(digest) and archive.is_intact_aside(digest) and not archive.is_intact(digest):
+                raise DecisionRefused(NEEDED)
             studies = touched(transaction, one)
             _decide(transaction, one, Decision.DISCARDED, deciding, now)
             for uid in studies:
@@ -188,22 +191,25 @@ def _replace(
     transaction: Transaction, archive: Archive, known: Instance, instance: Instance, head_starts: HeadStarts, now: datetime
 ) -> None:
     transaction.remove_instance(known.sop_instance_uid)
-    transaction.add_quarantined(
-        QuarantinedObject(
-            digest=known.digest,
-            sop_instance_uid=known.sop_instance_uid,
-            study_instance_uid=known.study_instance_uid,
-            cause=REPLACED,
-            calling_ae_title=known.calling_ae_title,
-            received_at=known.received_at,
-        )
-    )
+    if archive.holds(known.digest):  # else there is nothing that could lie set aside
+        transaction.add_quarantined(_replaced(known))
     transaction.add_instance(instance)
     study = transaction.study(instance.study_instance_uid)
     assert study is not None
     facts, _ = facts_of_present(transaction, archive, study)
     transaction.put_study(with_film_replaced(study, facts, head_starts))
     transaction.jobs.enqueue(study.study_instance_uid, now)
+
+
+def _replaced(known: Instance) -> QuarantinedObject:
+    return QuarantinedObject(
+        digest=known.digest,
+        sop_instance_uid=known.sop_instance_uid,
+        study_instance_uid=known.study_instance_uid,
+        cause=REPLACED,
+        calling_ae_title=known.calling_ae_title,
+        received_at=known.received_at,
+    )
 
 
 def _decide(transaction: Transaction, one: QuarantinedObject, decision: Decision, deciding: Deciding, now: datetime) -> None:

@@ -11,7 +11,7 @@ from os import SEEK_END
 from typing import Any
 
 from triage.domain.doubt import Doubt
-from triage.domain.errors import TriageError
+from triage.domain.errors import ArchiveAway, TriageError
 from triage.domain.fault import Fault
 from triage.domain.identifiers import DIGEST_PREFIXES
 from triage.domain.instance import SECOND_COPY, Decision, Instance, QuarantinedObject
@@ -36,7 +36,7 @@ class Reconciliation:
     """What reconciliation at start found and did, by digest or, of strays, place; every object is in exactly one of the lists.
 
     ``settled``: strays that were given the place that their content asks for, and accounted for there.
-    ``strays``: what is no file and was left alone, for a person. ``discarded``: what a person had decided to discard.
+    ``strays``: what is no file, or cannot be read, and was left alone, for a person. ``discarded``: as a person had decided.
     ``taken_back``: an indexed film that lay set aside. ``missing``: indexed, and not in the archive.
     """
 
@@ -145,6 +145,8 @@ class _Steps:
                 head_starts=self._head_starts,
                 clock=self._clock,
             )
+        except ArchiveAway:  # one file that cannot be read must not keep the others out
+            self.report.strays.append(digest)
         except TriageError as error:
             if error.retry:
                 raise

@@ -15,6 +15,7 @@ PAGE = 256
 """Films whose checks are noted together."""
 PAGE_BYTES = 128 << 20
 """Bytes that are read before what was found is noted; a stop loses no more work than that."""
+_MICROSECOND = timedelta(microseconds=1)
 MASS = 20
 """So many films in a row that are not there, and none that is: a disk that is not mounted, not films that were lost."""
 
@@ -31,7 +32,8 @@ class Scrubbed:
 
 def share(upkeep: Upkeep, every: timedelta, interval: timedelta, most_bytes: int) -> int:
     """Bytes of a slice, so that slices ``interval`` apart read the whole archive every ``every``; at most ``most_bytes``."""
-    return min(most_bytes, -(-upkeep.size_bytes * interval // every) + 1)
+    part = upkeep.size_bytes * (interval // _MICROSECOND) // (every // _MICROSECOND)  # a timedelta has no room for terabytes
+    return min(most_bytes, part + 1)
 
 
 def keeps_up(upkeep: Upkeep, every: timedelta, interval: timedelta, most_bytes: int) -> bool:

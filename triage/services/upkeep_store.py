@@ -10,6 +10,9 @@ from triage.domain.instance import Decision, QuarantinedObject
 class UpkeepStore(Protocol):
     """Part of a transaction (:class:`triage.services.ports.Transaction`)."""
 
+    def image_sets(self) -> set[tuple[str, str]]:
+        """Of every outcome the study and the set of images that it considered (:func:`triage.domain.assessment.image_set`)."""
+
     def add_quarantined(self, quarantined: QuarantinedObject) -> bool:
         """Account for an object that was set aside; ``False``: it has an undecided row already, which stays."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from triage.domain.assessment import image_set
 from triage.domain.fault import Fault
 from triage.domain.instance import Instance
 from triage.domain.jobs import JobState
@@ -105,11 +106,11 @@ class _Rows:
         self.instances = list(transaction.all_instances())
         self.faults = {one.instance.digest: one.fault for one in transaction.faulty()}
         self.studies = transaction.worklist(include_read=True)
-        uids = [study.study_instance_uid for study in self.studies]
-        self.jobs = {uid: transaction.jobs.state_of(uid) for uid in uids}
-        self.considered = {uid: [one.considered for one in transaction.outcomes(uid)] for uid in uids}
+        self.jobs = transaction.jobs.states()
+        self.considered = transaction.image_sets()
+        self.decided = {uid for uid, _ in self.considered}
         self.set_aside = transaction.quarantined()
-        self.images: dict[str, set[str]] = {uid: set() for uid in uids}
+        self.images: dict[str, set[str]] = {study.study_instance_uid: set() for study in self.studies}
         self.faulty: set[str] = set()
         for one in self.instances:
             self.images[one.study_instance_uid].add(one.digest)
@@ -171,7 +172,7 @@ def _compare_studies(account: Verification, rows: _Rows) -> None:
     named = {one.study_instance_uid for one in rows.set_aside if one.marks}
     for study in rows.studies:
         uid = study.study_instance_uid
-        job, doubt, images = rows.jobs[uid], study.doubt, rows.images[uid]
+        job, doubt, images = rows.jobs.get(uid), study.doubt, rows.images[uid]
         if job in (JobState.WAITING, JobState.RUNNING):
             account.waiting += 1
         elif study.probability is not None:
@@ -180,7 +181,7 @@ def _compare_studies(account: Verification, rows: _Rows) -> None:
             account.gaps.append(Gap(what="neither_assessed_nor_waiting", subject=uid))
         else:
             account.excused += 1
-        if job is JobState.DONE and rows.considered[uid] and images not in rows.considered[uid]:
+        if job is JobState.DONE and uid in rows.decided and (uid, image_set(images)) not in rows.considered:
             account.gaps.append(Gap(what="outcome_not_of_present_images", subject=uid))
         if study.images != len(images):
             account.gaps.append(Gap(what="image_count_differs", subject=uid))

@@ -15,6 +15,7 @@ from triage.database import engine as module
 from triage.database.audit import about_query, newest_query
 from triage.database.engine import SqlDatabase, open_engine, sqlite_url
 from triage.database.schema import differences, ensure, migrate, newest, present
+from triage.database.upkeep import longest_unchecked_query
 from triage.database.worklist import claims_query, patient_query, senders_query, worklist_query
 from triage.domain.audit import Action, AuditFilter
 from triage.domain.errors import ConfigError, DatabaseOutdated, IndexUnavailable
@@ -245,3 +246,10 @@ def test_senders_come_from_an_index_alone(database: SqlDatabase) -> None:
     with database.engine.connect() as connection:
         plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
     assert plan == "SCAN instance USING COVERING INDEX ix_instance_sender"
+
+
+def test_the_scrubs_next_films_are_found_without_a_sort(database: SqlDatabase) -> None:
+    with database.engine.connect() as connection:
+        query = longest_unchecked_query(10).compile(connection, compile_kwargs={"literal_binds": True})
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+    assert plan == ["SCAN instance USING INDEX ix_instance_checked"]

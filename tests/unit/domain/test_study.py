@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,6 +21,8 @@ from triage.domain.study import (
     begin,
     placed,
     with_doubt,
+    with_doubt_settled,
+    with_film_replaced,
     with_image,
     with_outcome,
     without_model,
@@ -232,3 +235,38 @@ class StudyLife(RuleBasedStateMachine):
 
 TestStudyLife = StudyLife.TestCase
 TestStudyLife.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+
+
+def test_what_is_settled_leaves_the_mark_that_still_stands() -> None:
+    resting = with_outcome(make.study(), make.scored("1.2.3", 0.1), POLICY)
+    for doubt in (Doubt.FILM_SET_ASIDE, Doubt.FILM_DAMAGED, Doubt.IDENTITY_CONFLICT):
+        marked = with_doubt(resting, doubt, POLICY)
+        assert marked.network_level is Level.NOT_ASSESSED
+        assert with_doubt_settled(marked, None, make.scored("1.2.3", 0.1), POLICY) == resting
+        pending = with_doubt_settled(marked, None, None, POLICY)
+        assert (pending.network_level, pending.probability) == (Level.PENDING, None)
+        left = with_doubt_settled(marked, Doubt.FILM_SET_ASIDE, make.scored("1.2.3", 0.1), POLICY)
+        assert (left.network_level, left.doubt) == (Level.NOT_ASSESSED, Doubt.FILM_SET_ASIDE)
+
+
+def test_a_flag_and_other_reasons_outlast_what_is_settled() -> None:
+    flagged = with_doubt(with_outcome(make.study(), make.scored("1.2.3", 0.9), POLICY), Doubt.FILM_DAMAGED, POLICY)
+    after = with_doubt_settled(flagged, None, None, POLICY)
+    assert (after.network_level, after.probability, after.doubt) == (Level.FLAGGED, 0.9, None)
+    resting = with_outcome(make.study(), make.scored("1.2.3", 0.1), POLICY)
+    named = with_doubt(resting, Doubt.NAMES_DIFFER, POLICY)
+    assert with_doubt_settled(named, None, None, POLICY) == resting
+
+
+def test_a_film_that_is_replaced_takes_what_rested_on_it_along() -> None:
+    flagged = with_outcome(make.study(), make.scored("1.2.3", 0.9), POLICY)
+    facts = replace(FACTS, patient_name="Dough^Jane")
+    after = with_film_replaced(flagged, facts, POLICY)
+    assert (after.network_level, after.probability, after.images, after.facts) == (Level.PENDING, None, 1, facts)
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+def test_only_what_its_reader_could_not_know_brings_a_study_back(doubt: Doubt) -> None:
+    read = replace(make.study(), reading=Reading(state=ReadingState.READ, reader="dr"))
+    after = with_doubt(read, doubt, POLICY)
+    assert (after.reading.state is ReadingState.UNREAD) is (doubt in (Doubt.FILM_SET_ASIDE, Doubt.IDENTITY_CONFLICT))

@@ -1,6 +1,6 @@
 """Patients are never merged: what two headers may share and still be two people, tried one by one (B24)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -214,3 +214,14 @@ def test_there_are_cases_enough() -> None:
 def test_a_comparison_that_is_wrong_on_purpose_is_caught(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     IDENTITY[name](monkeypatch)
     assert any(wrong(case) for case in CASES)
+
+
+def test_what_a_study_is_known_by_follows_from_its_films_in_their_order() -> None:
+    jane, named = Facts(patient_id="P-1", patient_name="Doe^Jane"), Facts(patient_id="P-1", patient_sex="F")
+    other = Facts(patient_id="P-1", patient_name="Dough^Jane", accession_number="A-1")
+    stranger = Facts(patient_id="P-2")
+    assert identity.gathered([]) == (Facts(), identity.Likeness.SAME)
+    assert identity.gathered([Facts()]) == (Facts(), identity.Likeness.SAME), "one film contradicts nobody"
+    assert identity.gathered([jane, named]) == (replace(jane, patient_sex="F"), identity.Likeness.SAME)
+    assert identity.gathered([jane, other]) == (replace(jane, accession_number="A-1"), identity.Likeness.UNSURE)
+    assert identity.gathered([jane, stranger, other])[1] is identity.Likeness.OTHER

@@ -222,6 +222,8 @@ def test_releasing_a_film_mends_the_kept_one(world: World) -> None:
         world.archive.path(digest).write_bytes(second[:-1])
     else:
         world.archive.objects[digest] = second[:-1]  # type: ignore[attr-defined]
+    with pytest.raises(DecisionRefused, match="release it"):
+        discarded(world, digest)
     released(world, digest)
     assert world.archive.is_intact(digest)
     assert len(aside(world)) == 1, "the damaged bytes"
@@ -295,6 +297,33 @@ def test_what_was_replaced_and_comes_again_is_refused_and_marks_nothing(world: W
 
 
 # who, and what if it fails
+
+
+def test_a_release_that_was_killed_before_its_rows_is_undone_at_the_next_start(world: World) -> None:
+    digest = refuse(world, films.film(sop_uid="1.2.3.1.2", bright=0.1), sop_instance_uid="9.9")
+    world.archive.take_back(digest)
+    assert world.reconcile().quarantined == [digest]
+    assert (kept(world), aside(world), world.study().images) == ([films.digest(FIRST)], [digest], 1)
+    assert world.gaps() == {}
+
+
+def test_a_replacement_that_was_killed_after_its_rows_is_finished_at_the_next_start(world: World) -> None:
+    digest = refuse(world, AGAIN)
+    released(world, digest)
+    assess(world)
+    world.archive.take_back(films.digest(FIRST))
+    assert world.reconcile().quarantined == [films.digest(FIRST)]
+    assert (kept(world), aside(world)) == ([digest], [films.digest(FIRST)])
+    assert world.gaps() == {}
+
+
+def test_a_discard_that_was_killed_after_its_row_is_finished_at_the_next_start(world: World) -> None:
+    digest = planted.aside(world, films.film("1.9", "1.9.1.1"))
+    world.reconcile()
+    with world.database.write() as tx:
+        tx.decide(digest, Decision.DISCARDED, world.clock(), "dr", "x")
+    assert world.reconcile().discarded == [digest]
+    assert (aside(world), world.gaps()) == ([], {})
 
 
 def test_a_decision_is_audited_without_its_words(world: World) -> None:

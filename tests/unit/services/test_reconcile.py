@@ -12,7 +12,7 @@ from tests.unit.services.world import RETRIES, MovingDatabase, World
 from triage.archive.files import FileArchive
 from triage.domain.audit import Action
 from triage.domain.doubt import Doubt
-from triage.domain.errors import IndexUnavailable
+from triage.domain.errors import ArchiveAway, IndexUnavailable
 from triage.domain.fault import Fault
 from triage.domain.jobs import JobState
 from triage.domain.level import Level
@@ -194,3 +194,22 @@ def test_what_a_file_system_brings_along_is_no_stray(world: World) -> None:
         (archive_of(world).root / folder / "lost+found").mkdir()
     assert world.reconcile().as_dict() == NOTHING
     assert world.gaps() == {}
+
+
+class Unreadable(FileArchive):
+    """An archive with a file that belongs to somebody else."""
+
+    whose = ""
+
+    def fault(self, digest: str) -> Fault | None:
+        if digest == self.whose:
+            raise ArchiveAway("a film cannot be read (EACCES)")
+        return super().fault(digest)
+
+
+def test_a_file_that_cannot_be_read_keeps_nobody_else_out(world: World) -> None:
+    unreadable, other = (planted.orphan(world, film) for film in FILMS[1:3])
+    archive_of(world).__class__ = Unreadable
+    world.archive.whose = unreadable  # type: ignore[attr-defined]
+    report = world.reconcile()
+    assert (report.strays, report.adopted, report.missing) == ([unreadable], [other], [])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
 from tests.unit.web.test_gate import scope_of
-from triage.config import WebSettings
+from triage.config.sections import WebSettings
 from triage.web.forwarded import Forwarded, last_hop
 
 

@@ -1,11 +1,7 @@
-"""Settings: a TOML file, overridden by TRIAGE_… variables, overridden by options. Every fault is listed at once."""
+"""The groups of settings, each with its defaults, its limits and what it is for."""
 
-import difflib
-import os
-import tomllib
 from datetime import timedelta
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -15,27 +11,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
 
-from triage.dimse.bindings import Bindings
-from triage.dimse.tls_files import TlsFiles
 from triage.dimse.tls_settings import TlsSettings
-from triage.domain.account import Role, SessionLimits
+from triage.domain.account import SessionLimits
 from triage.domain.destination import Destination
 from triage.domain.duration import parse_duration
-from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
 from triage.domain.level import HeadStarts
-from triage.oidc.settings import OidcSettings
 from triage.web.viewer_link import check_template
-
-PREFIX = "TRIAGE_"
-FILE_NAME = "triage.toml"
-DEFAULT_HOME = "triage-home"
 
 
 def _duration(value: Any) -> Any:
@@ -65,11 +51,13 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 HeadStart = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=3650))]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Immutable; a name that is not known is an error."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-class DimseSettings(_Section):
+class DimseSettings(Section):
     """The Storage SCP."""
 
     ae_title: str = Field(default="TRIAGE", description="our AE title; senders must call it")
@@ -133,7 +121,7 @@ class DimseSettings(_Section):
         return {one.ae_title: one for one in map(Destination.parse, self.commitment_peers)}
 
 
-class WebSettings(_Section):
+class WebSettings(Section):
     """The pages and the API."""
 
     public_url: str = Field(default="", description="how people reach the pages, e.g. https://triage.example; empty: loopback")
@@ -183,7 +171,7 @@ class WebSettings(_Section):
         return value
 
 
-class ReadingSettings(_Section):
+class ReadingSettings(Section):
     """How readers share the list."""
 
     lease_minutes: int = Field(default=15, ge=1, le=1440, description="how long a claim lasts that nobody renews")
@@ -194,14 +182,14 @@ class ReadingSettings(_Section):
         return timedelta(minutes=self.lease_minutes)
 
 
-class ViewerSettings(_Section):
+class ViewerSettings(Section):
     """What the study page offers beyond previews, to roles that may see it."""
 
     full_frames: bool = Field(default=False, description="films at full resolution, still not for diagnosis")
     heat_map: bool = Field(default=False, description="where the score depended on the film; a triage aid marks the case only")
 
 
-class SessionSettings(_Section):
+class SessionSettings(Section):
     """Signed-in browsers."""
 
     idle: Duration = Field(
@@ -217,7 +205,7 @@ class SessionSettings(_Section):
         return SessionLimits(idle=self.idle, absolute=self.absolute)
 
 
-class WorkerSettings(_Section):
+class WorkerSettings(Section):
     """Assessment."""
 
     processes: int = Field(default=1, ge=1, le=64, description="workers, each with a warm network of its own")
@@ -231,7 +219,7 @@ class WorkerSettings(_Section):
     )
 
 
-class HeadStartSettings(_Section):
+class HeadStartSettings(Section):
     """By how much each level moves a study up."""
 
     stat: HeadStart = timedelta(days=30)
@@ -242,7 +230,7 @@ class HeadStartSettings(_Section):
     not_flagged: HeadStart = timedelta(0)
 
 
-class PolicySettings(_Section):
+class PolicySettings(Section):
     """What decides the order and who is assessed."""
 
     head_start: HeadStartSettings = HeadStartSettings()
@@ -260,7 +248,7 @@ class PolicySettings(_Section):
         return HeadStarts(**dict(self.head_start))
 
 
-class StorageSettings(_Section):
+class StorageSettings(Section):
     """The disk."""
 
     floor_bytes: int = Field(default=512 << 20, ge=0, description="room left free; below it films are refused with 0xA700")
@@ -273,129 +261,3 @@ class StorageSettings(_Section):
     scrub_slice_bytes: int = Field(
         default=4 << 30, ge=1 << 20, description="most bytes that are read again at a time, every ten minutes"
     )
-
-
-class Settings(_Section):
-    """Everything that can be set."""
-
-    home: Path = Field(default=Path(DEFAULT_HOME), description="holds database, instances, models")
-    database_url: str | None = Field(default=None, description="default: SQLite at HOME/triage.db")
-    dimse: DimseSettings = DimseSettings()
-    web: WebSettings = WebSettings()
-    viewer: ViewerSettings = ViewerSettings()
-    reading: ReadingSettings = ReadingSettings()
-    sessions: SessionSettings = SessionSettings()
-    oidc: OidcSettings = OidcSettings()
-    worker: WorkerSettings = WorkerSettings()
-    policy: PolicySettings = PolicySettings()
-    storage: StorageSettings = StorageSettings()
-
-    @property
-    def database(self) -> str:
-        """The database URL in use."""
-        return self.database_url or f"sqlite:///{self.home / 'triage.db'}"
-
-    @property
-    def tls_files(self) -> TlsFiles | None:
-        """The files of DICOM TLS; ``None``: it is off."""
-        return self.dimse.tls.files(self.home)
-
-    @property
-    def tls_bindings(self) -> Bindings:
-        """Which certificates may use which AE titles beside their own."""
-        return Bindings.of(self.dimse.tls.bindings)
-
-    @property
-    def has_database(self) -> bool:
-        """Whether the database was made already; one that is no file counts as made."""
-        prefix, _, path = self.database.partition(":///")
-        return prefix != "sqlite" or Path(path).is_file()
-
-
-def load(
-    *,
-    home: Path | None = None,
-    config: Path | None = None,
-    overrides: dict[str, Any] | None = None,
-    environment: dict[str, str] | None = None,
-) -> Settings:
-    """The settings in force: options over variables over file over defaults.
-
-    Raises:
-        ConfigError: with every fault on a line of its own.
-    """
-    environment = dict(os.environ) if environment is None else environment
-    values = _from_environment(environment)
-    chosen = (home or Path(values.pop("home", "") or DEFAULT_HOME)).absolute()
-    file = config or chosen / FILE_NAME
-    from_file: dict[str, Any] = {}
-    if config is not None or file.is_file():
-        try:
-            from_file = tomllib.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ConfigError(f"{file}: no such file; leave --config out or name one that exists") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{file}: {error}") from None
-    merged = _merge(_merge(from_file, values), overrides or {})
-    try:
-        return Settings(**{**merged, "home": chosen})
-    except ValidationError as error:
-        raise ConfigError("\n".join(_fault(one) for one in error.errors())) from None
-
-
-def known_keys(model: type[BaseModel] = Settings, prefix: str = "") -> dict[str, Any]:
-    """Every setting by its dotted name, with its field."""
-    keys: dict[str, Any] = {}
-    for name, info in model.model_fields.items():
-        kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            keys |= known_keys(kind, f"{prefix}{name}.")
-        else:
-            keys[f"{prefix}{name}"] = info
-    return keys
-
-
-def _from_environment(environment: dict[str, str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, text in environment.items():
-        if name.startswith(PREFIX):
-            *parents, last = name[len(PREFIX) :].lower().split("__")
-            section = values
-            for parent in parents:
-                section = section.setdefault(parent, {})
-                if not isinstance(section, dict):
-                    raise ConfigError(f"{parent}: a group of settings, not a setting; unset {PREFIX}{parent.upper()}")
-            section[last] = text
-    return values
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        merged[key] = _merge(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
-    return merged
-
-
-def _fault(error: Any) -> str:
-    name = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, known_keys(), n=1, cutoff=0.4)
-        return f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
-    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
-
-
-def without_secrets(value: Any) -> Any:
-    """A setting's value, fit to be shown: secrets and passwords in URLs masked, times, paths and roles as text."""
-    if isinstance(value, SecretStr):
-        return "***" if value.get_secret_value() else ""
-    if isinstance(value, dict):
-        return {name: without_secrets(one) for name, one in value.items()}
-    if isinstance(value, Role):
-        return value.value
-    if isinstance(value, str) and "://" in value:
-        scheme, _, rest = value.partition("://")
-        login, at, place = rest.rpartition("@")
-        return f"{scheme}://{login.partition(':')[0]}:***@{place}" if at and ":" in login else value
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,162 @@
+"""Settings: a TOML file, overridden by TRIAGE_… variables, overridden by options. Every fault is listed at once."""
+
+import difflib
+import os
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+
+from triage.config.sections import (
+    DimseSettings,
+    PolicySettings,
+    ReadingSettings,
+    Section,
+    SessionSettings,
+    StorageSettings,
+    ViewerSettings,
+    WebSettings,
+    WorkerSettings,
+)
+from triage.dimse.bindings import Bindings
+from triage.dimse.tls_files import TlsFiles
+from triage.domain.account import Role
+from triage.domain.errors import ConfigError
+from triage.oidc.settings import OidcSettings
+
+PREFIX = "TRIAGE_"
+FILE_NAME = "triage.toml"
+DEFAULT_HOME = "triage-home"
+
+
+class Settings(Section):
+    """Everything that can be set."""
+
+    home: Path = Field(default=Path(DEFAULT_HOME), description="holds database, instances, models")
+    database_url: str | None = Field(default=None, description="default: SQLite at HOME/triage.db")
+    dimse: DimseSettings = DimseSettings()
+    web: WebSettings = WebSettings()
+    viewer: ViewerSettings = ViewerSettings()
+    reading: ReadingSettings = ReadingSettings()
+    sessions: SessionSettings = SessionSettings()
+    oidc: OidcSettings = OidcSettings()
+    worker: WorkerSettings = WorkerSettings()
+    policy: PolicySettings = PolicySettings()
+    storage: StorageSettings = StorageSettings()
+
+    @property
+    def database(self) -> str:
+        """The database URL in use."""
+        return self.database_url or f"sqlite:///{self.home / 'triage.db'}"
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """The files of DICOM TLS; ``None``: it is off."""
+        return self.dimse.tls.files(self.home)
+
+    @property
+    def tls_bindings(self) -> Bindings:
+        """Which certificates may use which AE titles beside their own."""
+        return Bindings.of(self.dimse.tls.bindings)
+
+    @property
+    def has_database(self) -> bool:
+        """Whether the database was made already; one that is no file counts as made."""
+        prefix, _, path = self.database.partition(":///")
+        return prefix != "sqlite" or Path(path).is_file()
+
+
+def load(
+    *,
+    home: Path | None = None,
+    config: Path | None = None,
+    overrides: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
+) -> Settings:
+    """The settings in force: options over variables over file over defaults.
+
+    Raises:
+        ConfigError: with every fault on a line of its own.
+    """
+    environment = dict(os.environ) if environment is None else environment
+    values = _from_environment(environment)
+    chosen = (home or Path(values.pop("home", "") or DEFAULT_HOME)).absolute()
+    file = config or chosen / FILE_NAME
+    from_file: dict[str, Any] = {}
+    if config is not None or file.is_file():
+        try:
+            from_file = tomllib.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(f"{file}: no such file; leave --config out or name one that exists") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{file}: {error}") from None
+    merged = _merge(_merge(from_file, values), overrides or {})
+    try:
+        return Settings(**{**merged, "home": chosen})
+    except ValidationError as error:
+        raise ConfigError("\n".join(_fault(one) for one in error.errors())) from None
+
+
+def known_keys(model: type[BaseModel] = Settings, prefix: str = "") -> dict[str, Any]:
+    """Every setting by its dotted name, with its field."""
+    keys: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys |= known_keys(kind, f"{prefix}{name}.")
+        else:
+            keys[f"{prefix}{name}"] = info
+    return keys
+
+
+def _from_environment(environment: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in environment.items():
+        if name.startswith(PREFIX):
+            *parents, last = name[len(PREFIX) :].lower().split("__")
+            section = values
+            for parent in parents:
+                section = section.setdefault(parent, {})
+                if not isinstance(section, dict):
+                    raise ConfigError(f"{parent}: a group of settings, not a setting; unset {PREFIX}{parent.upper()}")
+            section[last] = text
+    return values
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        merged[key] = _merge(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
+    return merged
+
+
+def _fault(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, known_keys(), n=1, cutoff=0.4)
+        return f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def without_secrets(value: Any) -> Any:
+    """A setting's value, fit to be shown: secrets and passwords in URLs masked, times, paths and roles as text."""
+    if isinstance(value, SecretStr):
+        return "***" if value.get_secret_value() else ""
+    if isinstance(value, dict):
+        return {name: without_secrets(one) for name, one in value.items()}
+    if isinstance(value, Role):
+        return value.value
+    if isinstance(value, str) and "://" in value:
+        scheme, _, rest = value.partition("://")
+        login, at, place = rest.rpartition("@")
+        return f"{scheme}://{login.partition(':')[0]}:***@{place}" if at and ":" in login else value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return str(value) if isinstance(value, Path) else value
