@@ -148,7 +148,7 @@ def astray(one: Target) -> list[str]:
     strange = [str(path) for path in home.iterdir() if path.name not in house]
     strange += [str(path) for path in home.parent.iterdir() if path.name not in (home.name, home.with_suffix(".log").name)]
     for path in (home / "instances").rglob("*"):
-        of_house = path.is_dir() or path.name == "intake.lock" or (path.suffix == ".dcm" and len(path.stem) == 64)
+        of_house = path.is_dir() or path.suffix == ".lock" or (path.suffix == ".dcm" and len(path.stem) == 64)
         strange += [] if of_house else [str(path)]
     return strange
 
