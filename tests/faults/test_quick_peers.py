@@ -1,6 +1,8 @@
 """The cheap tier of ``peers``, ``pdus`` and ``uids``, against ours alone: the same cases and attacks, fewer of them."""
 
+import resource
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.faults import pdus, peers, uids
 from tests.faults.attacks import HUNG_UP, Attack
 from tests.faults.pdu_cases import command_cases, pdu_cases
 from tests.faults.targets import Target, ours, settled
+from tests.faults.wire import Peer
 
 LIMIT = 4 << 20
 
@@ -68,6 +71,19 @@ def test_a_hostile_uid_is_refused_and_the_association_goes_on(target: Target) ->
     assert found.wrong == []
     assert found.good == len(found.heard) >= 160
     assert (uids.astray(target), target.leftovers(), target.stray_lines()) == ([], 0, [])
+
+
+def test_where_no_thread_is_to_be_had_the_listener_stays(tmp_path: Path) -> None:
+    """Memory or tasks at their limit: callers are told so, and the next ones get in."""
+    with ours(tmp_path) as one, ExitStack() as stack:
+        size = next(line for line in Path(f"/proc/{one.pid}/status").read_text().splitlines() if line.startswith("VmSize"))
+        most = int(size.split()[1]) * 1024 + (3 << 20)
+        resource.prlimit(one.pid, resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+        heard = [stack.enter_context(Peer(one.port)).associate(calling=f"PEER{n}") for n in range(6)]
+        resource.prlimit(one.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert "reject 2/3/2" in heard, heard
+        assert one.is_alive()
+        assert one.stray_lines() == []
 
 
 @pytest.mark.peer

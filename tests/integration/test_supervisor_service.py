@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def test_sigterm_during_a_transfer_drains_and_exits_0(serve: Serve, tmp_path: Pa
     statuses: list[int | None] = []
     sent: list[evt.Event] = []
     association = associate(service.dimse_port)
+    connected = association.dul.socket.socket  # pynetdicom does not close it when the peer aborts
     association.bind(evt.EVT_PDU_SENT, sent.append)
 
     def send() -> None:
@@ -57,6 +59,7 @@ def test_sigterm_during_a_transfer_drains_and_exits_0(serve: Serve, tmp_path: Pa
     acknowledged = statuses == [0x0000]
     assert present(service, 1, path.read_bytes()) or not acknowledged
     assert list((service.home / "instances" / "incoming").glob("*.part")) == []
+    connected.close()
     print(f"SIGTERM after {pdus} of {len(sent)} PDUs: {'acknowledged and present' if acknowledged else 'not acknowledged'}")
 
 
@@ -64,9 +67,11 @@ def test_no_new_association_is_taken_while_draining(serve: Serve) -> None:
     service = serve("intake", "scheduler")
     assert _listens(service.dimse_port)
     association = associate(service.dimse_port)
+    connected = association.dul.socket.socket
     os.kill(service.process.pid, signal.SIGTERM)
     until(lambda: not _listens(service.dimse_port), 10, "no new association")
     until(lambda: association.is_aborted, 5, "a sender between two films is told at once, and sends the next one later")
+    connected.close()
     assert service.process.wait(20) == 0
 
 
@@ -152,3 +157,21 @@ assert stop.wait(5)
 @pytest.mark.parametrize("role", ROLES)
 def test_one_role_alone_stops_cleanly(serve: Serve, role: str) -> None:
     serve(role).stop()
+
+
+DEAF = """
+from triage.cli import main
+from triage.dimse.lobby import Lobby
+Lobby._welcome = None
+main()
+"""
+
+
+def test_an_intake_whose_listener_fails_ends_and_says_so(serve: Serve) -> None:
+    """One that lived on would look well and let nobody in; the supervisor starts it again."""
+    service = serve("intake", command=(sys.executable, "-c", DEAF))
+    with closing(socket.create_connection(("127.0.0.1", service.dimse_port), timeout=10)):
+        assert service.process is not None
+        assert service.process.wait(20) == 1
+    assert service.logged("lobby failed")
+    assert "the listener ended by itself" in service.tail()

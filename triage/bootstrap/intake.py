@@ -17,6 +17,7 @@ from triage.dimse.reporter import END_WITHIN, Reporter
 from triage.dimse.tls import TlsServer
 from triage.dimse.tls_client import ClientContext, client_context
 from triage.domain.destination import Destination
+from triage.domain.errors import TriageError
 from triage.heartbeat import Heartbeat
 from triage.services.audit import turned_away
 from triage.services.receive import Reception
@@ -26,6 +27,8 @@ from triage.supervisor import stop_event
 if TYPE_CHECKING:
     from triage.bootstrap import Launch, Site
 
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether the listener still listens."""
 FILES = 8192
 """Open files that the listener wants: 2,048 connections that wait, the associations, and what they write."""
 
@@ -35,6 +38,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
 
     Raises:
         ConfigError: another intake runs on this home, the port is taken, or the TLS files cannot be used.
+        TriageError: the listener ended without having been told to.
     """
     stop = stop_event(launch.supervised)
     _allow_files()
@@ -79,11 +83,15 @@ def run_intake(site: "Site", launch: "Launch") -> None:
 
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble):
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
-        stop.wait()
+        while not stop.wait(LOOK_EVERY) and listener.is_listening:
+            pass
+        failed = not stop.is_set()
         aborted = listener.stop()
         reporter.stop()
         refusals.stop(END_WITHIN)
         structlog.get_logger().info("stopped", aborted=aborted)
+    if failed:
+        raise TriageError("the listener ended by itself; its last log lines say why")
 
 
 def _commitment(site: "Site") -> StorageCommitment:

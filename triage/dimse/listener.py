@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -111,6 +112,11 @@ class Listener:
         )
         self._lobby.start()
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether new connections are taken; not, once told to stop, or when its thread has failed."""
+        return self._lobby.is_alive()
+
     def stop(self, drain: timedelta = DRAIN) -> int:
         """No new associations; messages at hand have ``drain`` to be finished; returns how many had to be cut off."""
         self._is_open = False
@@ -137,7 +143,14 @@ class Listener:
             let_go()
             association = Association(connected, address, request, self._house, self._leave)
             self._associations.add(association)
-        association.start()
+        try:
+            association.start()
+        except RuntimeError:  # no thread is to be had: memory, or the number of tasks, is at its limit
+            self._leave(association)
+            with suppress(OSError):
+                connected.setblocking(False)
+                connected.send(pdu.reject(*LOCAL_LIMIT_EXCEEDED))
+            connected.close()
         return b""
 
     def _has_room(self, address: str) -> bool:

@@ -128,6 +128,8 @@ class Lobby(threading.Thread):
                     elif isinstance(key.data, _Guest) and not key.data.is_gone:
                         self._step(key.data)
                 self._see_off()
+        except Exception as error:  # without the lobby nobody gets in: whoever started it has to know why it ended
+            structlog.get_logger().error("lobby failed", kind=type(error).__name__)
         finally:
             self._is_open = False
             self._take_over()
@@ -207,7 +209,7 @@ class Lobby(threading.Thread):
             self._selector.modify(guest.socket, selectors.EVENT_READ, guest)
         except ssl.SSLWantWriteError:
             self._selector.modify(guest.socket, selectors.EVENT_WRITE, guest)
-        except (OSError, ValueError):
+        except (OSError, ValueError, MemoryError):
             self._dismiss(guest)
 
     def _begin_tls(self, guest: _Guest, context: ssl.SSLContext) -> None:

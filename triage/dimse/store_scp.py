@@ -116,7 +116,7 @@ class Store:
 
     def _refuse(self, error: BaseException) -> None:
         self.abandon()
-        self._reception, self._refusal = None, error
+        self._reception = None
         status = f"{_fate(error)[0]:04X}"
         if isinstance(error, TriageError):
             report = self._log().error if error.alarm else self._log().warning
@@ -124,6 +124,7 @@ class Store:
         else:
             # the message of an unforeseen error may quote the data set: only its kind and place are logged
             self._log().error("failed", status=status, kind=type(error).__name__, where=_where(error))
+        self._refusal = error.with_traceback(None)  # its frames hold this object, and that holds it
 
     def _log(self) -> Any:
         return structlog.get_logger().bind(calling_ae_title=self._calling_ae_title)
