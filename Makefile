@@ -24,7 +24,9 @@ faults: .venv/test.stamp
 soak: .venv/test.stamp
 	SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
 	SOAK=1 $(BIN)/python -m pytest tests/unit/domain/test_order.py tests/browser/test_reading_steps.py \
-		tests/integration/test_kills.py tests/integration/test_skew.py $(ARGS)
+		tests/browser/test_hostile_text.py \
+		tests/browser/test_accessibility.py tests/integration/test_kills.py tests/integration/test_skew.py \
+		tests/integration/test_worker_away.py $(ARGS)
 
 # What ours is measured against by ARGS=pixels; in an environment of its own, so that nothing of ours can use it.
 peers: tests/benchmark/peers.lock

@@ -7,9 +7,10 @@ from tests.integration.conftest import Serve
 from tests.integration.modality import modality
 from tests.integration.objects import film, study_uid
 from tests.integration.service import Service, until
+from tests.size import size
 
 WITHOUT_WORKER = ("intake", "web", "scheduler")
-FILMS = 50
+FILMS = size(20, 50)
 ASSESSED_WITHIN = 60
 
 

@@ -234,6 +234,7 @@ def test_only_the_networks_named_are_pretrained_and_then_learn_less(place: Path,
     assert "1 network × (1 epoch ×" in said
 
 
+@pytest.mark.soak
 def test_the_second_opinion_comes_from_films_not_learned_and_survives_a_cut(tmp_path: Path) -> None:
     text = RECIPE.replace("batch = 4", "batch = 2") + OPINION
     (tmp_path / "opinion.toml").write_text(text)
