@@ -25,7 +25,7 @@ from triage.imaging.eligibility import view_of
 
 HEADER_LIMIT = 2 << 20
 """Bytes of an object that are looked at to read its header; a sequence of a million empty items would stall the receiver."""
-FIRST_LOOK = 64 << 10
+FIRST_LOOK = 16 << 10
 """Bytes that nearly every header fits into; only where it does not is the rest of ``HEADER_LIMIT`` read."""
 MOST_ITEMS = 1024
 """Items of sequences in what is looked at to read a header: each takes the reader time and memory, and no film needs them."""
