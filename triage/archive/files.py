@@ -304,12 +304,14 @@ class FileIncoming:
         digest = self._digest.hexdigest()
         folder = self._archive.objects / digest[:2]
         with self._archive.failing():
-            if self._archive.fault(digest) is None:
+            fault = self._archive.fault(digest)
+            if fault is None:
                 # the same bytes once more, perhaps under another transfer syntax: the first file stays as it is
                 _sync_directory(folder)
                 self.discard()
                 return None
-            displaced = self._archive.copy_aside(digest)
+            # where nothing lay, another receiver may have put the same bytes by now: they are not damaged
+            displaced = self._archive.copy_aside(digest) if fault is Fault.DAMAGED else None
             self._path.rename(folder / f"{digest}{SUFFIX}")
             self._settled = True
             _sync_directory(folder)

@@ -11,6 +11,7 @@ import pytest
 from tests import films
 from triage.archive.files import FileArchive
 from triage.domain.errors import ConfigError, StorageFull
+from triage.domain.fault import Fault
 
 FILM = films.film()
 META, DATA = films.split(FILM)
@@ -137,3 +138,26 @@ def test_the_lock_is_no_leftover(archive: FileArchive) -> None:
     held = archive.lock()
     assert archive.sweep() == []
     os.close(held)
+
+
+def test_the_same_bytes_by_two_at_once_leave_one_file_and_nothing_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one puts them between our look and our move."""
+    archive = FileArchive(tmp_path / "instances", 0)
+    first, second = archive.receive(META, len(FILM)), archive.receive(META, len(FILM))
+    for incoming in (first, second):
+        incoming.write(DATA)
+        incoming.sync()
+    look, others = archive.fault, [first]
+
+    def fault(digest: str) -> Fault | None:
+        found = look(digest)
+        if found is Fault.MISSING and others:
+            others.pop().keep()
+            return Fault.MISSING
+        return found
+
+    monkeypatch.setattr(archive, "fault", fault)
+    assert second.keep() is None
+    assert (len(list(archive.digests())), list(archive.digests_aside()), archive.leftovers()) == (1, [], [])
