@@ -212,6 +212,7 @@ def test_a_transaction_uid_used_twice(serve: Serve, heard: Heard) -> None:
         assert heard.wait("1.9.1", count=3)["failed"] == {sop_uid(1): 0x0131, sop_uid(2): 0x0131}
 
 
+@pytest.mark.soak
 def test_the_most_that_may_be_asked_at_once(serve: Serve, heard: Heard) -> None:
     service = serve("intake")
     store(service, 1)

@@ -83,6 +83,7 @@ def test_films_that_kill_their_decoder_cost_nobody_else_anything(service: Servic
     service.stop()
 
 
+@pytest.mark.soak
 def test_a_server_that_is_killed_costs_no_film(service: Service) -> None:
     worker = service.pid("worker")
 

@@ -112,6 +112,7 @@ class Process:
         return self._process.returncode, out, err
 
 
+@pytest.mark.soak
 def test_cut_and_resumed_it_ends_as_if_nothing_had_happened(place: Path) -> None:
     options = ("--data", place / "own/data", "--pretrain-data", place / "other/data", "--deterministic")
     whole, cut = place / "whole", place / "cut"

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode, openapi
 
+from tests.size import size
 from tests.unit.web.every_page import PARAMETERS
 from tests.unit.web.furnished import House
 from triage.domain.account import GRANTS, Role
@@ -19,7 +20,7 @@ from triage.web.app import create_app
 from triage.web.permissions import PUBLIC, ROUTES
 from triage.web.sign_in import COOKIE
 
-CASES = 12
+CASES = size(4, 12)
 """Of each kind (as described; deliberately not), for each operation and each who asks."""
 HERE = "http://127.0.0.1"
 PASSWORD = "four quiet herons wade"
