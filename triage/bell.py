@@ -7,6 +7,7 @@ the database. Where such sockets cannot be had, waiting is all there is.
 import os
 import select
 import socket
+import stat
 import threading
 import time
 from contextlib import suppress
@@ -29,6 +30,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake everybody who waits."""
+        if self._descriptor < 0:
+            return
         try:
             names = os.listdir(self._descriptor)
         except OSError:
@@ -36,11 +39,12 @@ class Bell:
         for name in names:
             try:
                 self._socket.sendto(b"!", self._address(name))
-            except BlockingIOError:
-                continue  # it has not heard the last ones yet
-            except OSError:  # nobody behind it any more
+            except ConnectionRefusedError:  # nobody behind it any more
                 with suppress(OSError):
-                    os.unlink(name, dir_fd=self._descriptor)
+                    if stat.S_ISSOCK(os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_mode):
+                        os.unlink(name, dir_fd=self._descriptor)
+            except OSError:  # it has not heard the last ones yet, or there is no memory for one more
+                continue
 
     def listen(self) -> None:
         """Be woken by :meth:`ring` from now on."""
@@ -66,7 +70,8 @@ class Bell:
         with suppress(OSError):
             os.unlink(f"{os.getpid()}-{id(self):x}", dir_fd=self._descriptor)
         self._socket.close()
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, -1  # its number may become that of another folder
+        os.close(descriptor)
 
     def _address(self, name: str) -> str:
         return f"/proc/self/fd/{self._descriptor}/{name}"

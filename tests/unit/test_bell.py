@@ -58,6 +58,15 @@ def test_the_socket_of_one_that_died_goes_and_a_flood_blocks_nobody(tmp_path: Pa
     waiter.close()
 
 
+def test_what_is_no_socket_stays(tmp_path: Path) -> None:
+    (tmp_path / "film.dcm").write_bytes(b"x")
+    bell = Bell(tmp_path)
+    bell.ring()
+    bell.close()
+    bell.ring()
+    assert os.listdir(tmp_path) == ["film.dcm"]
+
+
 def test_stop_ends_the_wait(tmp_path: Path) -> None:
     bell, stop = Bell(tmp_path), threading.Event()
     stop.set()

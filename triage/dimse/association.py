@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -106,7 +107,7 @@ class Association(threading.Thread):
         self._open: tuple[int, Message] | None = None
         self._telling = Telling("", address, {}, None)
         self._protests = 0
-        self._told_to_end = False
+        self._told_to_end = self._is_cut = False
         self.is_storing = False
 
     @property
@@ -127,8 +128,12 @@ class Association(threading.Thread):
 
     def cut(self) -> None:
         """End it now, whatever it does."""
-        self._told_to_end = True
+        self._told_to_end = self._is_cut = True
         self._connection.wake()
+
+    @property
+    def _is_between_messages(self) -> bool:
+        return self._open is None and not self._command
 
     def run(self) -> None:
         """Until the peer releases or breaks off, a deadline passes, or it is told to end."""
@@ -149,7 +154,8 @@ class Association(threading.Thread):
             self._log("association failed", cause=type(error).__name__)
         finally:
             if self._open is not None:
-                self._open[1].abandon()
+                with suppress(Exception):  # whatever it is, the slot has to be given back
+                    self._open[1].abandon()
                 self._open = None
             self._connection.part(last_words)
             self._left(self)
@@ -168,7 +174,7 @@ class Association(threading.Thread):
         self._telling = Telling(self._caller.ae_title, self.address, self._contexts, self._house.commitments)
         self._connection.send(accept)
         while True:
-            if self._told_to_end or time.monotonic() - self._begun_at > LIFE:
+            if self._is_cut or (self._is_between_messages and (self._told_to_end or time.monotonic() - self._begun_at > LIFE)):
                 return pdu.abort(pdu.NOT_SPECIFIED, pdu.SERVICE_USER)
             self._tell()
             kind, content = self._connection.read(pdu.PDU_WITHIN if self._open or self._command else IDLE)
@@ -240,7 +246,10 @@ class Association(threading.Thread):
             raise ProtocolError("a data set without its command set")
         if time.monotonic() - self._message_at > MESSAGE_WITHIN:
             raise TooSlow("a message was begun and not finished")
+        self.is_storing = True  # a disk that keeps us waiting is not the peer's silence
         self._open[1].write(fragment.content)
+        self._connection.heard_at = time.monotonic()
+        self.is_storing = False
         if fragment.is_last:
             self._answer()
 

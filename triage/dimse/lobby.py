@@ -30,6 +30,7 @@ MOST_WAITING = 2048
 MOST_HEARD = 16 << 20
 """Bytes of requests that are not whole yet, all together; where there are more, the longest of them goes."""
 BACKLOG = 128
+WITHOUT_ROOM = 0.05
 _ACCEPT_AT_ONCE = 32
 _CHUNK = 65536
 
@@ -185,7 +186,11 @@ class Lobby(threading.Thread):
         guest = _Guest(connected, address, self._now() + REQUEST_WITHIN)
         self._waiting[guest] = None
         self._of_address.setdefault(address, {})[guest] = None
-        self._selector.register(connected, selectors.EVENT_READ, guest)
+        try:
+            self._selector.register(connected, selectors.EVENT_READ, guest)
+        except OSError:
+            self._dismiss(guest)
+            return
         if self._secure is None:
             self._step(guest)  # what it says has often come already
 
@@ -194,6 +199,9 @@ class Lobby(threading.Thread):
             if some:
                 self._dismiss(next(iter(some)))
                 return
+        time.sleep(
+            WITHOUT_ROOM
+        )  # associations have every descriptor: the listening socket stays ready, and nobody is helped by asking
 
     def _step(self, guest: _Guest) -> None:
         try:
@@ -244,7 +252,7 @@ class Lobby(threading.Thread):
                 return
             guest.heard += got
             self._heard += len(got)
-            if self._heard > MOST_HEARD:
+            if self._heard > MOST_HEARD and guest.wanted:
                 self._dismiss(max(self._waiting, key=lambda one: len(one.heard)))
             if guest.is_gone:
                 return

@@ -16,6 +16,9 @@ KINDS = range(A_ASSOCIATE_RQ, A_ABORT + 1)
 MAXIMUM_LENGTH = 128 * 1024
 """The Maximum Length (PS3.8 D.1) that we announce: the most that one P-DATA-TF may hold. A longer PDU ends the association."""
 HEAD = 6
+_SMALLEST_ROOM = 122
+"""Bytes of content in a PDU, even for a peer whose Maximum Length no message fits into: in single bytes an answer would take a
+hundred times its memory."""
 _BUFFER = 2 * (MAXIMUM_LENGTH + HEAD)
 
 PDU_WITHIN = 10.0
@@ -197,7 +200,7 @@ def pdu(kind: int, content: bytes) -> bytes:
 
 def p_data(context_id: int, command: bytes, data_set: bytes, longest: int) -> bytes:
     """A message as P-DATA-TFs no longer than ``longest``, the peer's Maximum Length (0: it sets none)."""
-    room = max(longest - HEAD, 1) if longest else MAXIMUM_LENGTH
+    room = max(longest - HEAD, _SMALLEST_ROOM) if longest else MAXIMUM_LENGTH
     parts = []
     for flag, content in ((COMMAND, command), (0, data_set)):
         for at in range(0, len(content), room):

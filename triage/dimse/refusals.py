@@ -9,7 +9,6 @@ from queue import Full, Queue
 
 import structlog
 
-from triage.domain.errors import TriageError
 from triage.services.audit import A_LOOK
 
 MOST_WAITING = 256
@@ -59,5 +58,5 @@ class Refusals:
         while (refused := self._queue.get()) is not None:
             try:
                 self._record(*refused)
-            except TriageError as error:
-                structlog.get_logger().error("refusal not audited", address=refused[0], cause=str(error))
+            except Exception as error:
+                structlog.get_logger().error("refusal not audited", address=refused[0], kind=type(error).__name__)

@@ -210,11 +210,22 @@ def test_told_to_end_in_a_message_it_answers_it_first(talk: Talk) -> None:
     while not talk.association.is_in_message:
         pass
     talk.association.end()
-    talk.send(fragment(STORE, b"y", 2))
+    talk.send(fragment(STORE, b"y", 0), fragment(STORE, b"z", 0), fragment(STORE, b"!", 2))
     assert [talk.read(), talk.read()] == [("status", 0), ABORTED_BY_USER]
     talk.socket.close()
     talk.end()
-    assert talk.stores[0].ended == "finished"
+    assert (talk.stores[0].data, talk.stores[0].ended) == (b"xyz!", "finished")
+
+
+def test_cut_off_it_does_not_wait_for_the_rest(talk: Talk) -> None:
+    talk.send(STORE_RQ, fragment(STORE, b"x", 0))
+    while not talk.association.is_in_message:
+        pass
+    talk.association.cut()
+    assert talk.read() == ABORTED_BY_USER
+    talk.socket.close()
+    talk.end()
+    assert talk.stores[0].ended == "abandoned"
 
 
 def test_a_service_that_fails_ends_the_association_not_the_listener() -> None:
