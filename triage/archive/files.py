@@ -259,7 +259,7 @@ class FileArchive:
         descriptor = os.open(self.incoming / "intake.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(descriptor)
             raise ConfigError(f"another intake is running on {self.incoming}; stop it or use another --home") from None
         return descriptor
@@ -293,8 +293,8 @@ class FileIncoming:
     def sync(self) -> str:
         with self._archive.failing():
             os.fsync(self._descriptor)
-            os.close(self._descriptor)
-        self._descriptor = -1
+            descriptor, self._descriptor = self._descriptor, -1  # closed once, whatever comes of it
+            os.close(descriptor)
         return self._digest.hexdigest()
 
     def open(self) -> BinaryIO:
@@ -319,6 +319,10 @@ class FileIncoming:
 
     def quarantine(self) -> None:
         with self._archive.failing():
+            if self._archive.is_intact_aside(self._digest.hexdigest()):  # as in keep: the first stays
+                _sync_directory(self._archive.aside)
+                self.discard()
+                return
             self._path.rename(self._archive.aside / f"{self._digest.hexdigest()}{SUFFIX}")
             self._settled = True
             _sync_directory(self._archive.aside)
@@ -350,7 +354,7 @@ class _Failing:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, OSError):
             name = errno.errorcode.get(error.errno or 0, "error")
-            if error.errno == errno.EIO:
+            if error.errno in (errno.EIO, errno.EUCLEAN, errno.EBADMSG):
                 self._archive.fail("the disk reported an input/output error; check it, then restart the intake")
             raise StorageFull(f"the disk did not take the object ({name})") from error
 

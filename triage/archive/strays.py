@@ -22,7 +22,7 @@ def digest_in(name: str) -> str | None:
 def strays(root: Path) -> Iterator[Stray]:
     """Everything amiss, folder by folder; by names alone, no file is opened."""
     for entry in _entries(root, "objects"):
-        if entry.name in DIGEST_PREFIXES and entry.is_dir():
+        if entry.name in DIGEST_PREFIXES and entry.is_dir(follow_symlinks=False):
             yield from _beside_objects(root, entry.name)
         else:
             yield _stray(f"objects/{entry.name}", entry)
