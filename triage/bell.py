@@ -22,7 +22,6 @@ class Bell:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder = folder
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         # by the descriptor: the path of a home may be longer than the 107 bytes that an address holds

@@ -93,7 +93,6 @@ class Listener:
         self._refused = refused
         self._lock = threading.Lock()
         self._associations: set[Association] = set()
-        self._is_open = True
         services: dict[int, Service] = {command.C_STORE_RQ: self._store, command.C_ECHO_RQ: Echo}
         offered: dict[str, Sequence[str]] = {**OFFERED}
         if commitments is not None:
@@ -119,7 +118,6 @@ class Listener:
 
     def stop(self, drain: timedelta = DRAIN) -> int:
         """No new associations; messages at hand have ``drain`` to be finished; returns how many had to be cut off."""
-        self._is_open = False
         self._lobby.close()
         self._lobby.join()
         present = self._present()
