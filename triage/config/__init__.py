@@ -12,8 +12,10 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
 )
 
+from triage.config.destinations import DestinationSettings
 from triage.config.sections import (
     DimseSettings,
     PolicySettings,
@@ -50,6 +52,14 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     policy: PolicySettings = PolicySettings()
     storage: StorageSettings = StorageSettings()
+    destinations: list[DestinationSettings] = Field(default=[], description="systems that hear of results")
+
+    @field_validator("destinations")
+    @classmethod
+    def _told_apart(cls, value: list[DestinationSettings]) -> list[DestinationSettings]:
+        if len({one.name for one in value}) < len(value):
+            raise ValueError("a name twice: each destination has one of its own")
+        return value
 
     @property
     def database(self) -> str:
@@ -149,6 +159,10 @@ def without_secrets(value: Any) -> Any:
     """A setting's value, fit to be shown: secrets and passwords in URLs masked, times, paths and roles as text."""
     if isinstance(value, SecretStr):
         return "***" if value.get_secret_value() else ""
+    if isinstance(value, BaseModel):
+        return without_secrets(dict(value))
+    if isinstance(value, list):
+        return [without_secrets(one) for one in value]
     if isinstance(value, dict):
         return {name: without_secrets(one) for name, one in value.items()}
     if isinstance(value, Role):
