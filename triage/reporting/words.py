@@ -22,7 +22,7 @@ def sentences(result: Result, replaced: int | None = None) -> list[str]:
 
 def outcome(result: Result) -> str:
     """What the model said, in one sentence."""
-    if result.probability is None or result.model is None:
+    if result.level not in (Level.FLAGGED, Level.NOT_FLAGGED) or result.probability is None or result.model is None:
         scope = "Out of scope of this model; not assessed" if result.level is Level.OUT_OF_SCOPE else "Not assessed"
         return f"{scope}: no number was given. The study waits for a reader like any other."
     probability, threshold = percents(result.probability, result.model.threshold)
