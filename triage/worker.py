@@ -18,6 +18,7 @@ from triage.domain.study import with_outcome
 from triage.services.assess import BUDGET, Budget, assess
 from triage.services.housekeeping import excuse_without_model, quarantine_exhausted
 from triage.services.ports import Archive, Classifier, Clock, Database, Films
+from triage.services.results import place
 
 HUNG_AFTER = timedelta(seconds=30)
 """So long after the budget of decoding is used up the network itself hangs: the process ends itself, and the job's attempts
@@ -102,7 +103,7 @@ class Worker:
         """Assess one study if there is one; ``False``: nothing to do."""
         ready, opens = self._ready(), self._opens()
         if not ready:
-            excuse_without_model(self._database, self._head_starts)
+            excuse_without_model(self._database, self._head_starts, self._clock)
         if not self._due():
             return False
         quarantine_exhausted(self._database, self._head_starts, self._clock)
@@ -197,7 +198,7 @@ class Worker:
             if not transaction.add_outcome(outcome):
                 outcome = _in_history(transaction.outcomes(uid), outcome)
             if outcome.considered == {instance.digest for instance in transaction.instances(uid)}:
-                transaction.put_study(with_outcome(study, outcome, self._head_starts))
+                place(transaction, with_outcome(study, outcome, self._head_starts), self._clock())
             return True
 
     @contextmanager
