@@ -37,7 +37,7 @@ class Worker:
     """One warm network.
 
     ``load`` gives the active classifier, the same object while nothing changed. ``wait(stop, seconds)`` returns when there may
-    be work, or after so many seconds.
+    be work, or after so many seconds. ``said``: called when there may be a result to send.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Worker:
         budget: Budget = BUDGET,
         hung_after: timedelta = HUNG_AFTER,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+        said: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._database = database
@@ -66,6 +67,7 @@ class Worker:
         self._budget = budget
         self._hung_after = hung_after
         self._wait = wait
+        self._said = said
         self._classifier: Classifier | None = None
         self._trouble: str | None = None
         self._unopened: str | None = None
@@ -128,6 +130,7 @@ class Worker:
                 transaction.jobs.retry(job, type(error).__name__, self._clock())
             return True
         written = self._write(job, outcome)
+        self._said()
         log.info("assessed" if written else "result dropped: no longer this worker's", **_told(outcome))
         return True
 

@@ -282,7 +282,9 @@ def test_deliveries_are_found_by_what_is_asked(database: Database) -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["say", "spread", "claim", "taken", "refused", "put_off", "rest", "replay", "recover", "past", "later"]),
+        st.sampled_from(
+            ["say", "spread", "claim", "taken", "refused", "put_off", "rest", "replay", "recover", "past", "later"]
+        ),
         st.integers(0, 2),
     ),
     max_size=30,
