@@ -11,6 +11,7 @@ from triage.database import audit, quarantine, tables, upkeep
 from triage.database.accounts import SqlAccounts
 from triage.database.analytics import SqlAnalytics
 from triage.database.commitments import SqlCommitments
+from triage.database.deliveries import SqlDeliveries
 from triage.database.documents import decided_at, dump_outcome, load_outcome
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.queue import SqlQueue
@@ -41,6 +42,7 @@ class SqlTransaction:
         self.accounts = SqlAccounts(connection)
         self.analytics = SqlAnalytics(connection)
         self.commitments = SqlCommitments(connection)
+        self.deliveries = SqlDeliveries(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         row = self.connection.execute(_INSTANCE_OF, {"uid": sop_instance_uid}).one_or_none()
