@@ -1,6 +1,6 @@
 """A result as one ORU^R01 (HL7 v2.5.1 7.3.1): what is said, segment by segment. Never that a film shows nothing.
 
-A number of the patient or of the study that is longer than HL7's receivers take is left out, not cut: cut, it could be another's.
+A number of a patient or study that is longer than receivers take is left out, not cut: cut, it could be another's.
 """
 
 import re
@@ -151,7 +151,7 @@ def _name(name: str | None) -> str:
 
 
 def _order(result: Result) -> tuple[str, str]:
-    """The accession number is the filler's number of the order and stands where RIS keep it; the placer's is not ours to say."""
+    """The accession number is the filler's number, and stands where RIS keep it, too; the placer's is not ours to say."""
     accession = _number(result.facts.accession_number)
     service = "^".join((_coded("TRIAGE", "AI triage of a chest radiograph", SCHEME), _coded("30745-4", "XR Chest Views", "LN")))
     decided = ts(result.decided_at)
