@@ -233,8 +233,8 @@ def test_by_tls_to_whom_its_certificate_names(tmp_path: Path) -> None:
     client = ssl.create_default_context(cafile=str(hospital.ca))
 
     def secured(caller: Caller) -> None:
-        caller.socket = server.wrap_socket(caller.socket, server_side=True)
-        takes(caller)
+        with server.wrap_socket(caller.socket, server_side=True) as caller.socket:
+            takes(caller)
 
     with peer(secured) as running:
         with transport(running.port, 5, client) as sender:
