@@ -19,6 +19,7 @@ from triage.services.audit import with_way
 from triage.services.condition import account_for_damaged, note_condition
 from triage.services.ports import Archive, Clock, Database, Transaction
 from triage.services.receive import index, other_patient
+from triage.services.results import place
 from triage.services.standing import facts_of_present, place_anew, touched
 
 NOT_THERE = "nothing that lies set aside has this digest; see: triage quarantine"
@@ -197,7 +198,7 @@ def _replace(
     study = transaction.study(instance.study_instance_uid)
     assert study is not None
     facts, _ = facts_of_present(transaction, archive, study)
-    transaction.put_study(with_film_replaced(study, facts, head_starts))
+    place(transaction, with_film_replaced(study, facts, head_starts), now)
     transaction.jobs.enqueue(study.study_instance_uid, now)
 
 
