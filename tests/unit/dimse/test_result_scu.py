@@ -1,9 +1,11 @@
 """Results by C-STORE: whatever the peer does, a try ends in time, and as the table of statuses says."""
 
+import gc
 import socket
 import ssl
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,8 +35,6 @@ from triage.reporting.structured_report import structured_report
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 RESULT = scored(0.9)
-# pynetdicom forgets sockets of those that were cut off, or are not there
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 PROMPT = 10.0
 """Seconds for a peer that answers: more than any takes."""
 
@@ -62,6 +62,10 @@ def pacs(
         yield int(server.server_address[1])
     finally:
         server.shutdown()
+        with warnings.catch_warnings():  # it forgets sockets of callers that were cut off
+            warnings.simplefilter("ignore", ResourceWarning)
+            del server
+            gc.collect()
 
 
 def transport(port: int, within: float = PROMPT, **options: Any) -> DicomTransport:
