@@ -12,6 +12,7 @@ from triage.dimse.commitment_scp import StorageCommitment
 from triage.dimse.commitment_scu import Calls
 from triage.dimse.contexts import STORAGE_CLASSES
 from triage.dimse.listener import Limits, Listener, Peer
+from triage.dimse.loop import CameBack
 from triage.dimse.refusals import Refusals
 from triage.dimse.reporter import END_WITHIN, Reporter
 from triage.dimse.tls import TlsServer
@@ -70,6 +71,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
             max_object_bytes=dimse.max_object_bytes,
             clock=utc_now,
             listed=site.bell.ring,
+            came_back=CameBack(),
         ),
         secure=secure,
         refused=refusals.note,
