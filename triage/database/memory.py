@@ -11,6 +11,7 @@ from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
 from triage.database.memory_commitments import MemoryCommitments
 from triage.database.memory_deliveries import MemoryDeliveries
+from triage.database.memory_query import MemoryQueries
 from triage.database.memory_queue import JobRow, MemoryQueue
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
@@ -18,6 +19,7 @@ from triage.domain.fault import Checked, Fault, Upkeep
 from triage.domain.instance import Decision, Instance, QuarantinedObject, Sender
 from triage.domain.jobs import RetryPolicy
 from triage.domain.level import Level
+from triage.domain.query import Attributes
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection, arranged, shows
@@ -29,6 +31,7 @@ from triage.domain.worklist import order
 class _State:
     studies: dict[str, Study] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
+    attributes: dict[str, Attributes] = field(default_factory=dict)
     checks: dict[str, tuple[datetime, Fault | None]] = field(default_factory=dict)
     outcomes: dict[tuple[str, frozenset[str], str], Outcome] = field(default_factory=dict)
     jobs: dict[str, JobRow] = field(default_factory=dict)
@@ -79,6 +82,7 @@ class MemoryTransaction:
         self.commitments = state.commitments
         self.deliveries = state.deliveries
         self.deliveries.studies = state.studies
+        self.queries = MemoryQueries(state.studies, state.instances, state.attributes)
         self.analytics = MemoryAnalytics(state.studies, state.readings)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
@@ -166,6 +170,7 @@ class MemoryTransaction:
 
     def remove_instance(self, sop_instance_uid: str) -> None:
         removed = self._state.instances.pop(sop_instance_uid, None)
+        self._state.attributes.pop(sop_instance_uid, None)
         if removed is not None:
             self._state.checks.pop(removed.digest, None)
 

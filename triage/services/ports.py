@@ -27,6 +27,7 @@ from triage.services.analytics_store import AnalyticsStore
 from triage.services.commitment_store import CommitmentStore
 from triage.services.delivery_store import DeliveryStore
 from triage.services.job_queue import JobQueue
+from triage.services.query_store import Queried
 from triage.services.upkeep_store import UpkeepStore
 
 Clock = Callable[[], datetime]
@@ -160,7 +161,7 @@ class Archive(Protocol):
         """Why the archive refuses everything until it is opened anew (a sync failed), or ``None``."""
 
 
-class Transaction(UpkeepStore, Protocol):
+class Transaction(UpkeepStore, Queried, Protocol):
     """All changes or none."""
 
     @property
