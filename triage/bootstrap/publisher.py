@@ -21,7 +21,22 @@ if TYPE_CHECKING:
     from triage.bootstrap import Launch, Site
 
 Build = Callable[["Site", DestinationSettings], Transport]
-BUILDERS: dict[Kind, Build] = {}
+
+
+def _hl7(site: "Site", settings: DestinationSettings) -> Transport:
+    from triage.hl7.transport import MllpTransport
+
+    return MllpTransport(
+        settings.entity.host,
+        settings.entity.port,
+        within_seconds=settings.within.total_seconds(),
+        application=settings.application,
+        facility=settings.facility,
+        clock=utc_now,
+    )
+
+
+BUILDERS: dict[Kind, Build] = {Kind.HL7: _hl7}
 """What speaks to a destination of each kind."""
 
 

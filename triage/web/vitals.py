@@ -21,7 +21,7 @@ STOPPED = "stopped"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """One look. ``revision`` is ``None``, and roles and queue are unknown, when the database does not answer.
-    ``destinations``: those of the settings.
+    ``destinations``: those of the settings; ``publishes``: there are some.
     """
 
     now: datetime
@@ -32,11 +32,12 @@ class Vitals:
     depth: QueueDepth = field(default_factory=QueueDepth)
     model_changed_at: datetime | None = None
     destinations: tuple[DestinationState, ...] = ()
+    publishes: bool = False
 
     @property
     def expected(self) -> tuple[str, ...]:
         """The roles that have to run here."""
-        return (*EXPECTED_ROLES, PUBLISHER) if self.destinations else EXPECTED_ROLES
+        return (*EXPECTED_ROLES, PUBLISHER) if self.publishes else EXPECTED_ROLES
 
     @property
     def database_answers(self) -> bool:
@@ -65,6 +66,7 @@ def look(site: Site) -> Vitals:
     try:
         with site.database.read() as tx:
             return Vitals(
+                publishes=bool(site.destinations),
                 now=now,
                 heartbeat_limit=site.heartbeat_limit,
                 free_bytes=free_bytes,
