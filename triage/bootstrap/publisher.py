@@ -46,10 +46,10 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
     Raises:
         ConfigError: no destination is configured, one cannot be spoken to, or another publisher runs on this home.
     """
-    stop = stop_event(launch.supervised)
     settings = site.settings.destinations
     if not settings:
         raise ConfigError("publisher: no destination is configured; add [[destinations]] to the settings (docs/results.md)")
+    stop = stop_event(launch.supervised)
     lock = _lock(site)
     transports = {one.name: transport_of(site, one) for one in settings}
     names = [one.name for one in settings]
