@@ -294,6 +294,7 @@ def _run_web(site: Site, launch: Launch) -> None:
         who=name_of,
         head_starts=site.settings.policy.head_starts,
         lease=site.settings.reading.lease,
+        destinations=[one.name for one in site.settings.destinations],
         installation=Installation(
             bundles=BundlesApart(site.models),
             anchor=site.anchor,

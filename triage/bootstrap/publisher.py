@@ -21,7 +21,22 @@ if TYPE_CHECKING:
     from triage.bootstrap import Launch, Site
 
 Build = Callable[["Site", DestinationSettings], Transport]
-BUILDERS: dict[Kind, Build] = {}
+
+
+def _hl7(site: "Site", settings: DestinationSettings) -> Transport:
+    from triage.hl7.transport import MllpTransport
+
+    return MllpTransport(
+        settings.entity.host,
+        settings.entity.port,
+        within_seconds=settings.within.total_seconds(),
+        application=settings.application,
+        facility=settings.facility,
+        clock=utc_now,
+    )
+
+
+BUILDERS: dict[Kind, Build] = {Kind.HL7: _hl7}
 """What speaks to a destination of each kind."""
 
 
@@ -31,10 +46,10 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
     Raises:
         ConfigError: no destination is configured, one cannot be spoken to, or another publisher runs on this home.
     """
-    stop = stop_event(launch.supervised)
     settings = site.settings.destinations
     if not settings:
         raise ConfigError("publisher: no destination is configured; add [[destinations]] to the settings (docs/results.md)")
+    stop = stop_event(launch.supervised)
     lock = _lock(site)
     transports = {one.name: transport_of(site, one) for one in settings}
     names = [one.name for one in settings]

@@ -77,6 +77,7 @@ def create_app(
     lease: timedelta = LEASE,
     who: Callable[[Request], str] | None = None,
     installation: Installation | None = None,
+    destinations: Collection[str] = (),
 ) -> FastAPI:
     """The application. Its feed stands in ``app.state.feed``: whoever serves stops it before closing connections.
 
@@ -87,6 +88,7 @@ def create_app(
     ``external``: how people sign in by the hospital's identity provider, beside or instead of a password.
     ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`. ``trusted_proxy``: addresses, see
     :class:`triage.web.forwarded.Forwarded`. ``installation``: for the administrator's pages.
+    ``destinations``: see :class:`triage.web.site.Site`.
     """
     site = Site(
         database=database,
@@ -100,6 +102,7 @@ def create_app(
         head_starts=head_starts or HeadStarts(),
         lease=lease,
         who=who,
+        destinations=tuple(destinations),
     )
     previews = Previews(films, Darkroom())
     frames = Previews(films, Darkroom(whole=True), waiting=FRAMES_WAITING) if full_frames else None
