@@ -139,9 +139,7 @@ def test_each_level_of_both_roots(service: Service) -> None:
     (image,) = findscu(port, study, series, "SOPInstanceUID", "InstanceNumber", "Rows", level="IMAGE")
     assert (image.SOPInstanceUID, image.InstanceNumber, image.Rows) == (f"{study_uid(2)}.2.1", 2, 64)
     patients = findscu(port, "PatientID", "PatientName", level="PATIENT", root="-P")
-    assert sorted(str(one.PatientID) for one in patients) == ["", "P0", "P1", "P2", "P4", "P5", "P3"][:1] + [
-        "P0", "P1", "P2", "P3", "P4", "P5",
-    ]  # fmt: skip
+    assert sorted(str(one.PatientID) for one in patients) == ["", "P0", "P1", "P2", "P3", "P4", "P5"]
     assert len(findscu(port, "PatientID=P1", "StudyInstanceUID", level="STUDY", root="-P")) == 2
 
 
@@ -172,6 +170,9 @@ QUERIES = [
 ]
 
 
+EXPLAINED = {("PatientName=*J?RG",): "Orthanc compares names without the letters that are not ASCII: there is none for the ?"}
+
+
 @pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed")
 def test_the_answers_are_those_of_orthanc(service: Service, tmp_path: Path) -> None:
     _, dicom, http = service.ports  # type: ignore[attr-defined]
@@ -187,7 +188,7 @@ def test_the_answers_are_those_of_orthanc(service: Service, tmp_path: Path) -> N
             print(f"{keys}: {len(ours)} and {len(theirs)}")
             if ours != theirs:
                 different[keys] = (sorted(ours), sorted(theirs))
-        assert different == {}
+        assert different.keys() == EXPLAINED.keys(), different
     finally:
         peer.stop()
 
@@ -240,5 +241,5 @@ def test_an_unknown_destination_is_told(service: Service, tmp_path: Path) -> Non
 
 
 def test_a_peer_that_is_not_named_is_offered_nothing(service: Service) -> None:
-    with pytest.raises(AssertionError, match="No Acceptable Presentation Contexts|no presentation context"):
+    with pytest.raises(AssertionError, match=r"(?i)no (acceptable )?presentation context"):
         findscu(service.dimse_port, "StudyInstanceUID", calling="STRANGER")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
@@ -16,6 +17,7 @@ from triage.domain.query_keys import EVERYWHERE, KEYS, UNIQUE, QueryLevel
 from triage.imaging.elements import keep_quiet, values
 
 IMPLICIT = "1.2.840.10008.1.2"
+UNDEFINED = 0xFFFFFFFF
 _ABOUT_ITSELF = frozenset({"QueryRetrieveLevel", "SpecificCharacterSet", "TimezoneOffsetFromUTC"})
 _CHARACTER_SETS = (("", "ascii"), ("ISO_IR 100", "latin-1"), ("ISO_IR 192", "utf-8"))
 """The first that can hold an answer: old viewers know the first ones only (PS3.3 C.12.1.1.2)."""
@@ -47,6 +49,8 @@ def parse(content: bytes, transfer_syntax: str, model: Model) -> Identifier:
     keep_quiet()
     try:
         dataset = read_dataset(BytesIO(content), is_implicit_VR=transfer_syntax == IMPLICIT, is_little_endian=True)
+        if any(_is_cut_off(dataset.get_item(tag)) for tag in dataset.keys()):  # noqa: SIM118 - its items would be decoded
+            raise EOFError
         keys = {_keyword(int(tag)): _text(dataset, int(tag)) for tag in sorted(dataset.keys())}
     except Exception as error:  # hostile bytes make pydicom raise nearly any type
         raise CannotUnderstand(f"not an identifier that can be read: {type(error).__name__}") from None
@@ -59,6 +63,11 @@ def parse(content: bytes, transfer_syntax: str, model: Model) -> Identifier:
         if not value or "\\" in value or (above is QueryLevel.PATIENT and set(value) & set("*?")):
             raise IdentifierMismatch(f"{UNIQUE[above]} needs its one value at level {level}")
     return Identifier(QueryLevel(level), {name: value for name, value in keys.items() if name not in _ABOUT_ITSELF})
+
+
+def _is_cut_off(element: object) -> bool:
+    """Whether it ended before its length, which pydicom lets pass: half a key would be another question."""
+    return isinstance(element, RawDataElement) and len(element.value or b"") != element.length != UNDEFINED
 
 
 def _keyword(tag: int) -> str:

@@ -29,7 +29,7 @@ class Status(IntEnum):
 MEANINGS: dict[Status, str] = {
     Status.SUCCESS: "everything was told, or sent",
     Status.CLASS_NOT_SUPPORTED: "the operation is not one of the presentation context's SOP class",
-    Status.OUT_OF_RESOURCES: "too many queries at a time, more matches than one query may have, or the database does not answer",
+    Status.OUT_OF_RESOURCES: "too many queries at a time, more matches than a query may have, or the database does not answer",
     Status.UNABLE_TO_PERFORM: "no film could be sent",
     Status.DESTINATION_UNKNOWN: "the move destination is not in dimse.move_destinations",
     Status.IDENTIFIER_MISMATCH: "no or an unknown level, or a unique key above it without its one value",

@@ -117,7 +117,7 @@ class Retrieve(Inquiry):
         if not keys[UNIQUE[asked.level]].strip(" \0") or set("*?") & set("".join(keys.values())):
             raise Refused(Status.IDENTIFIER_MISMATCH, f"{UNIQUE[asked.level]} needs a value")
         query = understood(QueryLevel.IMAGE, keys)
-        films = []
+        films = list[Instance]()
         for match in find(self._store.database, query, go_on=channel.check):
             if len(films) >= MOST_FILMS:
                 raise Refused(Status.OUT_OF_RESOURCES, f"more than {MOST_FILMS} films: ask for fewer")
