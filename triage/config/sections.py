@@ -75,6 +75,15 @@ class DimseSettings(Section):
         default=[],
         description="AET@HOST:PORT, where senders hear storage commitment reports; not listed: on their own associations only",
     )
+    query_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET or AET@ADDRESS, who may ask for the list (C-FIND); empty: nobody"
+    )
+    retrieve_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET or AET@ADDRESS, who may fetch films (C-GET, C-MOVE); empty: nobody"
+    )
+    move_destinations: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET@HOST:PORT, where films may be moved to (C-MOVE); empty: nowhere"
+    )
     max_associations: int = Field(default=100, ge=1, le=10_000, description="associations at the same time")
     max_associations_of_address: int = Field(default=50, ge=1, le=10_000, description="of those, from one address")
     max_object_bytes: int = Field(default=256 << 20, ge=1 << 16, description="larger objects are refused with 0xA700")
@@ -107,12 +116,12 @@ class DimseSettings(Section):
             raise ValueError("beyond loopback without TLS, list who may send: AET@ADDRESS")
         return value
 
-    @field_validator("commitment_peers")
+    @field_validator("commitment_peers", "move_destinations")
     @classmethod
     def _destinations(cls, value: list[str]) -> list[str]:
         titles = [Destination.parse(one).ae_title for one in value]
         if len(set(titles)) < len(titles):
-            raise ValueError("an AE title twice: reports go to one address")
+            raise ValueError("an AE title twice: it stands for one address")
         return value
 
     @property
