@@ -10,12 +10,14 @@ from datetime import datetime
 from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
 from triage.database.memory_commitments import MemoryCommitments
+from triage.database.memory_query import MemoryQueries
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
 from triage.domain.fault import Checked, Fault, Upkeep
 from triage.domain.instance import Decision, Instance, QuarantinedObject, Sender
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
 from triage.domain.level import Level
+from triage.domain.query import Attributes
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection, arranged, shows
@@ -38,6 +40,7 @@ class _JobRow:
 class _State:
     studies: dict[str, Study] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
+    attributes: dict[str, Attributes] = field(default_factory=dict)
     checks: dict[str, tuple[datetime, Fault | None]] = field(default_factory=dict)
     outcomes: dict[tuple[str, frozenset[str], str], Outcome] = field(default_factory=dict)
     jobs: dict[str, _JobRow] = field(default_factory=dict)
@@ -85,6 +88,7 @@ class MemoryTransaction:
         self.jobs = MemoryQueue(state, policy)
         self.accounts = state.accounts
         self.commitments = state.commitments
+        self.queries = MemoryQueries(state.studies, state.instances, state.attributes)
         self.analytics = MemoryAnalytics(state.studies, state.readings)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
@@ -172,6 +176,7 @@ class MemoryTransaction:
 
     def remove_instance(self, sop_instance_uid: str) -> None:
         removed = self._state.instances.pop(sop_instance_uid, None)
+        self._state.attributes.pop(sop_instance_uid, None)
         if removed is not None:
             self._state.checks.pop(removed.digest, None)
 

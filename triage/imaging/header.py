@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -19,7 +19,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError, StorageFull
 from triage.domain.identifiers import check_uid
 from triage.domain.instance import Facts
+from triage.domain.query_keys import STORED
 from triage.domain.reason import Reason
+from triage.imaging.attributes import Attributes, attributes_of
 from triage.imaging.elements import clean, identifier, keep_quiet, text, values
 from triage.imaging.eligibility import view_of
 
@@ -55,7 +57,7 @@ _READ = (
 )
 _LAST_GROUP = 0x0054  # that of View Code Sequence; nothing that is read here stands behind it
 
-_TAGS = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
+_TAGS = sorted({tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None} | {key.tag for key in STORED})
 
 _PIXELS = 0x7FE0  # group of the pixel data, the last but for padding and signatures
 _BESIDE = (0x0008, 0x0010, 0x0032, 0x0038, 0x0040)  # who, when, where and for whom: routers write there; not the picture
@@ -82,7 +84,7 @@ StopWhen = Callable[[BaseTag, str | None, int], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The identifiers of one SOP Instance, checked, and what its header states about the study."""
+    """The identifiers of one SOP Instance, checked, and what its header states about the study; all that queries ask for."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -90,6 +92,7 @@ class Header:
     study_instance_uid: str
     transfer_syntax_uid: str
     facts: Facts
+    attributes: Attributes = field(default_factory=dict, compare=False)
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -105,6 +108,7 @@ def read_header(stream: BinaryIO) -> Header:
         dataset = _head(stream)
         uids = {keyword: _uid(dataset, keyword) for keyword in _UIDS}
         transfer_syntax_uid = _uid(dataset.file_meta, "TransferSyntaxUID")
+        attributes = attributes_of(dataset)
     except (CannotUnderstand, StorageFull):
         raise
     except Exception as error:  # hostile bytes make pydicom raise nearly any type, RecursionError and MemoryError among them
@@ -116,6 +120,7 @@ def read_header(stream: BinaryIO) -> Header:
         study_instance_uid=uids["StudyInstanceUID"],
         transfer_syntax_uid=transfer_syntax_uid,
         facts=facts_of(dataset),
+        attributes=attributes,
     )
 
 

@@ -25,6 +25,7 @@ from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
 from triage.services.analytics_store import AnalyticsStore
 from triage.services.commitment_store import CommitmentStore
+from triage.services.query_store import Queried
 from triage.services.upkeep_store import UpkeepStore
 
 Clock = Callable[[], datetime]
@@ -195,7 +196,7 @@ class JobQueue(Protocol):
         """The state of a study's job, for reconciliation; ``None``: no job."""
 
 
-class Transaction(UpkeepStore, Protocol):
+class Transaction(UpkeepStore, Queried, Protocol):
     """All changes or none."""
 
     @property

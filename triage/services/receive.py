@@ -245,6 +245,7 @@ def index(transaction: Transaction, instance: Instance, study: Study | None, hea
         study = with_doubt(study, Doubt.NAMES_DIFFER, head_starts) if unsure else study
     transaction.put_study(study)
     transaction.add_instance(instance)
+    transaction.queries.put_attributes(instance.sop_instance_uid, header.attributes)
     transaction.jobs.enqueue(uid, instance.received_at)
 
 
