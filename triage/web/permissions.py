@@ -13,6 +13,11 @@ _USER_STEPS = ("role", "disable", "enable", "password", "sessions", "token", "re
 _DICOM_STUDY = "/dicomweb/studies/{study}"
 _DICOM_SERIES = f"{_DICOM_STUDY}/series/{{series}}"
 _DICOM_INSTANCE = f"{_DICOM_SERIES}/instances/{{instance}}"
+_SEARCHES = [
+    *(f"/dicomweb/{what}" for what in ("series", "instances")),
+    *(f"{_DICOM_STUDY}/{what}" for what in ("series", "instances")),
+    f"{_DICOM_SERIES}/instances",
+]
 _HEADERS = [f"{level}/metadata" for level in (_DICOM_STUDY, _DICOM_SERIES, _DICOM_INSTANCE)]
 _PICTURES = [
     *(f"{level}/thumbnail" for level in (_DICOM_STUDY, _DICOM_SERIES, _DICOM_INSTANCE)),
@@ -73,7 +78,8 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/api/v1/audit": {"GET": _P.AUDIT},
     "/api/v1/audit/verify": {"GET": _P.AUDIT},
     "/api/v1/audit/export": {"GET": _P.AUDIT},
-    "/dicomweb/studies": {"POST": _P.STORE},
+    "/dicomweb/studies": {"GET": _P.VIEW, "POST": _P.STORE},
+    **{path: {"GET": _P.VIEW} for path in _SEARCHES},
     _DICOM_STUDY: {"GET": _P.FRAMES, "POST": _P.STORE},
     **{path: {"GET": _P.VIEW} for path in [*_HEADERS, *_PICTURES]},
     **{path: {"GET": _P.FRAMES} for path in _WHOLE},

@@ -24,5 +24,8 @@ class Addresses:
 
     def instance(self, one: Instance) -> str:
         """Of an instance."""
-        series, sop = one.series_instance_uid, one.sop_instance_uid
-        return self._root + INSTANCE.format(study=one.study_instance_uid, series=series, instance=sop)
+        return self.of(one.study_instance_uid, one.series_instance_uid, one.sop_instance_uid)
+
+    def of(self, study_instance_uid: str, series_instance_uid: str, sop_instance_uid: str) -> str:
+        """The same, by its UIDs."""
+        return self._root + INSTANCE.format(study=study_instance_uid, series=series_instance_uid, instance=sop_instance_uid)

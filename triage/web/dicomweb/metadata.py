@@ -1,7 +1,7 @@
 """Retrieve Metadata (PS3.18 10.4.1.1.2): the headers of films without their pixels.
 
 They are read from the films themselves, when one is first asked for, and kept in memory: what a viewer needs to show a film
-(how values become grey, how large a pixel is) is nobody's key, and a header copied into the database could differ from the film.
+(how values become grey, how large a pixel is) is no key, and a header copied into the database could differ from the film.
 A film is opened in a child (:mod:`triage.sandbox`), never here; of one that cannot be read the index tells its identifiers.
 """
 
