@@ -261,6 +261,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
 
 
 def _run_web(site: Site, launch: Launch) -> None:
+    from triage.bootstrap.storing import storing_of
     from triage.database.schema import newest
     from triage.inference.apart import BundlesApart
     from triage.web.admin.installation import Installation
@@ -303,8 +304,10 @@ def _run_web(site: Site, launch: Launch) -> None:
             min_age_years=site.settings.policy.min_age_years,
             database_revision=newest,  # no other is opened
         ),
+        viewer_origins=web.viewer_origins,
+        storing=storing_of(site) if web.stow else None,
     )
-    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts):
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=site.archive.failure):
         serve(
             app,
             web.host,
