@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from triage.services.accounts import Accounts
     from triage.web.external import External
 
-ROLES = ("intake", "worker", "web", "scheduler")
+ROLES = ("intake", "worker", "web", "scheduler", "orders")
 UMASK = 0o077
 
 
@@ -202,6 +202,12 @@ def _run_intake(site: Site, launch: Launch) -> None:
     run_intake(site, launch)
 
 
+def _run_orders(site: Site, launch: Launch) -> None:
+    from triage.bootstrap.orders import run_orders
+
+    run_orders(site, launch)
+
+
 def _run_worker(site: Site, launch: Launch) -> None:
     from triage.sandbox.films import SandboxFilms
     from triage.worker import Worker
@@ -318,6 +324,7 @@ RUNNERS: dict[str, Callable[[Site, Launch], None]] = {
     "worker": _run_worker,
     "web": _run_web,
     "scheduler": _run_scheduler,
+    "orders": _run_orders,
 }
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
 from triage.database.memory_commitments import MemoryCommitments
+from triage.database.memory_orders import MemoryOrders, OrderState
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
 from triage.domain.fault import Checked, Fault, Upkeep
@@ -35,7 +36,7 @@ class _JobRow:
 
 
 @dataclass
-class _State:
+class _State(OrderState):
     studies: dict[str, Study] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     checks: dict[str, tuple[datetime, Fault | None]] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class MemoryTransaction:
         self._state = state
         self.jobs = MemoryQueue(state, policy)
         self.accounts = state.accounts
-        self.commitments = state.commitments
+        self.commitments, self.orders = state.commitments, MemoryOrders(state.said, state.studies)
         self.analytics = MemoryAnalytics(state.studies, state.readings)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:

@@ -13,6 +13,7 @@ from triage.database.analytics import SqlAnalytics
 from triage.database.commitments import SqlCommitments
 from triage.database.documents import decided_at, dump_outcome, load_outcome
 from triage.database.listing import count_query, listing_query, places, row_facts
+from triage.database.orders import SqlOrders
 from triage.database.queue import SqlQueue
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
@@ -41,6 +42,7 @@ class SqlTransaction:
         self.accounts = SqlAccounts(connection)
         self.analytics = SqlAnalytics(connection)
         self.commitments = SqlCommitments(connection)
+        self.orders = SqlOrders(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         row = self.connection.execute(_INSTANCE_OF, {"uid": sop_instance_uid}).one_or_none()
@@ -263,6 +265,8 @@ def _row(study: Study) -> dict[str, Any]:
         "images": study.images,
         "network_level": study.network_level.value,
         "stat": int(study.stat),
+        "ordered": int(study.ordered),
+        "told": None if study.told is None else int(study.told),
         "level": study.level.value,
         "reason": study.reason.code if study.reason else None,
         "probability": study.probability,
@@ -292,6 +296,8 @@ def _study(row: Row[Any]) -> Study:
         key=row.key,
         head_start=row.head_start,
         stat=bool(row.stat),
+        ordered=bool(row.ordered),
+        told=None if row.told is None else bool(row.told),
         reason=Reason.from_code(row.reason) if row.reason else None,
         probability=row.probability,
         model=row.model,

@@ -38,6 +38,7 @@ class Action(StrEnum):
     COMMITMENT = "commitment"
     QUARANTINE = "quarantine"
     SCRUB = "scrub"
+    ORDER = "order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
 from triage.services.analytics_store import AnalyticsStore
 from triage.services.commitment_store import CommitmentStore
+from triage.services.order_store import HasOrders
 from triage.services.upkeep_store import UpkeepStore
 
 Clock = Callable[[], datetime]
@@ -54,8 +55,7 @@ class Incoming(Protocol):
     def keep(self) -> str | None:
         """Give the object its final name, durably. Kept already under the same digest: the first stays as it is.
 
-        Returns the name under which damaged bytes that had the place lie set aside now, which have to be accounted for;
-        ``None``: there were none.
+        Returns the name under which damaged bytes that had its place lie set aside now, to be accounted for; ``None``: none.
 
         Raises:
             StorageFull: the disk is full or failed.
@@ -195,7 +195,7 @@ class JobQueue(Protocol):
         """The state of a study's job, for reconciliation; ``None``: no job."""
 
 
-class Transaction(UpkeepStore, Protocol):
+class Transaction(UpkeepStore, HasOrders, Protocol):
     """All changes or none."""
 
     @property
