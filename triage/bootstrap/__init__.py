@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from triage.services.accounts import Accounts
     from triage.web.external import External
 
-ROLES = ("intake", "worker", "web", "scheduler", "publisher")
-"""The last one only where the settings name destinations."""
+ROLES = ("intake", "worker", "web", "scheduler", "publisher", "orders")
+"""The last two only where the settings ask for them."""
 UMASK = 0o077
 
 
@@ -224,6 +224,12 @@ def _run_publisher(site: Site, launch: Launch) -> None:
     run_publisher(site, launch)
 
 
+def _run_orders(site: Site, launch: Launch) -> None:
+    from triage.bootstrap.orders import run_orders
+
+    run_orders(site, launch)
+
+
 def _run_worker(site: Site, launch: Launch) -> None:
     from triage.sandbox.films import SandboxFilms
     from triage.worker import Worker
@@ -347,6 +353,7 @@ RUNNERS: dict[str, Callable[[Site, Launch], None]] = {
     "web": _run_web,
     "scheduler": _run_scheduler,
     "publisher": _run_publisher,
+    "orders": _run_orders,
 }
 
 
