@@ -8,7 +8,7 @@ import typer
 
 from triage.cli.common import Config, Home, settings
 
-ROLES = ("intake", "worker", "web", "scheduler", "publisher")
+ROLES = ("intake", "worker", "web", "scheduler", "publisher", "orders")
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +20,8 @@ def serve(
     roles: Annotated[
         list[str] | None,
         typer.Argument(
-            help="intake, worker, web, scheduler, publisher (default: all; publisher: where there are destinations)."
+            help="intake, worker, web, scheduler, publisher, orders (default: all; publisher where there are destinations, "
+            "orders where hl7.port is set)."
         ),
     ] = None,
     home: Home = None,
@@ -42,7 +43,8 @@ def serve(
     if web_port is not None:
         overrides["web"] = {"port": web_port}
     values = settings(home, config, overrides)
-    chosen = roles or [role for role in ROLES if role != "publisher" or values.destinations]
+    wanted = {"publisher": bool(values.destinations), "orders": bool(values.hl7.port)}
+    chosen = roles or [role for role in ROLES if wanted.get(role, True)]
 
     from triage import bootstrap
 

@@ -39,6 +39,7 @@ class Action(StrEnum):
     QUARANTINE = "quarantine"
     SCRUB = "scrub"
     DELIVERY = "delivery"
+    ORDER = "order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 from triage.domain.assessment import Model, Outcome
 from triage.domain.coverage import Coverage, coverage, standing_outcome
+from triage.domain.identifiers import derived_uid
 from triage.domain.instance import Facts, Instance
 from triage.domain.level import Level
 from triage.domain.reason import Reason
 from triage.domain.study import Study
-
-UUID_ROOT = "2.25."
-"""Root of UIDs that are an integer of 128 bits (PS3.5 B.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +54,7 @@ class Result:
 
     def uid(self, purpose: str) -> str:
         """A UID for something made of this result, always the same: what is made again is the same object (PS3.5 B.2)."""
-        named = "\n".join((purpose, self.study_instance_uid, str(self.number), self.decided_at.isoformat(), self._said))
-        return UUID_ROOT + str(int.from_bytes(sha256(named.encode()).digest()[:16], "big"))
+        return derived_uid(purpose, self.study_instance_uid, str(self.number), self.decided_at.isoformat(), self._said)
 
     @property
     def _said(self) -> str:

@@ -55,6 +55,7 @@ class House:
 
     def close(self) -> None:
         self.app.state.previews.close()
+        self.app.state.opened.close()
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def answer() -> httpx.Response:
