@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from triage.archive.receiving import nobody_receives
 from triage.clock import utc_now
 from triage.config.sections import DimseSettings
 from triage.dimse.commitment_scp import StorageCommitment
@@ -49,7 +50,8 @@ def run_intake(site: "Site", launch: "Launch") -> None:
     settings, dimse = site.settings, site.settings.dimse
     secure = TlsServer(settings.tls_files, settings.tls_bindings, utc_now) if settings.tls_files is not None else None
     site.archive.lock()
-    found = reconcile(site.archive, site.database, settings.policy.head_starts, utc_now)
+    with nobody_receives(site.archive.root):  # the web role may store by STOW-RS
+        found = reconcile(site.archive, site.database, settings.policy.head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
     commitment = _commitment(site)
     reporter = Reporter(commitment, database=site.database, destinations=dimse.destinations, calls=_calls(site), clock=utc_now)
