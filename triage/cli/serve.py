@@ -8,7 +8,7 @@ import typer
 
 from triage.cli.common import Config, Home, settings
 
-ROLES = ("intake", "worker", "web", "scheduler")
+ROLES = ("intake", "worker", "web", "scheduler", "publisher", "orders")
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +17,13 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    roles: Annotated[list[str] | None, typer.Argument(help="intake, worker, web, scheduler (default: all).")] = None,
+    roles: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="intake, worker, web, scheduler, publisher, orders (default: all; publisher where there are destinations, "
+            "orders where hl7.port is set)."
+        ),
+    ] = None,
     home: Home = None,
     config: Config = None,
     dimse_port: Annotated[int | None, typer.Option(help="Port of the Storage SCP; 0: any free one.")] = None,
@@ -28,8 +34,7 @@ def serve(
     name: Annotated[str | None, typer.Option("--name", hidden=True)] = None,
 ) -> None:
     """Run the service. One role runs in this process; several each in their own, watched and restarted. SIGTERM drains."""
-    chosen = roles or list(ROLES)
-    unknown = [role for role in chosen if role not in ROLES]
+    unknown = [role for role in roles or () if role not in ROLES]
     if unknown:
         raise typer.BadParameter(f"no such role: {unknown[0]}; there are {', '.join(ROLES)}")
     overrides: dict[str, Any] = {}
@@ -38,6 +43,8 @@ def serve(
     if web_port is not None:
         overrides["web"] = {"port": web_port}
     values = settings(home, config, overrides)
+    wanted = {"publisher": bool(values.destinations), "orders": bool(values.hl7.port)}
+    chosen = roles or [role for role in ROLES if wanted.get(role, True)]
 
     from triage import bootstrap
 

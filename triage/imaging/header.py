@@ -1,7 +1,7 @@
 """A DICOM Part 10 file object becomes what the index needs, or a data set for the worker."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -105,7 +105,7 @@ def read_header(stream: BinaryIO) -> Header:
     """
     keep_quiet()
     try:
-        dataset = _head(stream)
+        dataset = _head(stream, _TAGS)
         uids = {keyword: _uid(dataset, keyword) for keyword in _UIDS}
         transfer_syntax_uid = _uid(dataset.file_meta, "TransferSyntaxUID")
         attributes = attributes_of(dataset)
@@ -124,19 +124,36 @@ def read_header(stream: BinaryIO) -> Header:
     )
 
 
-def _head(stream: BinaryIO) -> Dataset:
-    """The elements that are read here, and ``file_meta``."""
+def read_elements(stream: BinaryIO, keywords: Collection[str]) -> Dataset:
+    """The elements of these keywords, as they stand in a file object, and ``file_meta``; what is absent is absent.
+
+    Only what stands before the pixels, up to group 0054, and within ``HEADER_LIMIT``. Values are as hostile as they came.
+
+    Raises:
+        CannotUnderstand, StorageFull: as :func:`read_header`.
+    """
+    keep_quiet()
+    try:
+        return _head(stream, [tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None])
+    except (CannotUnderstand, StorageFull):
+        raise
+    except Exception as error:  # as in read_header
+        raise CannotUnderstand(f"not a data set that can be read: {type(error).__name__}") from None
+
+
+def _head(stream: BinaryIO, tags: list[int]) -> Dataset:
+    """The elements of these tags, and ``file_meta``."""
     first = _bytes(stream, FIRST_LOOK)
     _check_items(first)
     if len(first) == FIRST_LOOK:
         with suppress(Exception):  # as in read_header; what is cut off in the middle of an element may raise anything, too
             head = BytesIO(first)
-            dataset = _read(head, _behind, INFLATED_HEADER_LIMIT, _TAGS)
+            dataset = _read(head, _behind, INFLATED_HEADER_LIMIT, tags)
             if head.tell() < len(first):
                 return dataset
     whole = first + _bytes(stream, HEADER_LIMIT - len(first))
     _check_items(whole)
-    return _read(BytesIO(whole), _behind, INFLATED_HEADER_LIMIT, _TAGS)
+    return _read(BytesIO(whole), _behind, INFLATED_HEADER_LIMIT, tags)
 
 
 def _check_items(head: bytes) -> None:

@@ -17,8 +17,10 @@ from triage.domain.study import with_film_replaced
 from triage.imaging.header import Header, read_header
 from triage.services.audit import with_way
 from triage.services.condition import account_for_damaged, note_condition
+from triage.services.orders import ordered
 from triage.services.ports import Archive, Clock, Database, Transaction
 from triage.services.receive import index, other_patient
+from triage.services.results import place
 from triage.services.standing import facts_of_present, place_anew, touched
 
 NOT_THERE = "nothing that lies set aside has this digest; see: triage quarantine"
@@ -66,7 +68,7 @@ def release(
                 _replace(transaction, archive, known, instance, head_starts, now)
             else:
                 move.into_place()
-                index(transaction, instance, transaction.study(instance.study_instance_uid), header, head_starts)
+                index(transaction, instance, transaction.study(instance.study_instance_uid), header, head_starts, now)
             for uid in touched(transaction, one):
                 place_anew(transaction, archive, uid, head_starts, now)
         if known is not None and known.digest != digest:
@@ -197,7 +199,7 @@ def _replace(
     study = transaction.study(instance.study_instance_uid)
     assert study is not None
     facts, _ = facts_of_present(transaction, archive, study)
-    transaction.put_study(with_film_replaced(study, facts, head_starts))
+    place(transaction, ordered(transaction, with_film_replaced(study, facts, head_starts), head_starts, now), now)
     transaction.jobs.enqueue(study.study_instance_uid, now)
 
 

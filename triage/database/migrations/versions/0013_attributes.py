@@ -1,14 +1,14 @@
 """what queries are answered from: attributes of each film, found by day, patient and order
 
 Revision ID: 0013_attributes
-Revises: 0011_scrub
+Revises: 0012_results
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0013_attributes"
-down_revision = "0011_scrub"
+down_revision = "0012_results"
 
 
 def upgrade() -> None:
