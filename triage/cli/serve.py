@@ -2,15 +2,16 @@
 
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from triage.cli.common import Config, Home, settings
 
+if TYPE_CHECKING:
+    from triage.config import Settings
+
 ROLES = ("intake", "worker", "web", "scheduler", "orders")
-WHERE_SET = ("orders",)
-"""Roles that start by default only where the settings ask for them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +43,7 @@ def serve(
     if web_port is not None:
         overrides["web"] = {"port": web_port}
     values = settings(home, config, overrides)
-    chosen = roles or [role for role in ROLES if role not in WHERE_SET or values.hl7.port]
+    chosen = roles or default_roles(values)
 
     from triage import bootstrap
 
@@ -63,6 +64,12 @@ def serve(
         err=True,
     )
     raise typer.Exit(bootstrap.run_supervisor(chosen, values, arguments, stop))
+
+
+def default_roles(values: "Settings") -> list[str]:
+    """The roles that start where none is named."""
+    asked_for = {"orders": bool(values.hl7.port)}
+    return [role for role in ROLES if asked_for.get(role, True)]
 
 
 def free_port() -> int:
