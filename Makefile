@@ -26,7 +26,8 @@ soak: .venv/test.stamp
 	SOAK=1 $(BIN)/python -m pytest tests/unit/domain/test_order.py tests/browser/test_reading_steps.py \
 		tests/browser/test_hostile_text.py \
 		tests/browser/test_accessibility.py tests/integration/test_kills.py tests/integration/test_skew.py \
-		tests/integration/test_worker_away.py tests/unit/web/test_openapi_cases.py tests/unit/web/test_bad_requests.py $(ARGS)
+		tests/integration/test_worker_away.py tests/unit/web/test_openapi_cases.py tests/unit/web/test_bad_requests.py \
+		tests/unit/database/test_queue_twins.py tests/faults/test_quick_peers.py $(ARGS)
 
 # What ours is measured against by ARGS=pixels; in an environment of its own, so that nothing of ours can use it.
 peers: tests/benchmark/peers.lock

@@ -10,6 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from triage.domain.errors import ArchiveAway, AuditBroken, ConfigError, TriageError
 from triage.domain.level import HeadStarts
+from triage.services.attributes import read_headers
 from triage.services.audit import verify_audit
 from triage.services.housekeeping import quarantine_exhausted
 from triage.services.ports import Archive, AuditAnchor, Clock, Database
@@ -23,6 +24,11 @@ VERIFY_EVERY = timedelta(hours=6)
 """Between two comparisons of names and rows; bytes are the scrub's."""
 AUDIT_EVERY = timedelta(minutes=10)
 """So long a record can lie unanchored: only against an anchor shows what was cut off the chain's end or written anew."""
+
+HEADERS_EVERY = timedelta(seconds=20)
+"""Between two slices of reading headers of films that came before queries were answered: a query that finds none is cheap."""
+HEADERS = 2000
+"""Films of one slice: some seconds of a slow disk."""
 
 REVOCATIONS_EVERY = timedelta(hours=6)
 """How often our own authority's revocation list is looked at: it has to be written anew before it runs out."""
@@ -57,12 +63,14 @@ class Bells:
         self._scrub_slice_bytes = scrub_slice_bytes
         self._troubles: dict[str, str] = {}
         self._stop = threading.Event()
+        self._headers_after = ""
         self.jobs: tuple[tuple[str, timedelta, Callable[[], None]], ...] = (
             ("stalled jobs", STALLED_EVERY, self.stalled_jobs),
             ("scrub", SCRUB_EVERY, self.scrub),
             ("verify", VERIFY_EVERY, self.verify),
             ("audit", AUDIT_EVERY, self.audit),
             ("revocation list", REVOCATIONS_EVERY, self.revocations),
+            ("headers", HEADERS_EVERY, self.headers),
         )
 
     @property
@@ -140,6 +148,16 @@ class Bells:
         except (ConfigError, OSError) as error:
             self._say("revocations", f"the revocation list is not kept current: {error}")
             structlog.get_logger().error("revocation list not written", cause=str(error))
+
+    def headers(self) -> None:
+        """Read headers of films that came before this version did; what cannot be read is tried again after the others."""
+        try:
+            done = read_headers(self._archive, self._database, HEADERS, self._headers_after, self._go_on)
+        except _Stopped:
+            return
+        self._headers_after = done.last
+        if done.read:
+            structlog.get_logger().info("headers read", films=done.read, unreadable=done.unreadable)
 
     def _say(self, name: str, trouble: str | None) -> None:
         others = {bell: told for bell, told in self._troubles.items() if bell != name}

@@ -18,6 +18,7 @@ from triage.domain.study import with_outcome
 from triage.services.assess import BUDGET, Budget, assess
 from triage.services.housekeeping import excuse_without_model, quarantine_exhausted
 from triage.services.ports import Archive, Classifier, Clock, Database, Films
+from triage.services.results import place
 
 HUNG_AFTER = timedelta(seconds=30)
 """So long after the budget of decoding is used up the network itself hangs: the process ends itself, and the job's attempts
@@ -36,7 +37,7 @@ class Worker:
     """One warm network.
 
     ``load`` gives the active classifier, the same object while nothing changed. ``wait(stop, seconds)`` returns when there may
-    be work, or after so many seconds.
+    be work, or after so many seconds. ``said``: called when there may be a result to send.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Worker:
         budget: Budget = BUDGET,
         hung_after: timedelta = HUNG_AFTER,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+        said: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._database = database
@@ -65,6 +67,7 @@ class Worker:
         self._budget = budget
         self._hung_after = hung_after
         self._wait = wait
+        self._said = said
         self._classifier: Classifier | None = None
         self._trouble: str | None = None
         self._unopened: str | None = None
@@ -102,7 +105,7 @@ class Worker:
         """Assess one study if there is one; ``False``: nothing to do."""
         ready, opens = self._ready(), self._opens()
         if not ready:
-            excuse_without_model(self._database, self._head_starts)
+            excuse_without_model(self._database, self._head_starts, self._clock)
         if not self._due():
             return False
         quarantine_exhausted(self._database, self._head_starts, self._clock)
@@ -127,6 +130,7 @@ class Worker:
                 transaction.jobs.retry(job, type(error).__name__, self._clock())
             return True
         written = self._write(job, outcome)
+        self._said()
         log.info("assessed" if written else "result dropped: no longer this worker's", **_told(outcome))
         return True
 
@@ -197,7 +201,7 @@ class Worker:
             if not transaction.add_outcome(outcome):
                 outcome = _in_history(transaction.outcomes(uid), outcome)
             if outcome.considered == {instance.digest for instance in transaction.instances(uid)}:
-                transaction.put_study(with_outcome(study, outcome, self._head_starts))
+                place(transaction, with_outcome(study, outcome, self._head_starts), self._clock())
             return True
 
     @contextmanager

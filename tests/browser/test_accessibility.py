@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import DEADLINE_MS, Site
-from tests.browser.whole import Shown, come_to_rest, every_page
+from tests.browser.whole import Shown, come_to_rest, every_page, in_turn
 from tests.size import size
 from tests.unit.web.furnished import House
 from tests.unit.web.silent import SilentDatabase
@@ -92,7 +92,7 @@ def test_axe_finds_what_is_wrong(serve: Serve, page: Page) -> None:
 
 
 def test_the_tab_key_reaches_everything_and_shows_where_it_is(serve: Serve, page: Page) -> None:
-    reached, wrong, shown, known = 0, [], all_states(serve), set()
+    reached, wrong, shown, known = 0, [], in_turn(all_states(serve), 2), set()
     for one in shown:
         come_to_rest(page, one.url)
         dialogs = {place: dialog for place, dialog in enumerate(page.evaluate(DIALOGS)) if dialog not in known}

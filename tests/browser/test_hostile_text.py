@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Site, Watched
-from tests.browser.whole import come_to_rest, every_page, opened
+from tests.browser.whole import come_to_rest, every_page, in_turn, opened
 from tests.hostile import PAYLOADS
 from tests.size import size
 from tests.unit.web.furnished import House
@@ -59,7 +59,7 @@ def test_nothing_executes_and_nothing_is_asked_elsewhere(serve: Serve, watched: 
     page = watched.page
     tame: dict[str, set[tuple[str, ...]]] = {}
     for words in (lambda field, number: f"{field} {number}", lambda *_: ""):
-        for shown in every_page(serve, House(datetime.now(UTC), words, len(PAYLOADS))):
+        for shown in in_turn(every_page(serve, House(datetime.now(UTC), words, len(PAYLOADS))), 3):
             come_to_rest(page, shown.url)
             tame.setdefault(shown.route, set()).update(shape(page))
     for lines in (watched.console, watched.requests):
@@ -71,7 +71,7 @@ def test_nothing_executes_and_nothing_is_asked_elsewhere(serve: Serve, watched: 
         return PAYLOADS[number % len(PAYLOADS)]
 
     full, loads, wrong = House(datetime.now(UTC), tell, len(PAYLOADS)), 0, []
-    pages = every_page(serve, full)
+    pages = in_turn(every_page(serve, full), 3)
     for shown in pages:
         urls = [shown.url]
         if shown.role is Role.RADIOLOGIST and shown.path == f"/study/{full.uids[0]}":

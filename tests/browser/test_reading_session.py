@@ -83,6 +83,7 @@ def test_ten_studies_by_keyboard_alone(serve: Serve, watched: Watched) -> None:
         page.keyboard.press("Shift+Tab")
         if page.evaluate("document.activeElement.textContent") == "Sign out":
             break
+    assert watched.console == []  # afterwards the list may ask once more before it is left, and be told 401
     page.keyboard.press("Enter")
     page.wait_for_url("**/sign-in")
     print(f"\nten studies by keyboard alone: {time.monotonic() - began:.1f} s")
@@ -90,4 +91,3 @@ def test_ten_studies_by_keyboard_alone(serve: Serve, watched: Watched) -> None:
         assert sum(one.reading.state is ReadingState.READ for one in tx.worklist(include_read=True)) == 9
         assert [len(tx.readings(uid)) for uid in order[:10]] == [1] * 10
         assert tx.claims_of("anna") == []
-    assert watched.console == []

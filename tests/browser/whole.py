@@ -7,6 +7,7 @@ import httpx
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Site
+from tests.size import size
 from tests.unit.web.every_page import addresses, is_page
 from tests.unit.web.furnished import House
 from tests.unit.web.signed_in import SignedIn
@@ -66,6 +67,11 @@ def every_page(serve: Callable[..., Site], house: House) -> list[Shown]:
         if role is Role.AUDITOR:
             found.append(Shown(role, "no permission", site.url, "/"))
     return found
+
+
+def in_turn(shown: list[Shown], every: int) -> list[Shown]:
+    """One of ``every`` pages, and list and study whatever their turn; all of them with ``make soak``."""
+    return [one for number, one in enumerate(shown) if number % size(every, 1) == 0 or one.route in ("/", "/study/{uid}")]
 
 
 def opened(page: Page, url: str) -> None:

@@ -28,10 +28,11 @@ LABEL = "Sign in with the hospital account"
 
 
 class Hospital:
-    """Everything running. ``later`` moves the clock of the pages and of the provider."""
+    """Everything running. ``later`` moves the clock of the pages and of the provider; ``stopped`` at a time it stands still."""
 
     def __init__(self, *, passwords: bool = True, deadline: float = 5.0, public_url: str = "", **rules: Any) -> None:
         self.later = timedelta(0)
+        self.stopped: datetime | None = None
         self.idp = IdentityProvider(now=self.clock).start()
         self.database, _ = scene.afternoon()
         numbers = count(1)
@@ -66,7 +67,7 @@ class Hospital:
         self.browsers: list[httpx.Client] = []
 
     def clock(self) -> datetime:
-        return datetime.now(UTC) + self.later
+        return (self.stopped or datetime.now(UTC)) + self.later
 
     def browser(self) -> httpx.Client:
         """A fresh profile, as a person's."""

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from triage.services.accounts import Accounts
     from triage.web.external import External
 
-ROLES = ("intake", "worker", "web", "scheduler", "orders")
+ROLES = ("intake", "worker", "web", "scheduler", "publisher", "orders")
+"""The last two only where the settings ask for them."""
 UMASK = 0o077
 
 
@@ -53,6 +54,11 @@ class Site:
     def bell(self) -> Bell:
         """What wakes the workers: a new one for each that rings or listens."""
         return Bell(self.settings.home / "bell")
+
+    @property
+    def results_bell(self) -> Bell:
+        """What wakes the publisher."""
+        return Bell(self.settings.home / "bell_results")
 
     @property
     def models(self) -> Path:
@@ -193,13 +199,29 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
         ConfigError: it cannot start.
     """
     logs.configure(launch.name)
-    RUNNERS[role](open_site(settings, create=True), launch)
+    site = open_site(settings, create=True)
+    note_destinations(site)
+    RUNNERS[role](site, launch)
+
+
+def note_destinations(site: Site) -> None:
+    """Note destinations that are new, before the next result is written: from then on they hear of every one."""
+    from triage.services.publish import register
+
+    if names := [one.name for one in site.settings.destinations]:
+        register(site.database, names, utc_now)
 
 
 def _run_intake(site: Site, launch: Launch) -> None:
     from triage.bootstrap.intake import run_intake
 
     run_intake(site, launch)
+
+
+def _run_publisher(site: Site, launch: Launch) -> None:
+    from triage.bootstrap.publisher import run_publisher
+
+    run_publisher(site, launch)
 
 
 def _run_orders(site: Site, launch: Launch) -> None:
@@ -213,7 +235,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
     from triage.worker import Worker
 
     stop = stop_event(launch.supervised)
-    bell = site.bell
+    bell, results_bell = site.bell, site.results_bell
     bell.listen()
     films = SandboxFilms()
     films.start()  # loads its libraries while the network is loaded
@@ -227,6 +249,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         min_age_years=site.settings.policy.min_age_years,
         clock=utc_now,
         wait=bell.wait,
+        said=results_bell.ring,
     )
     worker.warm_up()
     with Heartbeat(
@@ -239,10 +262,12 @@ def _run_worker(site: Site, launch: Launch) -> None:
     ):
         worker.run(stop)
     bell.close()
+    results_bell.close()
     films.close()
 
 
 def _run_web(site: Site, launch: Launch) -> None:
+    from triage.bootstrap.storing import storing_of
     from triage.database.schema import newest
     from triage.inference.apart import BundlesApart
     from triage.web.admin.installation import Installation
@@ -276,6 +301,7 @@ def _run_web(site: Site, launch: Launch) -> None:
         who=name_of,
         head_starts=site.settings.policy.head_starts,
         lease=site.settings.reading.lease,
+        destinations=[one.name for one in site.settings.destinations],
         installation=Installation(
             bundles=BundlesApart(site.models),
             anchor=site.anchor,
@@ -284,8 +310,10 @@ def _run_web(site: Site, launch: Launch) -> None:
             min_age_years=site.settings.policy.min_age_years,
             database_revision=newest,  # no other is opened
         ),
+        viewer_origins=web.viewer_origins,
+        storing=storing_of(site) if web.stow else None,
     )
-    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts):
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=site.archive.failure):
         serve(
             app,
             web.host,
@@ -324,6 +352,7 @@ RUNNERS: dict[str, Callable[[Site, Launch], None]] = {
     "worker": _run_worker,
     "web": _run_web,
     "scheduler": _run_scheduler,
+    "publisher": _run_publisher,
     "orders": _run_orders,
 }
 
@@ -332,6 +361,7 @@ def run_supervisor(roles: list[str], settings: Settings, arguments: list[str], s
     """Run several roles, each its own process; ``arguments`` are the options that every role gets. Returns the exit code."""
     logs.configure("supervisor")
     site = open_site(settings, create=True)
+    note_destinations(site)
 
     names = [name for role in roles for name in _names(role, settings)]
 

@@ -1,13 +1,10 @@
-"""What ``triage check`` looks at of HL7: orders in, results out."""
+"""What ``triage check`` looks at of orders by HL7; results: :mod:`triage.cli.checks_results`."""
 
 import socket
 from collections.abc import Iterator
 
-from triage.cli.finding import FAIL, OK, WARN, Finding
+from triage.cli.finding import OK, WARN, Finding
 from triage.config import Settings
-from triage.config.destinations import Kind
-
-CONNECT_WITHIN = 3.0
 
 
 def hl7_orders(settings: Settings) -> Iterator[Finding]:
@@ -27,17 +24,3 @@ def hl7_orders(settings: Settings) -> Iterator[Finding]:
     if hl7.allow_plain_hl7:
         words = "orders come in without TLS: they can be read and forged on the way"
         yield Finding(WARN, "orders", words, "put a tunnel with TLS before hl7.port")
-
-
-def hl7_results(settings: Settings) -> Iterator[Finding]:
-    """Whoever hears of results by HL7 lets us connect."""
-    for one in settings.destinations:
-        if one.kind is not Kind.HL7:
-            continue
-        try:
-            socket.create_connection((one.entity.host, one.entity.port), CONNECT_WITHIN).close()
-        except OSError as error:
-            words = f"{one.name} at {one.to} does not answer ({error.strerror or type(error).__name__})"
-            yield Finding(FAIL, "results", words, "does the RIS listen there, and does a firewall let this machine through?")
-        else:
-            yield Finding(OK, "results", f"{one.name} at {one.to} takes connections")

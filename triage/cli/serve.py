@@ -11,7 +11,7 @@ from triage.cli.common import Config, Home, settings
 if TYPE_CHECKING:
     from triage.config import Settings
 
-ROLES = ("intake", "worker", "web", "scheduler", "orders")
+ROLES = ("intake", "worker", "web", "scheduler", "publisher", "orders")
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 def serve(
     roles: Annotated[
         list[str] | None,
-        typer.Argument(help="intake, worker, web, scheduler, orders (default: all; orders where hl7.port is set)."),
+        typer.Argument(
+            help="intake, worker, web, scheduler, publisher, orders (default: all; publisher where there are destinations, "
+            "orders where hl7.port is set)."
+        ),
     ] = None,
     home: Home = None,
     config: Config = None,
@@ -68,8 +71,8 @@ def serve(
 
 def default_roles(values: "Settings") -> list[str]:
     """The roles that start where none is named."""
-    asked_for = {"orders": bool(values.hl7.port)}
-    return [role for role in ROLES if asked_for.get(role, True)]
+    wanted = {"publisher": bool(values.destinations), "orders": bool(values.hl7.port)}
+    return [role for role in ROLES if wanted.get(role, True)]
 
 
 def free_port() -> int:

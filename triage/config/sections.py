@@ -48,6 +48,15 @@ def _is_loopback(host: str) -> bool:
         raise ValueError("give an IP address, for example 127.0.0.1") from None
 
 
+def _origin(value: str) -> str:
+    """Scheme, name and port, as browsers write an origin."""
+    parts = urlsplit(value)
+    bare = value.rstrip("/") == f"{parts.scheme}://{parts.netloc}"
+    if parts.scheme not in ("http", "https") or not parts.hostname or not bare or parts.username is not None:
+        raise ValueError("give https:// and a name, nothing behind it: https://triage.example")
+    return value.rstrip("/").lower()
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 HeadStart = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=3650))]
 
@@ -75,6 +84,15 @@ class DimseSettings(Section):
     commitment_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
         default=[],
         description="AET@HOST:PORT, where senders hear storage commitment reports; not listed: on their own associations only",
+    )
+    query_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET or AET@ADDRESS, who may ask for the list (C-FIND); empty: nobody"
+    )
+    retrieve_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET or AET@ADDRESS, who may fetch films (C-GET, C-MOVE); empty: nobody"
+    )
+    move_destinations: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET@HOST:PORT, where films may be moved to (C-MOVE); empty: nowhere"
     )
     max_associations: int = Field(default=100, ge=1, le=10_000, description="associations at the same time")
     max_associations_of_address: int = Field(default=50, ge=1, le=10_000, description="of those, from one address")
@@ -108,12 +126,12 @@ class DimseSettings(Section):
             raise ValueError("beyond loopback without TLS, list who may send: AET@ADDRESS")
         return value
 
-    @field_validator("commitment_peers")
+    @field_validator("commitment_peers", "move_destinations")
     @classmethod
     def _destinations(cls, value: list[str]) -> list[str]:
         titles = [Destination.parse(one).ae_title for one in value]
         if len(set(titles)) < len(titles):
-            raise ValueError("an AE title twice: reports go to one address")
+            raise ValueError("an AE title twice: it stands for one address")
         return value
 
     @property
@@ -186,6 +204,10 @@ class WebSettings(Section):
     trusted_proxy: Annotated[list[str], BeforeValidator(_listed)] = Field(
         default=[], description="addresses of the proxy before it: the last hop of its X-Forwarded-For counts as the caller's"
     )
+    viewer_origins: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="viewers on origins of their own that may read /dicomweb in a browser: https://viewer.example"
+    )
+    stow: bool = Field(default=False, description="films may be stored by DICOMweb, too, with the token of a service account")
     metrics_open: bool = Field(default=False, description="/metrics needs no account from this machine itself")
     viewer_url: Annotated[str, AfterValidator(check_template)] = Field(
         default="",
@@ -197,15 +219,13 @@ class WebSettings(Section):
 
     @field_validator("public_url")
     @classmethod
-    def _origin(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or value.rstrip("/") != f"{parts.scheme}://{parts.netloc}"
-        ):
-            raise ValueError("give https:// and a name, nothing behind it: https://triage.example")
-        return value.rstrip("/").lower()
+    def _public(cls, value: str) -> str:
+        return _origin(value) if value else value
+
+    @field_validator("viewer_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        return [_origin(one) for one in value]
 
     @field_validator("trusted_proxy")
     @classmethod

@@ -1,7 +1,7 @@
 """The in-memory twin of the database: the same promises of all-or-nothing and order, nothing durable."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -10,13 +10,17 @@ from datetime import datetime
 from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
 from triage.database.memory_commitments import MemoryCommitments
+from triage.database.memory_deliveries import MemoryDeliveries
 from triage.database.memory_orders import MemoryOrders, OrderState
+from triage.database.memory_query import MemoryQueries
+from triage.database.memory_queue import JobRow, MemoryQueue
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
 from triage.domain.fault import Checked, Fault, Upkeep
 from triage.domain.instance import Decision, Instance, QuarantinedObject, Sender
-from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
+from triage.domain.jobs import RetryPolicy
 from triage.domain.level import Level
+from triage.domain.query import Attributes
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection, arranged, shows
@@ -24,30 +28,21 @@ from triage.domain.study import ReadingState, Study
 from triage.domain.worklist import order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _JobRow:
-    state: JobState
-    attempts: int
-    token: int
-    generation: int
-    not_before: datetime
-    enqueued_at: datetime
-    lease_until: datetime | None = None
-
-
 @dataclass
 class _State(OrderState):
     studies: dict[str, Study] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
+    attributes: dict[str, Attributes] = field(default_factory=dict)
     checks: dict[str, tuple[datetime, Fault | None]] = field(default_factory=dict)
     outcomes: dict[tuple[str, frozenset[str], str], Outcome] = field(default_factory=dict)
-    jobs: dict[str, _JobRow] = field(default_factory=dict)
+    jobs: dict[str, JobRow] = field(default_factory=dict)
     quarantined: dict[str, QuarantinedObject] = field(default_factory=dict)
     roles: dict[str, RoleStatus] = field(default_factory=dict)
     readings: list[FinishedReading] = field(default_factory=list)
     audit: list[AuditRecord] = field(default_factory=list)
     accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
     commitments: MemoryCommitments = field(default_factory=MemoryCommitments)
+    deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
     revision: int = 0
 
     def copy(self) -> "_State":
@@ -83,9 +78,13 @@ class MemoryTransaction:
 
     def __init__(self, state: _State, policy: RetryPolicy) -> None:
         self._state = state
-        self.jobs = MemoryQueue(state, policy)
+        self.jobs = MemoryQueue(state.jobs, policy)
         self.accounts = state.accounts
-        self.commitments, self.orders = state.commitments, MemoryOrders(state.said, state.studies)
+        self.commitments = state.commitments
+        self.deliveries = state.deliveries
+        self.deliveries.studies = state.studies
+        self.queries = MemoryQueries(state.studies, state.instances, state.attributes)
+        self.orders = MemoryOrders(state.said, state.studies)
         self.analytics = MemoryAnalytics(state.studies, state.readings)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
@@ -173,6 +172,7 @@ class MemoryTransaction:
 
     def remove_instance(self, sop_instance_uid: str) -> None:
         removed = self._state.instances.pop(sop_instance_uid, None)
+        self._state.attributes.pop(sop_instance_uid, None)
         if removed is not None:
             self._state.checks.pop(removed.digest, None)
 
@@ -293,108 +293,3 @@ class MemoryTransaction:
             return AuditHead()
         last = self._state.audit[-1]
         return AuditHead(sequence=last.sequence, digest=last.digest)
-
-
-class MemoryQueue:
-    """See :class:`triage.services.ports.JobQueue`."""
-
-    def __init__(self, state: _State, policy: RetryPolicy) -> None:
-        self._rows = state.jobs
-        self._policy = policy
-
-    def enqueue(self, study_instance_uid: str, now: datetime) -> None:
-        row = self._rows.get(study_instance_uid)
-        if row is None:
-            row = _JobRow(state=JobState.WAITING, attempts=0, token=0, generation=1, not_before=now, enqueued_at=now)
-        elif row.state is JobState.RUNNING:
-            row = replace(row, generation=row.generation + 1)
-        else:
-            row = replace(
-                row, state=JobState.WAITING, attempts=0, generation=row.generation + 1, not_before=now, enqueued_at=now
-            )
-        self._rows[study_instance_uid] = row
-
-    def is_due(self, now: datetime) -> bool:
-        return any(self._claimable(row, now) or self._exhausted(row, now) for row in self._rows.values())
-
-    def claim(self, worker: str, now: datetime) -> Job | None:
-        due = [(row.not_before, uid) for uid, row in self._rows.items() if self._claimable(row, now)]
-        if not due:
-            return None
-        _, uid = min(due)
-        row, lease_until = self._rows[uid], now + self._policy.lease
-        self._rows[uid] = row = replace(
-            row,
-            state=JobState.RUNNING,
-            attempts=row.attempts + 1,
-            token=row.token + 1,
-            lease_until=lease_until,
-            not_before=lease_until,
-        )
-        return Job(
-            study_instance_uid=uid,
-            token=row.token,
-            generation=row.generation,
-            attempts=row.attempts,
-            lease_until=lease_until,
-        )
-
-    def renew(self, job: Job, now: datetime) -> bool:
-        lease_until = now + self._policy.lease
-        return self._change(job, lambda row: replace(row, lease_until=lease_until, not_before=lease_until))
-
-    def finish(self, job: Job, now: datetime) -> bool:
-        def finished(row: _JobRow) -> _JobRow:
-            if row.generation == job.generation:
-                return replace(row, state=JobState.DONE)
-            return replace(row, state=JobState.WAITING, attempts=0, not_before=now, enqueued_at=now)
-
-        return self._change(job, finished)
-
-    def retry(self, job: Job, error: str, now: datetime) -> bool:
-        not_before = now + self._policy.backoff(job.attempts)
-        return self._change(job, lambda row: replace(row, state=JobState.WAITING, not_before=not_before))
-
-    def release(self, job: Job, now: datetime) -> bool:
-        return self._change(
-            job, lambda row: replace(row, state=JobState.WAITING, attempts=row.attempts - 1, not_before=row.enqueued_at)
-        )
-
-    def quarantine_exhausted(self, now: datetime) -> list[str]:
-        exhausted = sorted(uid for uid, row in self._rows.items() if self._exhausted(row, now))
-        for uid in exhausted:
-            self._rows[uid] = replace(self._rows[uid], state=JobState.QUARANTINED)
-        return exhausted
-
-    def depth(self) -> QueueDepth:
-        states = [row.state for row in self._rows.values()]
-        waiting = [row.enqueued_at for row in self._rows.values() if row.state is JobState.WAITING]
-        return QueueDepth(
-            waiting=len(waiting),
-            running=states.count(JobState.RUNNING),
-            quarantined=states.count(JobState.QUARANTINED),
-            oldest_waiting_since=min(waiting, default=None),
-        )
-
-    def states(self) -> dict[str, JobState]:
-        return {uid: row.state for uid, row in self._rows.items()}
-
-    def state_of(self, study_instance_uid: str) -> JobState | None:
-        row = self._rows.get(study_instance_uid)
-        return row.state if row else None
-
-    def _claimable(self, row: _JobRow, now: datetime) -> bool:
-        open_ = row.state in (JobState.WAITING, JobState.RUNNING)
-        return open_ and row.not_before <= now and row.attempts < self._policy.max_attempts
-
-    def _exhausted(self, row: _JobRow, now: datetime) -> bool:
-        used_up = row.attempts >= self._policy.max_attempts
-        silent = row.state is JobState.RUNNING and row.not_before <= now
-        return used_up and (row.state is JobState.WAITING or silent)
-
-    def _change(self, job: Job, change: Callable[[_JobRow], _JobRow]) -> bool:
-        row = self._rows.get(job.study_instance_uid)
-        if row is None or row.state is not JobState.RUNNING or row.token != job.token:
-            return False
-        self._rows[job.study_instance_uid] = change(row)
-        return True

@@ -13,7 +13,7 @@ WAITING, RUNNING, DONE, QUARANTINED = (state.value for state in JobState)
 
 
 class SqlQueue:
-    """See :class:`triage.services.ports.JobQueue`.
+    """See :class:`triage.services.job_queue.JobQueue`.
 
     ``not_before`` is when a row becomes due: the arrival for a fresh job, the end of the backoff for a failed one, the
     end of the lease for a running one. So one index serves every claim, and a film that failed goes behind those that

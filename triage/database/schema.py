@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from triage.database.account_tables import metadata
+from triage.database.delivery_tables import delivery as _delivery  # noqa: F401 - its tables belong to the metadata
 from triage.domain.errors import DatabaseOutdated
 
 MIGRATIONS = Path(__file__).parent / "migrations"

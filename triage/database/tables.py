@@ -166,12 +166,22 @@ instance = Table(
     Column("received_at", Moment, nullable=False),
     Column("checked_at", Moment, nullable=False, server_default="0", comment="when it was last compared with its digest"),
     Column("fault", Text, comment="what was found then (triage/domain/fault.py)"),
+    Column("attributes", Text, comment="what queries are answered from, as JSON; empty: the header is to be read yet"),
+    Column("study_date", Integer, comment="number of the day"),
+    Column("patient_id", Text),
+    Column("accession_number", Text),
     Index("ix_instance_sender", "calling_ae_title", "received_at"),
     Index("ix_instance_checked", "checked_at", "sop_instance_uid"),
     CheckConstraint("fault IS NULL OR fault IN ('damaged','missing')", name="fault"),
 )
 FAULTY = text("fault IS NOT NULL")
 Index("ix_instance_faulty", instance.c.study_instance_uid, sqlite_where=FAULTY, postgresql_where=FAULTY)
+
+UNREAD_HEADER = text("attributes IS NULL")
+Index("ix_instance_unread_header", instance.c.sop_instance_uid, sqlite_where=UNREAD_HEADER, postgresql_where=UNREAD_HEADER)
+Index("ix_instance_study_date", instance.c.study_date, instance.c.study_instance_uid)
+Index("ix_instance_patient_id", instance.c.patient_id, instance.c.study_instance_uid)
+Index("ix_instance_accession_number", instance.c.accession_number, instance.c.study_instance_uid)
 
 outcome = Table(
     "outcome",

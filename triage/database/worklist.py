@@ -11,25 +11,25 @@ from triage.database import audit, quarantine, tables, upkeep
 from triage.database.accounts import SqlAccounts
 from triage.database.analytics import SqlAnalytics
 from triage.database.commitments import SqlCommitments
+from triage.database.deliveries import SqlDeliveries
 from triage.database.documents import decided_at, dump_outcome, load_outcome
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.orders import SqlOrders
+from triage.database.query import SqlQueries
 from triage.database.queue import SqlQueue
+from triage.database.rows import FACTS, study_of
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
-from triage.domain.doubt import Doubt
 from triage.domain.fault import Checked, Fault, Upkeep
-from triage.domain.instance import Decision, Facts, Instance, QuarantinedObject, Sender
+from triage.domain.instance import Decision, Instance, QuarantinedObject, Sender
 from triage.domain.jobs import RetryPolicy
 from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
-from triage.domain.reason import Reason
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection, search_text
-from triage.domain.study import Reading, ReadingState, Study
+from triage.domain.study import Study
 from triage.domain.verdict import Verdict
 
-FACTS = tuple(Facts.__dataclass_fields__)
 INSTANCE = tuple(Instance.__dataclass_fields__)
 
 
@@ -42,6 +42,8 @@ class SqlTransaction:
         self.accounts = SqlAccounts(connection)
         self.analytics = SqlAnalytics(connection)
         self.commitments = SqlCommitments(connection)
+        self.deliveries = SqlDeliveries(connection)
+        self.queries = SqlQueries(connection)
         self.orders = SqlOrders(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
@@ -65,14 +67,14 @@ class SqlTransaction:
 
     def study(self, study_instance_uid: str) -> Study | None:
         row = self.connection.execute(_STUDY_OF, {"uid": study_instance_uid}).one_or_none()
-        return _study(row) if row else None
+        return study_of(row) if row else None
 
     def worklist(self, limit: int | None = None, include_read: bool = False) -> list[Study]:
-        return [_study(row) for row in self.connection.execute(worklist_query(limit, include_read))]
+        return [study_of(row) for row in self.connection.execute(worklist_query(limit, include_read))]
 
     def listed(self, selection: Selection, reader: str | None, now: datetime, limit: int, offset: int = 0) -> list[Study]:
         query = listing_query(selection, reader, now, limit, offset)
-        return [_study(row) for row in self.connection.execute(query)]
+        return [study_of(row) for row in self.connection.execute(query)]
 
     def count_listed(self, selection: Selection, reader: str | None, now: datetime) -> int:
         return int(self.connection.execute(count_query(selection, reader, now)).scalar_one())
@@ -84,14 +86,14 @@ class SqlTransaction:
         return row_facts(self.connection, studies)
 
     def studies_of_patient(self, patient_id: str, issuer: str | None, limit: int | None = None) -> list[Study]:
-        return [_study(row) for row in self.connection.execute(patient_query(patient_id, issuer, limit))]
+        return [study_of(row) for row in self.connection.execute(patient_query(patient_id, issuer, limit))]
 
     def claims_of(self, reader: str) -> list[Study]:
-        return [_study(row) for row in self.connection.execute(claims_query(reader))]
+        return [study_of(row) for row in self.connection.execute(claims_query(reader))]
 
     def pending_studies(self) -> list[Study]:
         query = select(tables.study).where(tables.study.c.network_level == Level.PENDING.value)
-        return [_study(row) for row in self.connection.execute(query)]
+        return [study_of(row) for row in self.connection.execute(query)]
 
     def counts_by_level(self) -> dict[str, int]:
         query = select(tables.study.c.level, func.count().label("total")).where(tables.UNREAD).group_by(tables.study.c.level)
@@ -284,35 +286,6 @@ def _row(study: Study) -> dict[str, Any]:
         "lease_until": study.reading.lease_until,
         "search_text": search_text(study.study_instance_uid, study.facts),
     }
-
-
-def _study(row: Row[Any]) -> Study:
-    return Study(
-        study_instance_uid=row.study_instance_uid,
-        facts=Facts(**{name: row._mapping[name] for name in FACTS}),
-        arrived_at=row.arrived_at,
-        images=row.images,
-        network_level=Level(row.network_level),
-        key=row.key,
-        head_start=row.head_start,
-        stat=bool(row.stat),
-        ordered=bool(row.ordered),
-        told=None if row.told is None else bool(row.told),
-        reason=Reason.from_code(row.reason) if row.reason else None,
-        probability=row.probability,
-        model=row.model,
-        images_covered=row.images_covered,
-        assessed_at=row.assessed_at,
-        doubt=Doubt.from_code(row.doubt) if row.doubt else None,
-        reading=Reading(
-            state=ReadingState(row.reading_state),
-            reader=row.reader,
-            since=row.reading_since,
-            lease_until=row.lease_until,
-            verdict=row.verdict,
-            verdict_at=row.verdict_at,
-        ),
-    )
 
 
 def _reading_row(reading: FinishedReading) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Action(StrEnum):
     COMMITMENT = "commitment"
     QUARANTINE = "quarantine"
     SCRUB = "scrub"
+    DELIVERY = "delivery"
     ORDER = "order"
 
 

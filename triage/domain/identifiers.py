@@ -28,6 +28,15 @@ def check_uid(value: str | None, keyword: str) -> str:
     return value
 
 
+UUID_ROOT = "2.25."
+"""Root of UIDs that are an integer of 128 bits (PS3.5 B.2)."""
+
+
+def derived_uid(*named: str) -> str:
+    """A UID for what is named so: the same names, the same UID."""
+    return UUID_ROOT + str(int.from_bytes(sha256("\n".join(named).encode()).digest()[:16], "big"))
+
+
 def is_ae_title(value: str) -> bool:
     """Whether ``value`` is an AE title (PS3.5 6.2: 1 to 16 characters, no backslash, not only spaces)."""
     return bool(_AE_TITLE.fullmatch(value)) and value.strip() != ""

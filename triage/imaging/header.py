@@ -1,9 +1,9 @@
 """A DICOM Part 10 file object becomes what the index needs, or a data set for the worker."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -19,7 +19,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError, StorageFull
 from triage.domain.identifiers import check_uid
 from triage.domain.instance import Facts
+from triage.domain.query_keys import STORED
 from triage.domain.reason import Reason
+from triage.imaging.attributes import Attributes, attributes_of
 from triage.imaging.elements import clean, identifier, keep_quiet, text, values
 from triage.imaging.eligibility import view_of
 
@@ -55,7 +57,7 @@ _READ = (
 )
 _LAST_GROUP = 0x0054  # that of View Code Sequence; nothing that is read here stands behind it
 
-_TAGS = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
+_TAGS = sorted({tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None} | {key.tag for key in STORED})
 
 _PIXELS = 0x7FE0  # group of the pixel data, the last but for padding and signatures
 _BESIDE = (0x0008, 0x0010, 0x0032, 0x0038, 0x0040)  # who, when, where and for whom: routers write there; not the picture
@@ -82,7 +84,7 @@ StopWhen = Callable[[BaseTag, str | None, int], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The identifiers of one SOP Instance, checked, and what its header states about the study."""
+    """The identifiers of one SOP Instance, checked, and what its header states about the study; all that queries ask for."""
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -90,6 +92,7 @@ class Header:
     study_instance_uid: str
     transfer_syntax_uid: str
     facts: Facts
+    attributes: Attributes = field(default_factory=dict, compare=False)
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -102,9 +105,10 @@ def read_header(stream: BinaryIO) -> Header:
     """
     keep_quiet()
     try:
-        dataset = _head(stream)
+        dataset = _head(stream, _TAGS)
         uids = {keyword: _uid(dataset, keyword) for keyword in _UIDS}
         transfer_syntax_uid = _uid(dataset.file_meta, "TransferSyntaxUID")
+        attributes = attributes_of(dataset)
     except (CannotUnderstand, StorageFull):
         raise
     except Exception as error:  # hostile bytes make pydicom raise nearly any type, RecursionError and MemoryError among them
@@ -116,22 +120,40 @@ def read_header(stream: BinaryIO) -> Header:
         study_instance_uid=uids["StudyInstanceUID"],
         transfer_syntax_uid=transfer_syntax_uid,
         facts=facts_of(dataset),
+        attributes=attributes,
     )
 
 
-def _head(stream: BinaryIO) -> Dataset:
-    """The elements that are read here, and ``file_meta``."""
+def read_elements(stream: BinaryIO, keywords: Collection[str]) -> Dataset:
+    """The elements of these keywords, as they stand in a file object, and ``file_meta``; what is absent is absent.
+
+    Only what stands before the pixels, up to group 0054, and within ``HEADER_LIMIT``. Values are as hostile as they came.
+
+    Raises:
+        CannotUnderstand, StorageFull: as :func:`read_header`.
+    """
+    keep_quiet()
+    try:
+        return _head(stream, [tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None])
+    except (CannotUnderstand, StorageFull):
+        raise
+    except Exception as error:  # as in read_header
+        raise CannotUnderstand(f"not a data set that can be read: {type(error).__name__}") from None
+
+
+def _head(stream: BinaryIO, tags: list[int]) -> Dataset:
+    """The elements of these tags, and ``file_meta``."""
     first = _bytes(stream, FIRST_LOOK)
     _check_items(first)
     if len(first) == FIRST_LOOK:
         with suppress(Exception):  # as in read_header; what is cut off in the middle of an element may raise anything, too
             head = BytesIO(first)
-            dataset = _read(head, _behind, INFLATED_HEADER_LIMIT, _TAGS)
+            dataset = _read(head, _behind, INFLATED_HEADER_LIMIT, tags)
             if head.tell() < len(first):
                 return dataset
     whole = first + _bytes(stream, HEADER_LIMIT - len(first))
     _check_items(whole)
-    return _read(BytesIO(whole), _behind, INFLATED_HEADER_LIMIT, _TAGS)
+    return _read(BytesIO(whole), _behind, INFLATED_HEADER_LIMIT, tags)
 
 
 def _check_items(head: bytes) -> None:
@@ -179,6 +201,19 @@ def picture_of(stream: BinaryIO) -> str | None:
     while chunk := stream.read(1 << 20):
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def read_until(stream: BinaryIO, group: int) -> Dataset:
+    """The elements of an object before a group, and ``file_meta``. Where films are opened only: nothing bounds it but that.
+
+    Raises:
+        PixelError: cannot_decode, when it is not a data set that can be read.
+    """
+    keep_quiet()
+    try:
+        return _read(stream, lambda tag, vr, length: tag.group >= group, INFLATED_OBJECT_LIMIT, None)
+    except Exception as error:  # as in read_header
+        raise PixelError(Reason.CANNOT_DECODE, f"not a data set that can be read: {type(error).__name__}") from None
 
 
 def read_dataset(stream: BinaryIO) -> Dataset:

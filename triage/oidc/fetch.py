@@ -1,19 +1,17 @@
 """Asking the provider over HTTP: no redirects, an answer of bounded size, and never longer than the deadline."""
 
 import json
-import ssl
-import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPException
 from threading import BoundedSemaphore
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import Request
 
-from triage.domain.external import ProviderSilent, is_loopback_url
+from triage.domain.external import ProviderSilent
+from triage.fetch import ask
 
 MAX_BYTES = 1 << 20
 AT_ONCE = 8
@@ -27,11 +25,6 @@ class Answer:
 
     status: int
     body: dict[str, Any] | None
-
-
-class _NoRedirects(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """A provider's documents lie where it says; what sends us elsewhere is not followed."""
 
 
 class Fetcher:
@@ -63,26 +56,11 @@ class Fetcher:
             raise ProviderSilent("provider away") from None  # the cause quotes the address with all that is in it
 
     def _ask(self, request: Request) -> Answer:
-        until = time.monotonic() + self._seconds
-        try:
-            with _opener(request.full_url).open(request, timeout=self._seconds) as answer:
-                return Answer(answer.status, _json(answer, until))
-        except HTTPError as error:
-            with error:
-                return Answer(error.code, _json(error, until))
+        reply = ask(request, self._seconds, MAX_BYTES)
+        return Answer(reply.status, _json(reply.body))
 
 
-def _opener(url: str) -> OpenerDirector:
-    handlers = [_NoRedirects(), HTTPSHandler(context=ssl.create_default_context())]
-    return build_opener(*handlers, *([ProxyHandler({})] if is_loopback_url(url) else []))
-
-
-def _json(answer: Any, until: float) -> dict[str, Any] | None:
-    body = bytearray()
-    while piece := answer.read1(1 << 16):
-        body += piece
-        if len(body) > MAX_BYTES or time.monotonic() > until:
-            raise TimeoutError
+def _json(body: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

@@ -12,6 +12,7 @@ from triage.domain.level import HeadStarts
 from triage.domain.study import with_doubt
 from triage.services.audit import SYSTEM
 from triage.services.ports import Archive, Transaction
+from triage.services.results import place
 from triage.services.standing import place_anew
 
 MENDED = "mended"
@@ -36,7 +37,7 @@ def note_condition(
     if fault is None:
         place_anew(transaction, archive, uid, head_starts, now)
     else:
-        transaction.put_study(with_doubt(study, Doubt.FILM_DAMAGED, head_starts))
+        place(transaction, with_doubt(study, Doubt.FILM_DAMAGED, head_starts), now)
     _record(transaction, instance, fault.code if fault else MENDED, now)
     return fault
 

@@ -5,6 +5,7 @@ from triage.domain.level import HeadStarts
 from triage.domain.reason import Reason
 from triage.domain.study import with_outcome, without_model
 from triage.services.ports import Clock, Database
+from triage.services.results import place
 
 
 def quarantine_exhausted(database: Database, head_starts: HeadStarts, clock: Clock) -> list[str]:
@@ -21,11 +22,11 @@ def quarantine_exhausted(database: Database, head_starts: HeadStarts, clock: Clo
             considered = frozenset(instance.digest for instance in transaction.instances(uid))
             outcome = NotAssessed(study_instance_uid=uid, reason=Reason.QUARANTINED, considered=considered, decided_at=now)
             transaction.add_outcome(outcome)
-            transaction.put_study(with_outcome(study, outcome, head_starts))
+            place(transaction, with_outcome(study, outcome, head_starts), now)
         return exhausted
 
 
-def excuse_without_model(database: Database, head_starts: HeadStarts) -> int:
+def excuse_without_model(database: Database, head_starts: HeadStarts, clock: Clock) -> int:
     """Pending studies say *no model*; their jobs wait for one. Returns how many changed."""
     with database.read() as transaction:
         if not transaction.pending_studies():
@@ -33,5 +34,5 @@ def excuse_without_model(database: Database, head_starts: HeadStarts) -> int:
     with database.write() as transaction:
         pending = transaction.pending_studies()
         for study in pending:
-            transaction.put_study(without_model(study, head_starts))
+            place(transaction, without_model(study, head_starts), clock())
         return len(pending)

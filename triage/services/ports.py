@@ -12,7 +12,7 @@ from triage.domain.assessment import Model, Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
 from triage.domain.fault import Fault
 from triage.domain.instance import Instance, Sender
-from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
+from triage.domain.jobs import RetryPolicy
 from triage.domain.opinion import Opinion
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
@@ -25,7 +25,10 @@ from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
 from triage.services.analytics_store import AnalyticsStore
 from triage.services.commitment_store import CommitmentStore
+from triage.services.delivery_store import DeliveryStore
+from triage.services.job_queue import JobQueue
 from triage.services.order_store import HasOrders
+from triage.services.query_store import Queried
 from triage.services.upkeep_store import UpkeepStore
 
 Clock = Callable[[], datetime]
@@ -158,44 +161,7 @@ class Archive(Protocol):
         """Why the archive refuses everything until it is opened anew (a sync failed), or ``None``."""
 
 
-class JobQueue(Protocol):
-    """One job per study, in the transaction that changes the study."""
-
-    def enqueue(self, study_instance_uid: str, now: datetime) -> None:
-        """The study needs assessing (again): a new job, or the present one starts over with a new generation."""
-
-    def is_due(self, now: datetime) -> bool:
-        """Whether :meth:`claim` or :meth:`quarantine_exhausted` would find something; cheap, for a reader."""
-
-    def claim(self, worker: str, now: datetime) -> Job | None:
-        """The job that has waited longest, or one whose lease ran out; ``None``: nothing to do."""
-
-    def renew(self, job: Job, now: datetime) -> bool:
-        """Extend the lease; ``False``: the job is no longer this worker's."""
-
-    def finish(self, job: Job, now: datetime) -> bool:
-        """The job is done, or waits again when images arrived meanwhile; ``False``: no longer this worker's, write nothing."""
-
-    def retry(self, job: Job, error: str, now: datetime) -> bool:
-        """The attempt failed: wait and try again; ``False``: no longer this worker's."""
-
-    def release(self, job: Job, now: datetime) -> bool:
-        """Give the job back untried (the worker stops); the attempt does not count."""
-
-    def quarantine_exhausted(self, now: datetime) -> list[str]:
-        """Set aside jobs that have used up their attempts; returns their studies, each once."""
-
-    def depth(self) -> QueueDepth:
-        """How the queue stands."""
-
-    def states(self) -> dict[str, JobState]:
-        """The state of every job, by study."""
-
-    def state_of(self, study_instance_uid: str) -> JobState | None:
-        """The state of a study's job, for reconciliation; ``None``: no job."""
-
-
-class Transaction(UpkeepStore, HasOrders, Protocol):
+class Transaction(UpkeepStore, Queried, HasOrders, Protocol):
     """All changes or none."""
 
     @property
@@ -313,6 +279,10 @@ class Transaction(UpkeepStore, HasOrders, Protocol):
     @property
     def commitments(self) -> CommitmentStore:
         """Requests for storage commitment, in this transaction."""
+
+    @property
+    def deliveries(self) -> DeliveryStore:
+        """Results, and what becomes of each at each destination, in this transaction."""
 
 
 class Database(Protocol):

@@ -20,6 +20,7 @@ from triage.services.condition import account_for_damaged, note_condition
 from triage.services.orders import ordered
 from triage.services.ports import Archive, Clock, Database, Transaction
 from triage.services.receive import index, other_patient
+from triage.services.results import place
 from triage.services.standing import facts_of_present, place_anew, touched
 
 NOT_THERE = "nothing that lies set aside has this digest; see: triage quarantine"
@@ -198,7 +199,7 @@ def _replace(
     study = transaction.study(instance.study_instance_uid)
     assert study is not None
     facts, _ = facts_of_present(transaction, archive, study)
-    transaction.put_study(ordered(transaction, with_film_replaced(study, facts, head_starts), head_starts, now))
+    place(transaction, ordered(transaction, with_film_replaced(study, facts, head_starts), head_starts, now), now)
     transaction.jobs.enqueue(study.study_instance_uid, now)
 
 

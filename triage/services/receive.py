@@ -14,6 +14,7 @@ from triage.imaging.header import Header, picture_of, read_header
 from triage.services.condition import account_for_damaged, note_condition
 from triage.services.orders import ordered
 from triage.services.ports import Archive, Clock, Database, Incoming, Transaction
+from triage.services.results import place
 from triage.services.set_aside import set_aside
 from triage.services.standing import OTHER_PATIENT
 
@@ -246,8 +247,9 @@ def index(
         unsure = likeness(study.facts, header.facts) is Likeness.UNSURE
         study = with_image(replace(study, facts=completed(study.facts, header.facts)), head_starts)
         study = with_doubt(study, Doubt.NAMES_DIFFER, head_starts) if unsure else study
-    transaction.put_study(ordered(transaction, study, head_starts, now))
+    place(transaction, ordered(transaction, study, head_starts, now), instance.received_at)
     transaction.add_instance(instance)
+    transaction.queries.put_attributes(instance.sop_instance_uid, header.attributes)
     transaction.jobs.enqueue(uid, instance.received_at)
 
 

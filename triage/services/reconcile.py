@@ -21,6 +21,7 @@ from triage.imaging.header import read_header
 from triage.services.condition import note_condition
 from triage.services.ports import Archive, Clock, Database
 from triage.services.receive import adopt
+from triage.services.results import place
 from triage.services.set_aside import record_conflict
 
 ADOPTED = "ADOPTED"
@@ -171,7 +172,7 @@ class _Steps:
             study = transaction.study(one.study_instance_uid) if one.study_instance_uid and one.marks else None
             marks = {study.study_instance_uid: Doubt.FILM_SET_ASIDE} if study else {}
             if study is not None:
-                transaction.put_study(with_doubt(study, Doubt.FILM_SET_ASIDE, self._head_starts))
+                place(transaction, with_doubt(study, Doubt.FILM_SET_ASIDE, self._head_starts), self._clock())
             record_conflict(transaction, one, marks)
 
     def _described(self, digest: str, cause: str, now: datetime) -> QuarantinedObject:

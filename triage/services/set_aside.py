@@ -12,6 +12,7 @@ from triage.domain.level import HeadStarts
 from triage.domain.study import with_doubt
 from triage.services.audit import SYSTEM
 from triage.services.ports import Transaction
+from triage.services.results import place
 
 MOST = 3
 """Objects kept of one SOP Instance UID under one study: a sender that changes a byte at each retry must not fill the disk."""
@@ -39,7 +40,7 @@ def set_aside(transaction: Transaction, one: QuarantinedObject, marks: Mapping[s
     for uid, doubt in marks.items():
         study = transaction.study(uid)
         if study is not None and (news or graver(study.doubt, doubt) is not study.doubt):
-            transaction.put_study(with_doubt(study, doubt, head_starts))
+            place(transaction, with_doubt(study, doubt, head_starts), one.received_at)
     if new or not stays:
         record_conflict(transaction, one, marks, stays)
     return stays

@@ -12,6 +12,7 @@ from triage.domain.level import HeadStarts, Level
 from triage.domain.study import Study, with_doubt_settled
 from triage.imaging.header import read_header
 from triage.services.ports import Archive, Transaction
+from triage.services.results import place
 
 OTHER_PATIENT = "the study belongs to another patient"
 """The cause of an identity conflict, as the rows have it."""
@@ -35,7 +36,7 @@ def place_anew(
         study, doubt_left(transaction, archive, study), outcome_of_present(transaction, study_instance_uid), head_starts
     )
     if after != study:
-        transaction.put_study(after)
+        place(transaction, after, now)
     working = transaction.jobs.state_of(study_instance_uid) in (JobState.WAITING, JobState.RUNNING)
     if after.network_level is Level.PENDING and not working:
         transaction.jobs.enqueue(study_instance_uid, now)

@@ -10,6 +10,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.size import size
 from tests.unit.database.stores import sql_database
 from tests.unit.domain import make
 from triage.database.memory import MemoryDatabase
@@ -85,4 +86,6 @@ class Twins(RuleBasedStateMachine):
 
 
 TestTwins = Twins.TestCase
-TestTwins.settings = settings(max_examples=80, stateful_step_count=40, deadline=None, derandomize=True, phases=[Phase.generate])
+TestTwins.settings = settings(
+    max_examples=size(25, 80), stateful_step_count=40, deadline=None, derandomize=True, phases=[Phase.generate]
+)

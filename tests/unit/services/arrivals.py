@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests import films
+from tests.unit.services.words import wrong_words
 from tests.unit.services.world import World
 from triage.domain.doubt import Doubt
 from triage.domain.errors import DataSetMismatch
@@ -109,6 +110,7 @@ class Course:
             self.arrive()
 
     def step(self) -> bool:
+        self.world.clock.forward(microseconds=1)  # no two assessments are of the same moment
         busy = self.world.step()
         self.look()
         return busy
@@ -118,6 +120,7 @@ class Course:
         study = self.world.study()
         assert not self.flagged or study.network_level is Level.FLAGGED, "a flag was taken back"
         self.flagged = study.network_level is Level.FLAGGED
+        assert wrong_words(self.world.database) == [], "the last result says something else"
         if study.network_level not in (Level.NOT_FLAGGED, Level.OUT_OF_SCOPE):
             return
         self.resting += 1

@@ -9,13 +9,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests import films
 from tests.unit.domain.make import POLICY
+from tests.unit.services.words import wrong_words
 from tests.unit.services.world import World
 from triage.archive.memory import MemoryArchive
 from triage.domain.doubt import Doubt
-from triage.domain.errors import DataSetMismatch, DecisionRefused
+from triage.domain.errors import BundleError, DataSetMismatch, DecisionRefused
 from triage.domain.instance import Decision, QuarantinedObject
 from triage.domain.jobs import JobState
 from triage.domain.level import Level
+from triage.inference.memory import MemoryClassifier
 from triage.services.quarantine import Deciding, discard, release
 from triage.services.scrub import scrub
 
@@ -148,6 +150,14 @@ class Decisions(RuleBasedStateMachine):
                     assert study.network_level not in (Level.NOT_FLAGGED, Level.OUT_OF_SCOPE)
                 if study.network_level is Level.PENDING:
                     assert tx.jobs.state_of(uid) in (JobState.WAITING, JobState.RUNNING), "pending for ever"
+
+    @invariant()
+    def the_last_result_says_what_the_row_says(self) -> None:
+        assert wrong_words(self.world.database) == []
+
+    @rule(usable=st.booleans())
+    def change_model(self, usable: bool) -> None:
+        self.world.classifier = MemoryClassifier() if usable else BundleError("none")
 
     @invariant()
     def nothing_else_is_amiss(self) -> None:

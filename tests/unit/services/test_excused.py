@@ -56,8 +56,8 @@ def test_nothing_is_written_when_nothing_is_exhausted(world: World) -> None:
 def test_without_a_model_pending_studies_say_so_and_keep_place_and_job(world: World) -> None:
     world.store(films.film("1.2", "1.2.1.1"))
     before = {uid: world.study(uid).key for uid in world.list()}
-    assert excuse_without_model(world.database, POLICY) == 2
-    assert excuse_without_model(world.database, POLICY) == 0
+    assert excuse_without_model(world.database, POLICY, world.clock) == 2
+    assert excuse_without_model(world.database, POLICY, world.clock) == 0
     assert {uid: world.study(uid).key for uid in world.list()} == before
     assert {world.study(uid).reason for uid in before} == {Reason.NO_MODEL}
     with world.database.read() as tx:

@@ -101,6 +101,7 @@ class Caller:
         self.loop.run_until_complete(self.client.aclose())
         self.loop.close()
         self.app.state.previews.close()
+        self.app.state.opened.close()
 
 
 @pytest.fixture

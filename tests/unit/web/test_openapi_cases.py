@@ -20,7 +20,7 @@ from triage.web.app import create_app
 from triage.web.permissions import PUBLIC, ROUTES
 from triage.web.sign_in import COOKIE
 
-CASES = size(4, 12)
+CASES = size(2, 12)
 """Of each kind (as described; deliberately not), for each operation and each who asks."""
 HERE = "http://127.0.0.1"
 PASSWORD = "four quiet herons wade"
@@ -32,6 +32,7 @@ def house() -> Iterator[tuple[House, FastAPI]]:
     app = create_app(house.database, clock=lambda: datetime.now(UTC), free_bytes=lambda: 10**9, **house.options)
     yield house, app
     app.state.previews.close()
+    app.state.opened.close()
 
 
 def credentials(house: House, role: Role) -> dict[str, str]:

@@ -1,14 +1,14 @@
 """what the RIS has said of orders, and which study is STAT because an order asks for it
 
 Revision ID: 0014_orders
-Revises: 0011_scrub
+Revises: 0013_attributes
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0014_orders"
-down_revision = "0011_scrub"
+down_revision = "0013_attributes"
 
 TOLD = "ALTER TABLE study ADD COLUMN told INTEGER CONSTRAINT ck_study_told_where_ordered CHECK (told IS NULL OR ordered = 1)"
 

@@ -1,0 +1,107 @@
+"""The publisher role: every destination of the settings with what speaks to it."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from triage.clock import utc_now
+from triage.config.destinations import DestinationSettings, Kind
+from triage.domain.errors import ConfigError
+from triage.heartbeat import Heartbeat
+from triage.publisher import Publisher, run_publishers, trouble_of
+from triage.services.publish import recover, register
+from triage.services.transport import Transport
+from triage.supervisor import stop_event
+
+if TYPE_CHECKING:
+    from triage.bootstrap import Launch, Site
+
+Build = Callable[["Site", DestinationSettings], Transport]
+
+
+def _hl7(site: "Site", settings: DestinationSettings) -> Transport:
+    from triage.hl7.transport import MllpTransport
+
+    return MllpTransport(
+        settings.entity.host,
+        settings.entity.port,
+        within_seconds=settings.within.total_seconds(),
+        application=settings.application,
+        facility=settings.facility,
+        clock=utc_now,
+    )
+
+
+BUILDERS: dict[Kind, Build] = {Kind.HL7: _hl7}
+"""What speaks to a destination of each kind."""
+
+
+def run_publisher(site: "Site", launch: "Launch") -> None:
+    """Send results until SIGTERM.
+
+    Raises:
+        ConfigError: no destination is configured, one cannot be spoken to, or another publisher runs on this home.
+    """
+    settings = site.settings.destinations
+    if not settings:
+        raise ConfigError("publisher: no destination is configured; add [[destinations]] to the settings (docs/results.md)")
+    stop = stop_event(launch.supervised)
+    lock = _lock(site)
+    transports = {one.name: transport_of(site, one) for one in settings}
+    names = [one.name for one in settings]
+    register(site.database, names, utc_now)
+    if again := recover(site.database, names, utc_now):
+        structlog.get_logger().info("deliveries recovered", results=again)
+    publishers, bells = [], []
+    for one in settings:
+        bells.append(bell := site.results_bell)
+        bell.listen()
+        publishers.append(
+            Publisher(
+                destination=one.name,
+                transport=transports[one.name],
+                database=site.database,
+                within=one.within,
+                clock=utc_now,
+                chance=secrets.SystemRandom().random,
+                wait=bell.wait,
+            )
+        )
+    with Heartbeat(
+        site.database,
+        launch.name,
+        clock=utc_now,
+        restarts=launch.restarts,
+        trouble=lambda: trouble_of(site.database, names, utc_now),
+    ):
+        structlog.get_logger().info("publishing", destinations=names)
+        run_publishers(publishers, stop)
+    for bell in bells:
+        bell.close()
+    os.close(lock)
+
+
+def transport_of(site: "Site", settings: DestinationSettings) -> Transport:
+    """What speaks to a destination.
+
+    Raises:
+        ConfigError: nothing does, or it cannot with these settings.
+    """
+    if settings.kind not in BUILDERS:
+        raise ConfigError(f"destination {settings.name}: kind {settings.kind.value} is not there yet")
+    return BUILDERS[settings.kind](site, settings)
+
+
+def _lock(site: "Site") -> int:
+    """This home's only publisher: two would send the same result at the same time after a restart of one."""
+    handle = os.open(site.settings.home / "publisher.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise ConfigError(f"publisher: another one runs on {site.settings.home}; stop it first") from None
+    return handle

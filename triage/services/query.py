@@ -1,0 +1,181 @@
+"""Answer a query of any level from the rows, in triage order: what C-FIND and QIDO-RS have in common.
+
+Every study counts: unread ones in the order of the list, then read ones, the last to arrive first. The order is that of the
+moment when the query began; what is told of each study is that of the moment when its turn came, so that no snapshot of the
+database stays open for somebody who fetches slowly. At most a page of studies is held beside the UIDs.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from triage.domain.query import Attributes, Film, Found, Query, by_series
+from triage.domain.query_keys import KEYS, QueryLevel
+from triage.domain.worklist import level_words
+from triage.services.ports import Database
+
+PAGE = 200
+"""Studies that are looked up at a time."""
+
+NOTICE = "AI triage: {} (notification only)"
+"""Study Comments (0032,4000): where viewers show a free text of the study."""
+
+_OF_LEVEL = {level: tuple(key.keyword for key in KEYS.values() if key.level is level) for level in QueryLevel}
+_FACTS = {
+    "PatientName": "patient_name",
+    "PatientID": "patient_id",
+    "IssuerOfPatientID": "issuer_of_patient_id",
+    "PatientBirthDate": "patient_birth_date",
+    "PatientSex": "patient_sex",
+    "PatientAge": "patient_age",
+    "AccessionNumber": "accession_number",
+    "StudyDescription": "study_description",
+    "Modality": "modality",
+}
+"""What the list knows of a study whose headers are to be read yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One answer: every attribute of its level and those above it that is known. ``study_instance_uid``: of which study."""
+
+    level: QueryLevel
+    study_instance_uid: str
+    attributes: Attributes
+
+
+def find(
+    database: Database,
+    query: Query,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+    retrieve_ae_title: str = "",
+    go_on: Callable[[], object] = lambda: None,
+) -> Iterator[Match]:
+    """Everything that matches, in triage order; ``go_on`` is asked now and then, and raises where nobody waits any more.
+
+    ``offset``: how many to leave out at the beginning; ``limit``: how many to give at most. ``retrieve_ae_title``: where the
+    films can be fetched; empty: nowhere.
+
+    Raises:
+        IndexUnavailable: the database does not answer.
+    """
+    matches = _matches(database, query, retrieve_ae_title, go_on)
+    return islice(matches, offset, None if limit is None else offset + limit)
+
+
+def _matches(database: Database, query: Query, retrieve_ae_title: str, go_on: Callable[[], object]) -> Iterator[Match]:
+    with database.read() as tx:
+        uids = tx.queries.candidates(query.coarse)
+    if query.level is QueryLevel.PATIENT:
+        matches = _patients(database, query, uids, go_on)
+    else:
+        matches = _below_patients(database, query, uids, go_on)
+    beside = {"InstanceAvailability": ("ONLINE",)} | ({"RetrieveAETitle": (retrieve_ae_title,)} if retrieve_ae_title else {})
+    for match in matches:
+        yield Match(match.level, match.study_instance_uid, {**match.attributes, **beside})
+
+
+def _studies(database: Database, uids: list[str], go_on: Callable[[], object]) -> Iterator[Found]:
+    for first in range(0, len(uids), PAGE):
+        go_on()
+        with database.read() as tx:
+            page = tx.queries.found(uids[first : first + PAGE])
+        yield from page
+
+
+def _patients(database: Database, query: Query, uids: list[str], go_on: Callable[[], object]) -> Iterator[Match]:
+    """Each patient once, where the first of the patient's studies stands. Who has no ID is a patient of one study."""
+    seen = set[tuple[str, ...]]()
+    for found in _studies(database, uids, go_on):
+        patient = patient_of(found)
+        who = (*patient.get("PatientID", ("", found.study.study_instance_uid)), *patient.get("IssuerOfPatientID", ()))
+        if who not in seen and query.matches(patient, QueryLevel.PATIENT, unsure=found.unsure):
+            seen.add(who)
+            yield Match(QueryLevel.PATIENT, found.study.study_instance_uid, patient)
+
+
+def _below_patients(database: Database, query: Query, uids: list[str], go_on: Callable[[], object]) -> Iterator[Match]:
+    for found in _studies(database, uids, go_on):
+        patient, study = patient_of(found), study_of(found)
+        levels = ((patient, QueryLevel.PATIENT), (study, QueryLevel.STUDY))
+        if not all(query.matches(attributes, level, unsure=found.unsure) for attributes, level in levels):
+            continue
+        above = {**patient, **study}
+        if query.level is QueryLevel.STUDY:
+            yield Match(query.level, found.study.study_instance_uid, above)
+        else:
+            yield from _below_studies(query, found, above)
+
+
+def _below_studies(query: Query, found: Found, above: Attributes) -> Iterator[Match]:
+    uid = found.study.study_instance_uid
+    for series_uid, films in by_series(found.films):
+        series = series_of(found, series_uid, films)
+        if not query.matches(series, QueryLevel.SERIES, unsure=found.unsure):
+            continue
+        if query.level is QueryLevel.SERIES:
+            yield Match(query.level, uid, {**above, **series})
+            continue
+        for film in films:
+            image = image_of(film)
+            if query.matches(image, QueryLevel.IMAGE, unsure=film.attributes is None):
+                yield Match(query.level, uid, {**above, **series, **image})
+
+
+def patient_of(found: Found) -> Attributes:
+    """What is known of the patient."""
+    return _told(found, found.films, QueryLevel.PATIENT)
+
+
+def study_of(found: Found) -> Attributes:
+    """What is known of the study, counted and computed values with it."""
+    modalities = (_values(found, film, "Modality") for film in found.films)
+    return {
+        **_told(found, found.films, QueryLevel.STUDY),
+        "StudyInstanceUID": (found.study.study_instance_uid,),
+        "ModalitiesInStudy": tuple(dict.fromkeys(one for values in modalities for one in values)),
+        "SOPClassesInStudy": tuple(dict.fromkeys(film.instance.sop_class_uid for film in found.films)),
+        "NumberOfStudyRelatedSeries": (str(sum(1 for _ in by_series(found.films))),),
+        "NumberOfStudyRelatedInstances": (str(len(found.films)),),
+        "StudyComments": (NOTICE.format(level_words(found.study, numbers=False)),),
+    }
+
+
+def series_of(found: Found, series_instance_uid: str, films: list[Film]) -> Attributes:
+    """What is known of a series."""
+    return {
+        **_told(found, films, QueryLevel.SERIES),
+        "SeriesInstanceUID": (series_instance_uid,),
+        "NumberOfSeriesRelatedInstances": (str(len(films)),),
+    }
+
+
+def image_of(film: Film) -> Attributes:
+    """What is known of an image."""
+    told = film.attributes or {}
+    return {
+        **{keyword: told[keyword] for keyword in _OF_LEVEL[QueryLevel.IMAGE] if keyword in told},
+        "SOPInstanceUID": (film.instance.sop_instance_uid,),
+        "SOPClassUID": (film.instance.sop_class_uid,),
+        "AvailableTransferSyntaxUID": (film.instance.transfer_syntax_uid,),
+    }
+
+
+def _told(found: Found, films: Sequence[Film], level: QueryLevel) -> dict[str, tuple[str, ...]]:
+    """What the headers tell of a level, each keyword by the first film that tells it."""
+    told = {keyword: _first(found, films, keyword) for keyword in _OF_LEVEL[level]}
+    return {keyword: values for keyword, values in told.items() if values}
+
+
+def _first(found: Found, films: Sequence[Film], keyword: str) -> tuple[str, ...]:
+    return next((values for film in films if (values := _values(found, film, keyword))), ())
+
+
+def _values(found: Found, film: Film, keyword: str) -> tuple[str, ...]:
+    """What a film tells; one whose header is to be read yet: what the list has of its study."""
+    if film.attributes is not None:
+        return film.attributes.get(keyword, ())
+    value = getattr(found.study.facts, _FACTS[keyword]) if keyword in _FACTS else None
+    return (value,) if value else ()
