@@ -165,6 +165,7 @@ def main(studies: int) -> None:
                 flush=True,
             )
         app.state.previews.close()
+        app.state.opened.close()
         database.close()
 
 

@@ -176,6 +176,7 @@ def profile(database: SqlDatabase) -> None:
     for order in ("cumulative", "tottime"):
         pstats.Stats(profiler).sort_stats(order).print_stats(r"triage|sqlalchemy|sqlite|jinja|template", 25)
     app.state.previews.close()
+    app.state.opened.close()
 
 
 def ask(database: SqlDatabase, path: str) -> None:
@@ -183,6 +184,7 @@ def ask(database: SqlDatabase, path: str) -> None:
     app = application(database)
     asyncio.run(answers(app, path, 1))
     app.state.previews.close()
+    app.state.opened.close()
 
 
 def application(database: SqlDatabase) -> Any:

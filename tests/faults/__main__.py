@@ -21,6 +21,7 @@ SECTIONS = {
     "aborts": "tests.faults.aborts",
     "day": "tests.faults.day",
     "reconcile": "tests.faults.reconcile",
+    "deliveries": "tests.faults.deliveries",
 }
 """Name → module with ``run(arguments) -> int``."""
 

@@ -9,7 +9,8 @@ from triage.domain.stray import Kind, Stray
 
 PART = ".part"
 SUFFIX = ".dcm"
-LOCKS = ("intake.lock", "settle.lock")
+RECEIVING_LOCK = "receive.lock"
+LOCKS = ("intake.lock", "settle.lock", RECEIVING_LOCK)
 _OF_THE_DISK = "lost+found"  # a file system that is mounted here brings it along
 
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from triage.services.accounts import Accounts
     from triage.web.external import External
 
-ROLES = ("intake", "worker", "web", "scheduler", "publisher")
-"""The last one only where the settings name destinations."""
+ROLES = ("intake", "worker", "web", "scheduler", "publisher", "orders")
+"""The last two only where the settings ask for them."""
 UMASK = 0o077
 
 
@@ -224,6 +224,12 @@ def _run_publisher(site: Site, launch: Launch) -> None:
     run_publisher(site, launch)
 
 
+def _run_orders(site: Site, launch: Launch) -> None:
+    from triage.bootstrap.orders import run_orders
+
+    run_orders(site, launch)
+
+
 def _run_worker(site: Site, launch: Launch) -> None:
     from triage.sandbox.films import SandboxFilms
     from triage.worker import Worker
@@ -261,6 +267,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
 
 
 def _run_web(site: Site, launch: Launch) -> None:
+    from triage.bootstrap.storing import storing_of
     from triage.database.schema import newest
     from triage.inference.apart import BundlesApart
     from triage.web.admin.installation import Installation
@@ -294,6 +301,7 @@ def _run_web(site: Site, launch: Launch) -> None:
         who=name_of,
         head_starts=site.settings.policy.head_starts,
         lease=site.settings.reading.lease,
+        destinations=[one.name for one in site.settings.destinations],
         installation=Installation(
             bundles=BundlesApart(site.models),
             anchor=site.anchor,
@@ -302,8 +310,10 @@ def _run_web(site: Site, launch: Launch) -> None:
             min_age_years=site.settings.policy.min_age_years,
             database_revision=newest,  # no other is opened
         ),
+        viewer_origins=web.viewer_origins,
+        storing=storing_of(site) if web.stow else None,
     )
-    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts):
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=site.archive.failure):
         serve(
             app,
             web.host,
@@ -343,6 +353,7 @@ RUNNERS: dict[str, Callable[[Site, Launch], None]] = {
     "web": _run_web,
     "scheduler": _run_scheduler,
     "publisher": _run_publisher,
+    "orders": _run_orders,
 }
 
 

@@ -2,17 +2,22 @@
 
 import resource
 import secrets
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
+from triage.archive.receiving import nobody_receives
 from triage.clock import utc_now
+from triage.config.sections import DimseSettings
 from triage.dimse.commitment_scp import StorageCommitment
 from triage.dimse.commitment_scu import Calls
 from triage.dimse.contexts import STORAGE_CLASSES
-from triage.dimse.listener import Limits, Listener, Peer
+from triage.dimse.listener import Limits, Listener
 from triage.dimse.loop import CameBack
+from triage.dimse.peers import Peer
+from triage.dimse.query_scp import Permissions, Queries
 from triage.dimse.refusals import Refusals
 from triage.dimse.reporter import END_WITHIN, Reporter
 from triage.dimse.tls import TlsServer
@@ -46,7 +51,8 @@ def run_intake(site: "Site", launch: "Launch") -> None:
     settings, dimse = site.settings, site.settings.dimse
     secure = TlsServer(settings.tls_files, settings.tls_bindings, utc_now) if settings.tls_files is not None else None
     site.archive.lock()
-    found = reconcile(site.archive, site.database, settings.policy.head_starts, utc_now)
+    with nobody_receives(site.archive.root):  # the web role may store by STOW-RS
+        found = reconcile(site.archive, site.database, settings.policy.head_starts, utc_now)
     structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
     commitment = _commitment(site)
     reporter = Reporter(commitment, database=site.database, destinations=dimse.destinations, calls=_calls(site), clock=utc_now)
@@ -76,6 +82,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         secure=secure,
         refused=refusals.note,
         commitments=commitment,
+        queries=_queries(site),
     )
 
     def trouble() -> str | None:
@@ -107,7 +114,38 @@ def _commitment(site: "Site") -> StorageCommitment:
     )
 
 
+def _queries(site: "Site") -> Queries:
+    dimse = site.settings.dimse
+    return Queries(
+        ae_title=dimse.ae_title,
+        database=site.database,
+        archive=site.archive,
+        path_of=site.archive.path,
+        clock=utc_now,
+        permissions=permissions(dimse),
+        tls=_tls(site),
+    )
+
+
+def permissions(dimse: DimseSettings) -> Permissions:
+    """Who may ask and fetch, as the settings name them.
+
+    Raises:
+        ConfigError: not AET or AET@ADDRESS.
+    """
+    return Permissions(
+        query=[Peer.parse(text, "dimse.query_peers") for text in dimse.query_peers],
+        retrieve=[Peer.parse(text, "dimse.retrieve_peers") for text in dimse.retrieve_peers],
+        destinations={one.ae_title: one for one in map(Destination.parse, dimse.move_destinations)},
+    )
+
+
 def _calls(site: "Site") -> Calls:
+    return Calls(site.settings.dimse.ae_title, _tls(site))
+
+
+def _tls(site: "Site") -> Callable[[Destination], ClientContext] | None:
+    """What makes the TLS of a call to somebody; ``None``: calls go without."""
     settings = site.settings
 
     def context(to: Destination) -> ClientContext:
@@ -116,7 +154,7 @@ def _calls(site: "Site") -> Calls:
             settings.tls_files, ae_title=to.ae_title, host=to.host, bindings=settings.tls_bindings, clock=utc_now
         )
 
-    return Calls(settings.dimse.ae_title, context if settings.tls_files is not None else None)
+    return context if settings.tls_files is not None else None
 
 
 def _allow_files() -> None:

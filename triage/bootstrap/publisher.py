@@ -3,26 +3,20 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
 
+from triage.bootstrap.transports import transport_of
 from triage.clock import utc_now
-from triage.config.destinations import DestinationSettings, Kind
 from triage.domain.errors import ConfigError
 from triage.heartbeat import Heartbeat
 from triage.publisher import Publisher, run_publishers, trouble_of
 from triage.services.publish import recover, register
-from triage.services.transport import Transport
 from triage.supervisor import stop_event
 
 if TYPE_CHECKING:
     from triage.bootstrap import Launch, Site
-
-Build = Callable[["Site", DestinationSettings], Transport]
-BUILDERS: dict[Kind, Build] = {}
-"""What speaks to a destination of each kind."""
 
 
 def run_publisher(site: "Site", launch: "Launch") -> None:
@@ -31,10 +25,10 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
     Raises:
         ConfigError: no destination is configured, one cannot be spoken to, or another publisher runs on this home.
     """
-    stop = stop_event(launch.supervised)
     settings = site.settings.destinations
     if not settings:
         raise ConfigError("publisher: no destination is configured; add [[destinations]] to the settings (docs/results.md)")
+    stop = stop_event(launch.supervised)
     lock = _lock(site)
     transports = {one.name: transport_of(site, one) for one in settings}
     names = [one.name for one in settings]
@@ -68,17 +62,6 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
     for bell in bells:
         bell.close()
     os.close(lock)
-
-
-def transport_of(site: "Site", settings: DestinationSettings) -> Transport:
-    """What speaks to a destination.
-
-    Raises:
-        ConfigError: nothing does, or it cannot with these settings.
-    """
-    if settings.kind not in BUILDERS:
-        raise ConfigError(f"destination {settings.name}: kind {settings.kind.value} is not there yet")
-    return BUILDERS[settings.kind](site, settings)
 
 
 def _lock(site: "Site") -> int:

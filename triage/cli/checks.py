@@ -10,6 +10,8 @@ from datetime import timedelta
 from triage.archive.files import FileArchive
 from triage.bootstrap import open_database, provider_of
 from triage.cli.checks_commitment import commitments
+from triage.cli.checks_hl7 import hl7_orders
+from triage.cli.checks_results import destinations
 from triage.cli.checks_tls import dicom_tls
 from triage.cli.finding import FAIL, OK, WARN, Finding
 from triage.clock import utc_now
@@ -240,9 +242,11 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     identity_provider,
     peers,
     dicom_tls,
+    hl7_orders,
     backlog,
     doubts,
     commitments,
+    destinations,
     films,
     fail_safe,
 )

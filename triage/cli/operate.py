@@ -107,8 +107,10 @@ def _client_context(
 
 def verify(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
     """Prove that acknowledged = on disk (digest) = indexed = assessed or excused; exit 1 and one line a gap otherwise."""
+    from triage.clock import utc_now
     from triage.services.verify import REMEDIES
     from triage.services.verify import verify as verified
+    from triage.services.verify_results import Awaited
 
     opened = site(home, config)
     with progress_bar() as bar:
@@ -118,6 +120,7 @@ def verify(as_json: AsJson = False, home: Home = None, config: Config = None) ->
             opened.database,
             lambda done, total: bar.update(task, completed=done, total=total),
             found=lambda instance, fault: _note(opened, instance, fault),
+            awaited=Awaited(tuple(one.name for one in opened.settings.destinations), utc_now()),
         )
     if as_json:
         print_json(account.as_dict())

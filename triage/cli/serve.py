@@ -2,13 +2,16 @@
 
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from triage.cli.common import Config, Home, settings
 
-ROLES = ("intake", "worker", "web", "scheduler", "publisher")
+if TYPE_CHECKING:
+    from triage.config import Settings
+
+ROLES = ("intake", "worker", "web", "scheduler", "publisher", "orders")
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +23,8 @@ def serve(
     roles: Annotated[
         list[str] | None,
         typer.Argument(
-            help="intake, worker, web, scheduler, publisher (default: all; publisher: where there are destinations)."
+            help="intake, worker, web, scheduler, publisher, orders (default: all; publisher where there are destinations, "
+            "orders where hl7.port is set)."
         ),
     ] = None,
     home: Home = None,
@@ -42,7 +46,7 @@ def serve(
     if web_port is not None:
         overrides["web"] = {"port": web_port}
     values = settings(home, config, overrides)
-    chosen = roles or [role for role in ROLES if role != "publisher" or values.destinations]
+    chosen = roles or default_roles(values)
 
     from triage import bootstrap
 
@@ -63,6 +67,12 @@ def serve(
         err=True,
     )
     raise typer.Exit(bootstrap.run_supervisor(chosen, values, arguments, stop))
+
+
+def default_roles(values: "Settings") -> list[str]:
+    """The roles that start where none is named."""
+    wanted = {"publisher": bool(values.destinations), "orders": bool(values.hl7.port)}
+    return [role for role in ROLES if wanted.get(role, True)]
 
 
 def free_port() -> int:

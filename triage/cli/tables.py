@@ -106,3 +106,14 @@ def study(console: Console, study: Study, record: dict[str, Any], now: datetime)
         for excuse in one["excuses"]:
             detail = f"  ({excuse['detail']})" if excuse["detail"] else ""
             line(f"  not scored  {excuse['reason']}{detail}  sha256 {excuse['digest'][:16]}…")
+    for one in record["deliveries"]:
+        line(delivery_line(one))
+
+
+def delivery_line(one: dict[str, Any]) -> str:
+    """A delivery of a record in one line."""
+    when = one["ended_at"] or one["tried_at"] or one["created_at"]
+    said = clean(one["status"] if one["state"] == "delivered" else one["error"])
+    tried = f"  {one['attempts']} {'try' if one['attempts'] == 1 else 'tries'}" if one["attempts"] else ""
+    kept = "  committed" if one["committed"] else ""
+    return f"result {one['number']}  {when}  {one['state']}  {one['destination']}{tried}{kept}  {said}".rstrip()

@@ -18,6 +18,7 @@ from pydantic import (
 from triage.config.destinations import DestinationSettings
 from triage.config.sections import (
     DimseSettings,
+    Hl7Settings,
     PolicySettings,
     ReadingSettings,
     Section,
@@ -44,6 +45,7 @@ class Settings(Section):
     home: Path = Field(default=Path(DEFAULT_HOME), description="holds database, instances, models")
     database_url: str | None = Field(default=None, description="default: SQLite at HOME/triage.db")
     dimse: DimseSettings = DimseSettings()
+    hl7: Hl7Settings = Hl7Settings()
     web: WebSettings = WebSettings()
     viewer: ViewerSettings = ViewerSettings()
     reading: ReadingSettings = ReadingSettings()

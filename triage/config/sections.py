@@ -1,5 +1,6 @@
 """The groups of settings, each with its defaults, its limits and what it is for."""
 
+import re
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated, Any
@@ -47,6 +48,15 @@ def _is_loopback(host: str) -> bool:
         raise ValueError("give an IP address, for example 127.0.0.1") from None
 
 
+def _origin(value: str) -> str:
+    """Scheme, name and port, as browsers write an origin."""
+    parts = urlsplit(value)
+    bare = value.rstrip("/") == f"{parts.scheme}://{parts.netloc}"
+    if parts.scheme not in ("http", "https") or not parts.hostname or not bare or parts.username is not None:
+        raise ValueError("give https:// and a name, nothing behind it: https://triage.example")
+    return value.rstrip("/").lower()
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 HeadStart = Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=3650))]
 
@@ -74,6 +84,15 @@ class DimseSettings(Section):
     commitment_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
         default=[],
         description="AET@HOST:PORT, where senders hear storage commitment reports; not listed: on their own associations only",
+    )
+    query_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET or AET@ADDRESS, who may ask for the list (C-FIND); empty: nobody"
+    )
+    retrieve_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET or AET@ADDRESS, who may fetch films (C-GET, C-MOVE); empty: nobody"
+    )
+    move_destinations: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="AET@HOST:PORT, where films may be moved to (C-MOVE); empty: nowhere"
     )
     max_associations: int = Field(default=100, ge=1, le=10_000, description="associations at the same time")
     max_associations_of_address: int = Field(default=50, ge=1, le=10_000, description="of those, from one address")
@@ -107,18 +126,72 @@ class DimseSettings(Section):
             raise ValueError("beyond loopback without TLS, list who may send: AET@ADDRESS")
         return value
 
-    @field_validator("commitment_peers")
+    @field_validator("commitment_peers", "move_destinations")
     @classmethod
     def _destinations(cls, value: list[str]) -> list[str]:
         titles = [Destination.parse(one).ae_title for one in value]
         if len(set(titles)) < len(titles):
-            raise ValueError("an AE title twice: reports go to one address")
+            raise ValueError("an AE title twice: it stands for one address")
         return value
 
     @property
     def destinations(self) -> dict[str, Destination]:
         """Where reports of storage commitment go, by AE title."""
         return {one.ae_title: one for one in map(Destination.parse, self.commitment_peers)}
+
+
+class Hl7Settings(Section):
+    """Orders from the RIS, by HL7 over MLLP. Where results go: ``destinations``."""
+
+    allow_plain_hl7: bool = Field(
+        default=False,
+        description="listen beyond loopback, which MLLP does without TLS: orders can be read and forged on the way",
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback only with hl7.allow_plain_hl7")
+    port: int = Field(default=0, ge=0, le=65535, description="where orders come in; 0: none are taken")
+    allowed_peers: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="IP addresses that may connect; empty: any on loopback"
+    )
+    max_connections: int = Field(default=32, ge=1, le=1000, description="connections at the same time")
+    max_message_bytes: int = Field(default=1 << 20, ge=1 << 12, le=64 << 20, description="longer messages are refused")
+    accession_at: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="where the accession number stands, e.g. OBR-18; empty: the usual places of each message type"
+    )
+    stat_priorities: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=["S", "STAT"], description="priorities (ORC-7, TQ1-9, OBR-27) that put a study at STAT; A: as soon as possible"
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _behind_tls(cls, value: str, info: ValidationInfo) -> str:
+        if not _is_loopback(value) and not info.data.get("allow_plain_hl7", False):
+            raise ValueError(
+                "beyond loopback orders can be read and forged on the way: put a tunnel with TLS before it; "
+                "hl7.allow_plain_hl7 = true does without"
+            )
+        return value
+
+    @field_validator("allowed_peers")
+    @classmethod
+    def _somebody(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        if not value and not _is_loopback(info.data.get("host", "127.0.0.1")):
+            raise ValueError("beyond loopback, list who may send orders: IP addresses")
+        try:
+            return [str(ip_address(one)) for one in value]
+        except ValueError:
+            raise ValueError("give IP addresses, for example 192.0.2.7") from None
+
+    @field_validator("accession_at")
+    @classmethod
+    def _places(cls, value: list[str]) -> list[str]:
+        if not all(re.fullmatch(r"[A-Z][A-Z0-9]{2}-[1-9][0-9]?", one) for one in value):
+            raise ValueError("give segments and fields, for example OBR-18")
+        return value
+
+    @field_validator("stat_priorities")
+    @classmethod
+    def _codes(cls, value: list[str]) -> list[str]:
+        return [one.upper() for one in value]
 
 
 class WebSettings(Section):
@@ -131,6 +204,10 @@ class WebSettings(Section):
     trusted_proxy: Annotated[list[str], BeforeValidator(_listed)] = Field(
         default=[], description="addresses of the proxy before it: the last hop of its X-Forwarded-For counts as the caller's"
     )
+    viewer_origins: Annotated[list[str], BeforeValidator(_listed)] = Field(
+        default=[], description="viewers on origins of their own that may read /dicomweb in a browser: https://viewer.example"
+    )
+    stow: bool = Field(default=False, description="films may be stored by DICOMweb, too, with the token of a service account")
     metrics_open: bool = Field(default=False, description="/metrics needs no account from this machine itself")
     viewer_url: Annotated[str, AfterValidator(check_template)] = Field(
         default="",
@@ -142,15 +219,13 @@ class WebSettings(Section):
 
     @field_validator("public_url")
     @classmethod
-    def _origin(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or value.rstrip("/") != f"{parts.scheme}://{parts.netloc}"
-        ):
-            raise ValueError("give https:// and a name, nothing behind it: https://triage.example")
-        return value.rstrip("/").lower()
+    def _public(cls, value: str) -> str:
+        return _origin(value) if value else value
+
+    @field_validator("viewer_origins")
+    @classmethod
+    def _origins(cls, value: list[str]) -> list[str]:
+        return [_origin(one) for one in value]
 
     @field_validator("trusted_proxy")
     @classmethod

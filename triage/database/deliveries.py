@@ -1,6 +1,6 @@
 """Results and deliveries in SQL. See :class:`triage.services.delivery_store.DeliveryStore`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -194,6 +194,23 @@ class SqlDeliveries:
         if study_instance_uid is not None:
             query = query.where(_ROW.study_instance_uid == study_instance_uid)
         return [_delivery(row) for row in self._connection.execute(query)]
+
+    def last_results(self) -> Iterator[Result]:
+        last = select(func.max(result.c.id)).group_by(result.c.study_instance_uid)
+        for document in self._connection.execute(select(result.c.document).where(result.c.id.in_(last))).scalars():
+            yield load_result(document)
+
+    def missing(self, destination: str) -> list[tuple[str, int]]:
+        there = exists().where(_ROW.result_id == result.c.id, _ROW.destination == destination)
+        spread = (_TO.name == destination, result.c.decided_at > _TO.since, result.c.id <= _TO.result_id)
+        query = select(result.c.study_instance_uid, result.c.number).where(*spread, ~there).order_by(result.c.id)
+        return [(row.study_instance_uid, row.number) for row in self._connection.execute(query)]
+
+    def unheard_since(self, destination: str) -> datetime | None:
+        behind = unheard_query(destination).limit(1).subquery()
+        query = select(result.c.decided_at).where(result.c.id == select(behind.c.id).scalar_subquery())
+        found: datetime | None = self._connection.execute(query).scalar_one_or_none()
+        return found
 
     def without_delivery(self, destination: str) -> int:
         query = select(func.count()).select_from(unheard_query(destination).subquery())

@@ -11,6 +11,7 @@ from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
 from triage.database.memory_commitments import MemoryCommitments
 from triage.database.memory_deliveries import MemoryDeliveries
+from triage.database.memory_orders import MemoryOrders, OrderState
 from triage.database.memory_query import MemoryQueries
 from triage.database.memory_queue import JobRow, MemoryQueue
 from triage.domain.assessment import Outcome, image_set
@@ -28,7 +29,7 @@ from triage.domain.worklist import order
 
 
 @dataclass
-class _State:
+class _State(OrderState):
     studies: dict[str, Study] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     attributes: dict[str, Attributes] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class MemoryTransaction:
         self.deliveries = state.deliveries
         self.deliveries.studies = state.studies
         self.queries = MemoryQueries(state.studies, state.instances, state.attributes)
+        self.orders = MemoryOrders(state.said, state.studies)
         self.analytics = MemoryAnalytics(state.studies, state.readings)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:

@@ -1,6 +1,6 @@
 """The in-memory twin of :mod:`triage.database.deliveries`."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -197,6 +197,21 @@ class MemoryDeliveries:
             and study_instance_uid in (None, row.study_instance_uid)
         )
         return list(fits)[:limit]
+
+    def last_results(self) -> Iterator[Result]:
+        yield from {one.study_instance_uid: one for one in self._results}.values()
+
+    def missing(self, destination: str) -> list[tuple[str, int]]:
+        if destination not in self._to:
+            return []
+        there = {(row.study_instance_uid, row.number) for row in self._of(destination)}
+        spread = self._results[: self._heard[destination]]
+        recent = (one for one in spread if one.decided_at > self._to[destination].since)
+        return [key for one in recent if (key := (one.study_instance_uid, one.number)) not in there]
+
+    def unheard_since(self, destination: str) -> datetime | None:
+        behind = self._results[self._heard.get(destination, len(self._results)) :]
+        return behind[0].decided_at if behind else None
 
     def without_delivery(self, destination: str) -> int:
         return len(self._results) - self._heard[destination] if destination in self._heard else 0

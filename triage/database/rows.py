@@ -24,6 +24,8 @@ def study_of(row: Row[Any]) -> Study:
         key=row.key,
         head_start=row.head_start,
         stat=bool(row.stat),
+        ordered=bool(row.ordered),
+        told=None if row.told is None else bool(row.told),
         reason=Reason.from_code(row.reason) if row.reason else None,
         probability=row.probability,
         model=row.model,

@@ -96,6 +96,9 @@ study = Table(
     Column("lease_until", Moment),
     Column("search_text", Text, nullable=False, server_default="", comment="what a search looks through, folded"),
     Column("doubt", Text, comment="whose films these are (triage/domain/doubt.py)"),
+    Column("ordered", Integer, nullable=False, server_default="0", comment="an order of the RIS asks for STAT"),
+    Column("told", Integer, comment="what a person has said about STAT since it does"),
+    CheckConstraint("told IS NULL OR ordered = 1", name="told_where_ordered"),
     CheckConstraint("network_level IN ('flagged','not_assessed','pending','out_of_scope','not_flagged')", name="network_level"),
     CheckConstraint(
         "(network_level IN ('flagged','not_flagged')) = (probability IS NOT NULL)", name="probability_only_where_assessed"

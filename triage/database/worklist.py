@@ -14,6 +14,7 @@ from triage.database.commitments import SqlCommitments
 from triage.database.deliveries import SqlDeliveries
 from triage.database.documents import decided_at, dump_outcome, load_outcome
 from triage.database.listing import count_query, listing_query, places, row_facts
+from triage.database.orders import SqlOrders
 from triage.database.query import SqlQueries
 from triage.database.queue import SqlQueue
 from triage.database.rows import FACTS, study_of
@@ -43,6 +44,7 @@ class SqlTransaction:
         self.commitments = SqlCommitments(connection)
         self.deliveries = SqlDeliveries(connection)
         self.queries = SqlQueries(connection)
+        self.orders = SqlOrders(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         row = self.connection.execute(_INSTANCE_OF, {"uid": sop_instance_uid}).one_or_none()
@@ -265,6 +267,8 @@ def _row(study: Study) -> dict[str, Any]:
         "images": study.images,
         "network_level": study.network_level.value,
         "stat": int(study.stat),
+        "ordered": int(study.ordered),
+        "told": None if study.told is None else int(study.told),
         "level": study.level.value,
         "reason": study.reason.code if study.reason else None,
         "probability": study.probability,

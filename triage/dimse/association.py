@@ -7,14 +7,15 @@ occupy nothing but its own.
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
 from triage.dimse import command, pdu
+from triage.dimse.channel import Channel, Inquiry
 from triage.dimse.command import Command
 from triage.dimse.commitments import Commitments, Telling
 from triage.dimse.negotiation import APPLICATION_CONTEXT, Context, Request, negotiate, parse_request
@@ -63,7 +64,16 @@ class Caller:
     address: str
 
 
-Service = Callable[[Command, Context, Caller], Message]
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a caller may beside what everybody may. ``offered``: transfer syntaxes by abstract syntax; ``sent``: see
+    :func:`triage.dimse.negotiation.negotiate`."""
+
+    offered: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sent: Collection[str] = ()
+
+
+Service = Callable[[Command, Context, Caller], Message | Inquiry]
 """Begins what a request asks for."""
 
 
@@ -74,7 +84,8 @@ class House:
     ``offered``: transfer syntaxes by abstract syntax, the preferred one first; ``services``: by Command Field;
     ``admits``: whether this caller may associate, ``connection`` telling more of it than its title; ``commitments``: whom
     to ask what a caller is to be told, where storage commitment is offered; ``see_off``: takes over a connection on which
-    all is said, or returns ``False``.
+    all is said, or returns ``False``. ``rights``: what is offered beside to this caller, and of which classes it may be
+    the SCP.
     """
 
     ae_title: str
@@ -83,6 +94,7 @@ class House:
     admits: Callable[[Caller, socket.socket], bool]
     commitments: Commitments | None = None
     see_off: Callable[[socket.socket], bool] = lambda connected: False
+    rights: Callable[[Caller], "Rights"] = lambda caller: Rights()
 
 
 class Association(threading.Thread):
@@ -104,7 +116,8 @@ class Association(threading.Thread):
         self._begun_at = time.monotonic()
         self._message_at = 0.0
         self._command = bytearray()
-        self._open: tuple[int, Message] | None = None
+        self._open: tuple[int, Message | Inquiry] | None = None
+        self._asked = 0
         self._telling = Telling("", address, {}, None)
         self._protests = 0
         self._told_to_end = self._is_cut = False
@@ -169,7 +182,8 @@ class Association(threading.Thread):
         self._caller = Caller(request.calling_ae_title, self.address)
         if refusal := self._refusal(request):
             return pdu.reject(*refusal)
-        self._contexts, accept = negotiate(request, self._house.offered)
+        rights = self._house.rights(self._caller)
+        self._contexts, accept = negotiate(request, {**self._house.offered, **rights.offered}, rights.sent)
         self._longest = request.maximum_length
         self._telling = Telling(self._caller.ae_title, self.address, self._contexts, self._house.commitments)
         self._connection.send(accept)
@@ -253,15 +267,18 @@ class Association(threading.Thread):
         if fragment.is_last:
             self._answer()
 
-    def _begin(self, request: Command, context: Context) -> Message | None:
-        if request.field == command.C_CANCEL_RQ:
-            self._protest()  # nothing of ours can be cancelled (PS3.7 9.3.2.3 asks for no answer)
+    def _begin(self, request: Command, context: Context) -> Message | Inquiry | None:
+        if request.field == command.C_CANCEL_RQ:  # too late, or of nothing (PS3.7 9.3.2.3 asks for no answer)
+            if request.elements.get(command.MESSAGE_ID_BEING_RESPONDED_TO) != self._asked.to_bytes(2, "little"):
+                self._protest()
             return None
         if self._telling.heard(request):
             return _Heard(request) if request.has_data_set else None
         if request.field & command.RESPONSE:
             raise ProtocolError("a response to nothing that was asked")
         _ = request.message_id
+        if not context.requestor_is_scu:
+            raise ProtocolError("a request on a context of which the requestor is not the SCU")
         service = self._house.services.get(request.field)
         if service is None:
             self._protest()
@@ -278,13 +295,18 @@ class Association(threading.Thread):
         context_id, message = self._open
         self.is_storing = True
         try:
-            answer = message.finish()
+            answer, data_set = self._converse(context_id, message) if isinstance(message, Inquiry) else (message.finish(), b"")
         finally:
             self._open = None
         if answer:
-            self._connection.send(pdu.p_data(context_id, answer, b"", self._longest))
+            self._connection.send(pdu.p_data(context_id, answer, data_set, self._longest))
         self._connection.heard_at = time.monotonic()
         self.is_storing = False
+
+    def _converse(self, context_id: int, inquiry: Inquiry) -> tuple[bytes, bytes]:
+        self._asked = inquiry.request.message_id
+        channel = Channel(self._connection, self._contexts, context_id, self._asked, self._longest, lambda: self._is_cut)
+        return inquiry.converse(channel)
 
     def _log(self, event: str, **details: object) -> None:
         log = structlog.get_logger()

@@ -1,12 +1,13 @@
 """Command sets (PS3.7 6.3.1, 9.3, 10.3, E.1): always Implicit VR Little Endian, a few elements of group 0000."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from triage.dimse.pdu import ProtocolError
 
 C_STORE_RQ, C_STORE_RSP, C_ECHO_RQ, C_ECHO_RSP, C_CANCEL_RQ = 0x0001, 0x8001, 0x0030, 0x8030, 0x0FFF
+C_GET_RQ, C_GET_RSP, C_FIND_RQ, C_FIND_RSP, C_MOVE_RQ, C_MOVE_RSP = 0x0010, 0x8010, 0x0020, 0x8020, 0x0021, 0x8021
 N_EVENT_REPORT_RQ, N_EVENT_REPORT_RSP, N_ACTION_RQ, N_ACTION_RSP = 0x0100, 0x8100, 0x0130, 0x8130
 RESPONSE = 0x8000
 """The bit that tells a response from its request."""
@@ -18,9 +19,13 @@ COMMAND_FIELD, MESSAGE_ID, MESSAGE_ID_BEING_RESPONDED_TO = 0x0100, 0x0110, 0x012
 COMMAND_DATA_SET_TYPE, STATUS, ERROR_COMMENT = 0x0800, 0x0900, 0x0902
 AFFECTED_SOP_INSTANCE_UID, REQUESTED_SOP_INSTANCE_UID = 0x1000, 0x1001
 EVENT_TYPE_ID, ACTION_TYPE_ID = 0x1002, 0x1008
+MOVE_DESTINATION, PRIORITY = 0x0600, 0x0700
+REMAINING, COMPLETED, FAILED, WARNING = 0x1020, 0x1021, 0x1022, 0x1023  # numbers of sub-operations
 
 LONGEST = 4096
 """Bytes; a command set that is allowed needs a tenth of it."""
+LONGEST_IDENTIFIER = 64 << 10
+"""Bytes of an identifier; one with every key that there is needs a tenth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +93,39 @@ def response(
     status: int,
     *,
     comment: str = "",
-    uids: tuple[int, int] | None = None,
+    uids: tuple[int, ...] | None = None,
     has_data_set: bool = False,
+    numbers: Mapping[int, int] | None = None,
 ) -> bytes:
     """The response to a request. ``uids``: the elements that hold the request's SOP class and instance, to be given back
-    where they can be UIDs at all."""
+    where they can be UIDs at all; ``numbers``: elements that are unsigned shorts."""
     values: dict[int, bytes] = {
         COMMAND_FIELD: _number(field),
         MESSAGE_ID_BEING_RESPONDED_TO: _number(request.message_id),
         COMMAND_DATA_SET_TYPE: _number(0x0001 if has_data_set else NO_DATA_SET),
         STATUS: _number(status),
     }
+    values |= {element: _number(min(value, 0xFFFF)) for element, value in (numbers or {}).items()}
     if comment:
         values[ERROR_COMMENT] = _text(comment, " ")
     for place, element in zip((AFFECTED_SOP_CLASS_UID, AFFECTED_SOP_INSTANCE_UID), uids or (), strict=False):
         if _is_uid(request.text(element)):
             values[place] = _text(request.text(element), "\0")
     return encode(values)
+
+
+def store_request(sop_class_uid: str, sop_instance_uid: str, message_id: int) -> bytes:
+    """A C-STORE-RQ (PS3.7 9.3.1.1) of medium priority."""
+    return encode(
+        {
+            AFFECTED_SOP_CLASS_UID: _text(sop_class_uid, "\0"),
+            COMMAND_FIELD: _number(C_STORE_RQ),
+            MESSAGE_ID: _number(message_id),
+            PRIORITY: _number(0),
+            COMMAND_DATA_SET_TYPE: _number(0x0001),
+            AFFECTED_SOP_INSTANCE_UID: _text(sop_instance_uid, "\0"),
+        }
+    )
 
 
 def encode(values: dict[int, bytes]) -> bytes:

@@ -12,15 +12,16 @@ from datetime import timedelta
 import structlog
 
 from triage.dimse import command, pdu
-from triage.dimse.association import LOCAL_LIMIT_EXCEEDED, Association, Caller, Echo, House, Service
+from triage.dimse.association import LOCAL_LIMIT_EXCEEDED, Association, Caller, Echo, House, Rights, Service
 from triage.dimse.commitments import Commitments, Request
 from triage.dimse.contexts import OFFERED
 from triage.dimse.lobby import BACKLOG, Lobby, Secure
 from triage.dimse.negotiation import Context
+from triage.dimse.peers import Peer
+from triage.dimse.query_scp import Queries
 from triage.dimse.store_scp import Begin, Store
 from triage.domain.commitment import SOP_CLASS_UID, TRANSFER_SYNTAXES
 from triage.domain.errors import ConfigError
-from triage.domain.identifiers import is_ae_title
 
 DRAIN = timedelta(seconds=10)
 CUT_WITHIN = 2.0
@@ -28,30 +29,6 @@ GIVES_WAY_AFTER = 3.0
 """Seconds without a whole PDU after which an association gives way to a new one, when there are as many as are allowed."""
 
 WRONG_TITLE = "its certificate is for another AE title; see dimse.tls.bindings"
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who may associate: an AE title, from one address or (``None``) from any."""
-
-    ae_title: str
-    address: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> "Peer":
-        """``AET`` or ``AET@ADDRESS``.
-
-        Raises:
-            ConfigError: neither.
-        """
-        ae_title, _, address = text.partition("@")
-        if not is_ae_title(ae_title):
-            raise ConfigError(f"dimse.allowed_peers: {text!r} is not AET or AET@ADDRESS")
-        return cls(ae_title.strip(), address or None)
-
-    def admits(self, ae_title: str, address: str) -> bool:
-        """Whether a peer is this one. A title alone proves nothing; TLS is what binds it to a sender."""
-        return self.ae_title == ae_title.strip() and self.address in (None, address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +62,7 @@ class Listener:
         secure: Secure | None = None,
         refused: Callable[[str, str], None] = lambda address, cause: None,
         commitments: Commitments | None = None,
+        queries: Queries | None = None,
     ) -> None:
         self._peers = tuple(peers)
         self._limits = limits
@@ -98,6 +76,8 @@ class Listener:
         if commitments is not None:
             offered[SOP_CLASS_UID] = TRANSFER_SYNTAXES
             services[command.N_ACTION_RQ] = _commitment(commitments)
+        if queries is not None:
+            services |= queries.services
         listening = _listen(host, port)
         self.port = int(listening.getsockname()[1])
         self._lobby = Lobby(listening, self._enter, secure, refused)
@@ -108,6 +88,7 @@ class Listener:
             admits=self._admits,
             commitments=commitments,
             see_off=self._lobby.see_off,
+            rights=queries.rights if queries is not None else lambda caller: Rights(),
         )
         self._lobby.start()
 

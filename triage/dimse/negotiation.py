@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from triage.dimse.pdu import A_ASSOCIATE_AC, MAXIMUM_LENGTH, ProtocolError, pdu
@@ -44,10 +44,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """An accepted presentation context."""
+    """An accepted presentation context, and the roles of the requestor in it (PS3.7 D.3.3.4)."""
 
     abstract_syntax: str
     transfer_syntax: str
+    requestor_is_scu: bool = True
+    requestor_is_scp: bool = False
 
 
 def parse_request(content: bytes) -> Request:
@@ -74,18 +76,22 @@ def parse_request(content: bytes) -> Request:
     return request
 
 
-def negotiate(request: Request, offered: Mapping[str, Sequence[str]]) -> tuple[dict[int, Context], bytes]:
+def negotiate(
+    request: Request, offered: Mapping[str, Sequence[str]], sent: Collection[str] = ()
+) -> tuple[dict[int, Context], bytes]:
     """What is accepted of it, by context ID, and the A-ASSOCIATE-AC.
 
-    ``offered``: transfer syntaxes by abstract syntax, in the order in which we prefer them. We are SCP of everything that is
-    accepted: a requestor that would only be SCP is refused the context (PS3.7 D.3.3.4).
+    ``offered``: transfer syntaxes by abstract syntax, in the order in which we prefer them. ``sent``: those of which the
+    requestor may be SCP, for films that it fetches. Of all others we are the SCP: a requestor that would only be SCP itself is
+    refused the context (PS3.7 D.3.3.4).
     """
     accepted: dict[int, Context] = {}
     items = [_item(_APPLICATION, APPLICATION_CONTEXT)]
     for context_id, proposed in sorted(request.proposed.items()):
-        result, syntax = _judge(request, proposed, offered)
+        roles = _roles(request, proposed.abstract_syntax, sent)
+        result, syntax = _judge(roles, proposed, offered)
         if result == ACCEPTED:
-            accepted[context_id] = Context(proposed.abstract_syntax, syntax)
+            accepted[context_id] = Context(proposed.abstract_syntax, syntax, *roles)
         transfer = _item(_TRANSFER, syntax.encode("ascii"))
         items.append(_item(_CONTEXT_AC, bytes([context_id, 0, result, 0]) + transfer))
     items.append(_item(_USER, _answered_user_information(request, accepted)))
@@ -96,12 +102,16 @@ IMPLEMENTATION_CLASS_UID = "2.25.302684286193171927131637486146962213873"
 IMPLEMENTATION_VERSION_NAME = "CHEST_TRIAGE_0_1"
 
 
-def _judge(request: Request, proposed: Proposed, offered: Mapping[str, Sequence[str]]) -> tuple[int, str]:
+def _roles(request: Request, abstract_syntax: str, sent: Collection[str]) -> tuple[bool, bool]:
+    would_be_scu, would_be_scp = request.roles.get(abstract_syntax, (True, False))
+    return would_be_scu, would_be_scp and abstract_syntax in sent
+
+
+def _judge(roles: tuple[bool, bool], proposed: Proposed, offered: Mapping[str, Sequence[str]]) -> tuple[int, str]:
     first = proposed.transfer_syntaxes[0]
     if proposed.abstract_syntax not in offered:
         return ABSTRACT_SYNTAX_NOT_SUPPORTED, first
-    would_be_scu, _ = request.roles.get(proposed.abstract_syntax, (True, False))
-    if not would_be_scu:
+    if not any(roles):
         return USER_REJECTION, first
     for syntax in offered[proposed.abstract_syntax]:
         if syntax in proposed.transfer_syntaxes:
@@ -110,12 +120,16 @@ def _judge(request: Request, proposed: Proposed, offered: Mapping[str, Sequence[
 
 
 def _answered_user_information(request: Request, accepted: Mapping[int, Context]) -> bytes:
-    roles = {one.abstract_syntax for one in accepted.values()} & request.roles.keys()
+    roles = {
+        one.abstract_syntax: bytes([one.requestor_is_scu, one.requestor_is_scp])
+        for one in accepted.values()
+        if one.abstract_syntax in request.roles
+    }
     return b"".join(
         (
             _item(_MAXIMUM_LENGTH, struct.pack(">I", MAXIMUM_LENGTH)),
             _item(_IMPLEMENTATION_CLASS, IMPLEMENTATION_CLASS_UID.encode("ascii")),
-            *(_item(_ROLES, struct.pack(">H", len(uid)) + uid.encode("ascii") + b"\1\0") for uid in sorted(roles)),
+            *(_item(_ROLES, struct.pack(">H", len(uid)) + uid.encode("ascii") + roles[uid]) for uid in sorted(roles)),
             _item(_IMPLEMENTATION_VERSION, IMPLEMENTATION_VERSION_NAME.encode("ascii")),
         )
     )

@@ -8,7 +8,8 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from ssl import SSLWantReadError
+from typing import BinaryIO, NamedTuple
 
 A_ASSOCIATE_RQ, A_ASSOCIATE_AC, A_ASSOCIATE_RJ, P_DATA_TF, A_RELEASE_RQ, A_RELEASE_RP, A_ABORT = range(1, 8)
 KINDS = range(A_ASSOCIATE_RQ, A_ABORT + 1)
@@ -108,6 +109,22 @@ class Connection:
             return False
         return False
 
+    def has_word(self) -> bool:
+        """Whether something of the peer is there to be read, or its end; does not wait."""
+        if self._end > self._start:
+            return True
+        self._start = self._end = 0
+        try:
+            self._socket.settimeout(0.0)
+            self._end = self._socket.recv_into(self._view)
+        except (BlockingIOError, SSLWantReadError):
+            return False
+        except (OSError, ValueError):
+            raise Ended from None
+        if not self._end:
+            raise Ended
+        return True
+
     def send(self, pdu: bytes) -> None:
         """Send a PDU.
 
@@ -200,14 +217,33 @@ def pdu(kind: int, content: bytes) -> bytes:
 
 def p_data(context_id: int, command: bytes, data_set: bytes, longest: int) -> bytes:
     """A message as P-DATA-TFs no longer than ``longest``, the peer's Maximum Length (0: it sets none)."""
-    room = max(longest - HEAD, _SMALLEST_ROOM) if longest else MAXIMUM_LENGTH
+    room = _room(longest)
     parts = []
     for flag, content in ((COMMAND, command), (0, data_set)):
         for at in range(0, len(content), room):
-            part = content[at : at + room]
             control = flag | (LAST if at + room >= len(content) else 0)
-            parts.append(pdu(P_DATA_TF, struct.pack(">IBB", len(part) + 2, context_id, control) + part))
+            parts.append(_part(context_id, control, content[at : at + room]))
     return b"".join(parts)
+
+
+def data_parts(context_id: int, data_set: BinaryIO, longest: int) -> Iterator[bytes]:
+    """A data set as P-DATA-TFs, read as they are sent; empty: one without content."""
+    room = _room(longest)
+    part = data_set.read(room)
+    while True:
+        following = data_set.read(room) if part else b""
+        yield _part(context_id, 0 if following else LAST, part)
+        if not following:
+            return
+        part = following
+
+
+def _room(longest: int) -> int:
+    return min(max(longest - HEAD, _SMALLEST_ROOM), MAXIMUM_LENGTH) if longest else MAXIMUM_LENGTH
+
+
+def _part(context_id: int, control: int, content: bytes) -> bytes:
+    return pdu(P_DATA_TF, struct.pack(">IBB", len(content) + 2, context_id, control) + content)
 
 
 def release_rp() -> bytes:

@@ -36,6 +36,8 @@ class Permission(StrEnum):
     """Waiting, volume, agreement, the miss ledger."""
     READ = "read"
     """Claim, release, finish a study; set and clear STAT."""
+    STORE = "store"
+    """Films in by DICOMweb, where the setting allows it at all."""
     METRICS = "metrics"
     """Counts and times for monitoring."""
     SYSTEM = "system"
@@ -57,7 +59,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.PACS_ADMIN: _EVERYBODY | {_P.VIEW, _P.PROBABILITY, _P.ANALYTICS, _P.METRICS, _P.SYSTEM, _P.USERS},
     Role.ML_ADMIN: _EVERYBODY | _FILMS | {_P.VIEW, _P.METRICS, _P.MODELS},
     Role.AUDITOR: _EVERYBODY | {_P.AUDIT},
-    Role.SERVICE: _EVERYBODY | _FILMS | {_P.VIEW, _P.READ, _P.METRICS},
+    Role.SERVICE: _EVERYBODY | _FILMS | {_P.VIEW, _P.READ, _P.METRICS, _P.STORE},
 }
 """What each role may do; what is not here is denied."""
 

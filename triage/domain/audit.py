@@ -38,6 +38,8 @@ class Action(StrEnum):
     COMMITMENT = "commitment"
     QUARANTINE = "quarantine"
     SCRUB = "scrub"
+    DELIVERY = "delivery"
+    ORDER = "order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

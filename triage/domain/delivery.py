@@ -46,6 +46,10 @@ class PeerRefused(NotDelivered):
     alarm, retry = True, False
 
 
+class UnknownDelivery(TriageError):
+    """There is no delivery, or no destination, with which this could be done; the message has the remedy."""
+
+
 class DeliveryState(StrEnum):
     """Where a result is on its way to one destination. Values are stored."""
 

@@ -8,7 +8,7 @@ from enum import Enum, StrEnum
 from triage.domain.audit import Action
 from triage.domain.errors import ReadingInvalid, ReadingRefused
 from triage.domain.level import HeadStarts, Level
-from triage.domain.study import Reading, ReadingState, Study, placed
+from triage.domain.study import Reading, ReadingState, Study, with_person_stat
 from triage.domain.verdict import Verdict
 
 LEASE = timedelta(minutes=15)
@@ -183,8 +183,7 @@ def taken(study: Study, step: Step, now: datetime, lease: timedelta, policy: Hea
     if changed := _changed_since_seen(study, step):
         raise changed
     if isinstance(following, Stays):
-        stat = step.action is Action.STAT
-        return study if study.stat is stat else placed(replace(study, stat=stat), policy)
+        return with_person_stat(study, step.action is Action.STAT, policy)
     return replace(study, reading=_reading(study.reading, following, step, now, lease))
 
 

@@ -40,6 +40,7 @@ class Study:
 
     ``network_level`` is the network's word; ``level`` is what counts: STAT when a person said so. ``probability`` is a
     number exactly where an assessment stands. ``images_covered`` counts the films that the standing assessment scored.
+    ``ordered``: an order of the RIS asks for STAT; ``told``: what a person has said of STAT since, ``None``: nothing.
     ``doubt``: the gravest that stands of whose its films are, and whether they are all there.
     """
 
@@ -51,6 +52,8 @@ class Study:
     key: datetime
     head_start: timedelta
     stat: bool = False
+    ordered: bool = False
+    told: bool | None = None
     reason: Reason | None = None
     probability: float | None = None
     model: str | None = None
@@ -83,6 +86,20 @@ def begin(study_instance_uid: str, facts: Facts, arrived_at: datetime, policy: H
         head_start=timedelta(0),
     )
     return placed(study, policy)
+
+
+def with_person_stat(study: Study, stat: bool, policy: HeadStarts) -> Study:
+    """A person says STAT, or that it is not; that outranks the orders of the RIS until one asks for it anew."""
+    return placed(replace(study, stat=stat, told=stat if study.ordered else None), policy)
+
+
+def with_order(study: Study, asked: bool, policy: HeadStarts) -> Study:
+    """The orders of the RIS ask for STAT, or do so no longer: then what they did is undone, and what a person said stands."""
+    if asked is study.ordered:
+        return study
+    if asked:
+        return placed(replace(study, stat=True, ordered=True, told=True if study.stat else None), policy)
+    return placed(replace(study, stat=study.told is True, ordered=False, told=None), policy)
 
 
 def with_image(study: Study, policy: HeadStarts) -> Study:

@@ -1,12 +1,13 @@
 """What an acknowledgement means, and how one is written (HL7 v2.5.1 2.9, 2.15.5, 2.15.8)."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from triage.domain.delivery import PeerAway, PeerRefused
 from triage.hl7.message import APPLICATION
 from triage.hl7.structure import Malformed, Message, Segment, parse
-from triage.hl7.text import OURS, bounded, escape
+from triage.hl7.text import DELETE, OURS, bounded, escape
 from triage.hl7.times import ts
 
 ERRORS = {
@@ -28,10 +29,11 @@ ERRORS = {
 """Table 0357: (what it says, whether the same message may be taken later). 10x and 200–203 speak of the message itself, which
 does not change; 205: it is there. 204: the RIS may hear of a study after we do. 206 and 207 pass."""
 
-TAKEN, TROUBLED, REJECTED = ("AA", "CA"), ("AE", "CE"), ("AR", "CR")
+TAKEN = ("AA", "CA")
 PASSES = {"AE": True, "CE": True, "AR": False, "CR": False}
 """Without a code that we know. *Error* is said of mappings and of passing trouble alike: a try too many harms nobody, a result
 that was given up may. *Reject* is said of type, event and version (2.9.2), which do not change."""
+_EVENT = re.compile("[A-Z][0-9]{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +85,20 @@ def _code(message: Message) -> int | None:
 
 
 def answer_to(header: Segment | None, answer: Answer, number: str, now: datetime) -> bytes:
-    """The acknowledgement of the message that ``header`` begins (``None``: unreadable), ``number`` its own MSH-10."""
-    application, facility, asked, event, version, processing = ("",) * 6
+    """The acknowledgement of the message that ``header`` begins (``None``: unreadable), ``number`` its own MSH-10.
+
+    MSA-2 of a message without a control id is null: the field must not be empty.
+    """
+    application = facility = asked = event = processing = ""
     if header is not None:
         application, facility, asked = (escape(bounded(header.value(place), 180)) for place in (3, 4, 10))
-        event, processing = (escape(bounded(text, 3)) for text in (header.value(9, 2), header.value(11)))
-        version = escape(bounded(header.value(12), 8))
-    kind = f"ACK^{event}^ACK" if event else "ACK"
-    msh = ["MSH", OURS.encoding_characters, APPLICATION, "", application, facility, ts(now), "", kind, number]
-    lines = [[*msh, processing or "P", version or "2.5.1", "", "", "", "", "", "UNICODE UTF-8"], ["MSA", answer.said, asked]]
+        event, processing = header.value(9, 2).upper(), header.value(11).upper()
+    kind = f"ACK^{event}^ACK" if _EVENT.fullmatch(event) else "ACK^^ACK"
+    processing = processing if processing in ("P", "T", "D") else "P"
+    msh = ["MSH", OURS.encoding_characters, APPLICATION, "", application, facility, ts(now), "", kind, number, processing]
+    lines = [[*msh, "2.5.1", "", "", "", "", "", "UNICODE UTF-8"], ["MSA", answer.said, asked or DELETE]]
     if answer.code:
         words = ERRORS[answer.code][0].capitalize()
-        where = f"{answer.segment}^1^{answer.field}" if answer.field else answer.segment
-        coded = f"{answer.code}^{words}^HL70357"
-        lines.append(["ERR", "", where, coded, "E", "", "", "", escape(answer.sentence)])
+        where = f"{answer.segment}^1^{answer.field}" if answer.field else answer.segment and f"{answer.segment}^1"
+        lines.append(["ERR", "", where, f"{answer.code}^{words}^HL70357", "E", "", "", "", escape(answer.sentence)])
     return "".join(OURS.field.join(line) + "\r" for line in lines).encode()

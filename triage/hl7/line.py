@@ -12,6 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _CHUNK = 65536
+LONGEST_SLEEP = 3600.0
 
 
 class Late(TimeoutError):
@@ -19,7 +20,7 @@ class Late(TimeoutError):
 
 
 class Line:
-    """An open connection. ``until`` is always a moment of ``timer``.
+    """An open connection. ``until`` is always a moment of ``timer``; infinity: no hurry.
 
     Raises, every step: ``Late``; ``OSError``: the peer is gone.
     """
@@ -96,7 +97,7 @@ class Line:
                 wanted = select.POLLOUT if writing else select.POLLIN
             waiting = select.poll()  # not select(): a descriptor may be above 1023
             waiting.register(self._socket, wanted)
-            waiting.poll(max(1, int(left * 1000)))
+            waiting.poll(max(1, int(min(left, LONGEST_SLEEP) * 1000)))
 
 
 def _connected(host: str, port: int, until: float, timer: Callable[[], float]) -> socket.socket:

@@ -212,6 +212,19 @@ def picture_of(stream: BinaryIO) -> str | None:
     return digest.hexdigest()
 
 
+def read_until(stream: BinaryIO, group: int) -> Dataset:
+    """The elements of an object before a group, and ``file_meta``. Where films are opened only: nothing bounds it but that.
+
+    Raises:
+        PixelError: cannot_decode, when it is not a data set that can be read.
+    """
+    keep_quiet()
+    try:
+        return _read(stream, lambda tag, vr, length: tag.group >= group, INFLATED_OBJECT_LIMIT, None)
+    except Exception as error:  # as in read_header
+        raise PixelError(Reason.CANNOT_DECODE, f"not a data set that can be read: {type(error).__name__}") from None
+
+
 def read_dataset(stream: BinaryIO) -> Dataset:
     """The whole object with its pixel data and ``file_meta``, from its first byte.
 

@@ -31,9 +31,11 @@ from triage.imaging import preview
 from triage.imaging.codecs import decode_low_band
 from triage.imaging.eligibility import Intended
 from triage.imaging.header import read_dataset
+from triage.imaging.metadata import header_json
 from triage.imaging.prepare import prepare
 from triage.imaging.preprocess import preprocess
 from triage.imaging.spec import ALGORITHMS, PreprocessingSpec
+from triage.imaging.stored_frame import explicit_frame
 
 _SIDE, _BITS = 64, 12
 _Pixels = NDArray[np.uint16]
@@ -75,6 +77,8 @@ def preload() -> list[str]:
     made = preview.preview(read_dataset(BytesIO(stream.getvalue())))
     preview.png(made)
     preview.frame(raw)
+    header_json(BytesIO(stream.getvalue()))
+    explicit_frame(raw, 1)
     assert imagecodecs.ljpeg_decode is not None  # what jpeg_decode turns to for some films
     missing = []
     for syntax, encode in _ENCODERS.items():

@@ -12,8 +12,10 @@ from triage.domain.reason import Reason
 from triage.imaging import preview
 from triage.imaging.eligibility import Intended
 from triage.imaging.header import read_dataset
+from triage.imaging.metadata import bulk_value, header_json
 from triage.imaging.prepare import prepare
 from triage.imaging.spec import PreprocessingSpec
+from triage.imaging.stored_frame import explicit_frame, frame_count, stored_frame
 from triage.sandbox.server import Task, Tell
 
 
@@ -54,9 +56,37 @@ def _bytes(array: NDArray[Any], kind: str) -> memoryview:
     return np.ascontiguousarray(array, kind).reshape(-1).view(np.uint8).data
 
 
+def _header(question: dict[str, Any], film: BinaryIO, tell: Tell) -> None:
+    """The header as JSON."""
+    tell({}, [header_json(film)])
+
+
+def _bulk(question: dict[str, Any], film: BinaryIO, tell: Tell) -> None:
+    """One long value of the header; no part: there is none."""
+    value = bulk_value(film, question["tag"])
+    tell({}, [] if value is None else [value])
+
+
+def _stored(question: dict[str, Any], film: BinaryIO, tell: Tell) -> None:
+    """One frame, as it is stored or decoded; no part: it has not so many."""
+    dataset, number = read_dataset(film), question["number"]
+    if number > frame_count(dataset):
+        tell({}, [])
+    else:
+        tell({}, [explicit_frame(dataset, number) if question["decode"] else stored_frame(dataset, number)])
+
+
 def _protections(question: dict[str, Any], film: BinaryIO, tell: Tell) -> None:
     """Which protections are in force; the film is not read."""
     tell({"protections": question["protections"]}, [])
 
 
-TASKS: Mapping[str, Task] = {"prepare": _prepare, "preview": _preview, "frame": _frame, "protections": _protections}
+TASKS: Mapping[str, Task] = {
+    "prepare": _prepare,
+    "preview": _preview,
+    "frame": _frame,
+    "header": _header,
+    "bulk": _bulk,
+    "stored": _stored,
+    "protections": _protections,
+}

@@ -105,6 +105,17 @@ def listed(database: Database, actor: str, clock: Clock) -> None:
     _note_once(database, actor, Action.EXPORT, "worklist", {}, clock)
 
 
+def asked_for_list(database: Database, actor: str, clock: Clock) -> None:
+    """Another system asked for studies by C-FIND: an export, noted as :func:`shown` notes a view."""
+    _note_once(database, actor, Action.EXPORT, "worklist", {"via": "C-FIND"}, clock)
+
+
+def fetched(database: Database, actor: str, study_instance_uid: str, via: str, to: str, clock: Clock) -> None:
+    """Films of a study go to another system: an export, noted as :func:`shown` notes a view. ``to``: where, if elsewhere."""
+    details = {"via": via, **({"to": to} if to else {})}
+    _note_once(database, actor, Action.EXPORT, study_instance_uid, details, clock)
+
+
 def _note_once(database: Database, actor: str, action: Action, subject: str, details: Mapping[str, str], clock: Clock) -> None:
     details = with_way(details)
     written = json.dumps(dict(details), sort_keys=True)

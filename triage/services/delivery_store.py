@@ -1,6 +1,6 @@
 """What the way out asks of the database: results, destinations, and where each result is on its way to each of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -83,6 +83,15 @@ class DeliveryStore(Protocol):
         limit: int | None = None,
     ) -> list[Delivery]:
         """Deliveries that fit, newest first; no ``states``: all."""
+
+    def last_results(self) -> Iterator[Result]:
+        """The last result of every study that has one."""
+
+    def missing(self, destination: str) -> list[tuple[str, int]]:
+        """Study and number of results that were spread to this destination, so it is noted, and have no delivery to it."""
+
+    def unheard_since(self, destination: str) -> datetime | None:
+        """When the oldest of the results was said that this destination has no delivery of yet; ``None``: there is none."""
 
     def without_delivery(self, destination: str) -> int:
         """How many results this destination should hear of have no delivery to it yet."""

@@ -27,6 +27,7 @@ from triage.services.analytics_store import AnalyticsStore
 from triage.services.commitment_store import CommitmentStore
 from triage.services.delivery_store import DeliveryStore
 from triage.services.job_queue import JobQueue
+from triage.services.order_store import HasOrders
 from triage.services.query_store import Queried
 from triage.services.upkeep_store import UpkeepStore
 
@@ -57,8 +58,7 @@ class Incoming(Protocol):
     def keep(self) -> str | None:
         """Give the object its final name, durably. Kept already under the same digest: the first stays as it is.
 
-        Returns the name under which damaged bytes that had the place lie set aside now, which have to be accounted for;
-        ``None``: there were none.
+        Returns the name under which damaged bytes that had its place lie set aside now, to be accounted for; ``None``: none.
 
         Raises:
             StorageFull: the disk is full or failed.
@@ -161,7 +161,7 @@ class Archive(Protocol):
         """Why the archive refuses everything until it is opened anew (a sync failed), or ``None``."""
 
 
-class Transaction(UpkeepStore, Queried, Protocol):
+class Transaction(UpkeepStore, Queried, HasOrders, Protocol):
     """All changes or none."""
 
     @property

@@ -1,12 +1,11 @@
 """Bring results to one destination: spread what is new, claim one delivery, send it, write how it ended."""
 
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from triage.domain.delivery import LEASE_BEYOND, MOST_FAULTS, Delivery, PeerAway, PeerRefused, Receipt, backoff
 from triage.domain.result import Result
 from triage.services.ports import Clock, Database
-from triage.services.results import note_result
 from triage.services.transport import Transport
 
 SLICE = 500
@@ -30,19 +29,6 @@ def recover(database: Database, names: Collection[str], clock: Clock) -> int:
     """What a dead publisher had begun is begun again. Only while no other one runs. Returns how many there were."""
     with database.write() as transaction:
         return transaction.deliveries.recover(names, clock())
-
-
-def send_past(database: Database, name: str, since: datetime, clock: Clock) -> int:
-    """Have the word that stands on every study that arrived since sent to a destination that has not heard it.
-
-    Studies from before there were results get theirs now. Returns how many deliveries wait for it.
-    """
-    with database.write() as transaction:
-        now = clock()
-        for study in transaction.worklist(include_read=True):
-            if study.arrived_at >= since:
-                note_result(transaction, study, now)
-        return transaction.deliveries.send_last(name, since, now)
 
 
 def publish(

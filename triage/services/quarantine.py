@@ -17,6 +17,7 @@ from triage.domain.study import with_film_replaced
 from triage.imaging.header import Header, read_header
 from triage.services.audit import with_way
 from triage.services.condition import account_for_damaged, note_condition
+from triage.services.orders import ordered
 from triage.services.ports import Archive, Clock, Database, Transaction
 from triage.services.receive import index, other_patient
 from triage.services.results import place
@@ -67,7 +68,7 @@ def release(
                 _replace(transaction, archive, known, instance, head_starts, now)
             else:
                 move.into_place()
-                index(transaction, instance, transaction.study(instance.study_instance_uid), header, head_starts)
+                index(transaction, instance, transaction.study(instance.study_instance_uid), header, head_starts, now)
             for uid in touched(transaction, one):
                 place_anew(transaction, archive, uid, head_starts, now)
         if known is not None and known.digest != digest:
@@ -198,7 +199,7 @@ def _replace(
     study = transaction.study(instance.study_instance_uid)
     assert study is not None
     facts, _ = facts_of_present(transaction, archive, study)
-    place(transaction, with_film_replaced(study, facts, head_starts), now)
+    place(transaction, ordered(transaction, with_film_replaced(study, facts, head_starts), head_starts, now), now)
     transaction.jobs.enqueue(study.study_instance_uid, now)
 
 

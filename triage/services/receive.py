@@ -13,6 +13,7 @@ from triage.domain.ours import RESULT_CLASSES
 from triage.domain.study import Study, begin, with_doubt, with_image
 from triage.imaging.header import Header, picture_of, read_header
 from triage.services.condition import account_for_damaged, note_condition
+from triage.services.orders import ordered
 from triage.services.ports import Archive, Clock, Database, Incoming, Transaction
 from triage.services.results import place
 from triage.services.set_aside import set_aside
@@ -175,7 +176,7 @@ def adopt(
         study = transaction.study(instance.study_instance_uid)
         found = _contradiction(transaction, archive, known, study, header)
         if found is None:
-            index(transaction, instance, study, header, head_starts)
+            index(transaction, instance, study, header, head_starts, now)
             return instance
         marks, cause = found
         if (
@@ -244,8 +245,10 @@ def _same_picture(archive: Archive, known: Instance, header: Header, digest: str
     return alike and picture is not None and picture == again
 
 
-def index(transaction: Transaction, instance: Instance, study: Study | None, header: Header, head_starts: HeadStarts) -> None:
-    """Index an instance that contradicts nothing: its study begins or grows, and has a job."""
+def index(
+    transaction: Transaction, instance: Instance, study: Study | None, header: Header, head_starts: HeadStarts, now: datetime
+) -> None:
+    """Index an instance that contradicts nothing: its study begins or grows, as its orders want it, and has a job."""
     uid = instance.study_instance_uid
     if study is None:
         study = begin(uid, header.facts, instance.received_at, head_starts)
@@ -255,7 +258,7 @@ def index(transaction: Transaction, instance: Instance, study: Study | None, hea
         unsure = likeness(study.facts, header.facts) is Likeness.UNSURE
         study = with_image(replace(study, facts=completed(study.facts, header.facts)), head_starts)
         study = with_doubt(study, Doubt.NAMES_DIFFER, head_starts) if unsure else study
-    place(transaction, study, instance.received_at)
+    place(transaction, ordered(transaction, study, head_starts, now), instance.received_at)
     transaction.add_instance(instance)
     transaction.queries.put_attributes(instance.sop_instance_uid, header.attributes)
     transaction.jobs.enqueue(uid, instance.received_at)

@@ -7,12 +7,14 @@ from triage.domain.assessment import Assessment, InstanceExcuse, Outcome
 from triage.domain.coverage import Coverage, coverage
 from triage.domain.instance import QuarantinedObject
 from triage.domain.reading import FinishedReading
+from triage.domain.result import Result
 from triage.domain.worklist import WorklistItem, as_json
+from triage.services.deliveries import delivery_record
 from triage.services.ports import Transaction
 
 
 def study_record(tx: Transaction, study_instance_uid: str, now: datetime, *, numbers: bool = True) -> dict[str, Any] | None:
-    """The worklist's row (``rank`` is ``null`` once read), the images, what was set aside and the history of outcomes.
+    """The worklist's row (``rank`` is ``null`` once read), the images, what was set aside, the outcomes, what went out.
 
     ``None``: unknown. ``numbers``: whether the one who asks may see probabilities.
     """
@@ -25,7 +27,23 @@ def study_record(tx: Transaction, study_instance_uid: str, now: datetime, *, num
         "instances": [_image(one, numbers) for one in coverage(study, tx.instances(study_instance_uid), outcomes)],
         "outcomes": [_outcome(outcome, numbers) for outcome in outcomes],
         "set_aside": [_set_aside(one) for one in tx.set_aside_of(study_instance_uid)],
+        "results": [_result(result, numbers) for result in tx.deliveries.results(study_instance_uid)],
+        "deliveries": [
+            delivery_record(one) for one in reversed(tx.deliveries.deliveries(study_instance_uid=study_instance_uid))
+        ],
         "readings": [_reading(reading, numbers) for reading in tx.readings(study_instance_uid)],
+    }
+
+
+def _result(result: Result, numbers: bool) -> dict[str, Any]:
+    return {
+        "number": result.number,
+        "decided_at": result.decided_at.isoformat(),
+        "level": result.level.value,
+        "reason": result.reason.code if result.reason else None,
+        "probability": result.probability if numbers else None,
+        "model": result.model.label if result.model else None,
+        "images": len(result.images),
     }
 
 

@@ -11,7 +11,9 @@ from triage.domain.jobs import JobState
 from triage.domain.level import Level
 from triage.domain.stray import Kind
 from triage.domain.study import ReadingState
+from triage.services import verify_results
 from triage.services.ports import Archive, Database, Transaction
+from triage.services.verify_results import Awaited
 
 FAULTS = {Fault.DAMAGED: "digest_differs", Fault.MISSING: "indexed_not_on_disk"}
 _RESTART = "restart the intake: it accounts for it"
@@ -28,6 +30,7 @@ REMEDIES = {
     "image_count_differs": _REPORT,
     "set_aside_not_on_its_study": _REPORT,
     "fault_not_on_its_study": _REPORT,
+    **verify_results.REMEDIES,
     **{f"stray_{kind.code}": kind.remedy or _RESTART for kind in Kind},
 }
 """What a person does about a gap, by its code."""
@@ -78,11 +81,13 @@ def verify(
     *,
     reading: bool = True,
     found: Callable[[Instance, Fault], None] = lambda instance, fault: None,
+    awaited: Awaited | None = None,
 ) -> Verification:
     """Compare every file with every row; with ``reading`` by every byte, else by names and by what the scrub found.
 
     ``progress`` hears (done, total) objects, ``found`` what is damaged or missing. A study still waiting for its job is no gap;
     one that is pending without a job is. Whatever seems amiss is looked at twice: an object may be on its way.
+    ``awaited``: where results should have arrived by now; ``None``: that is not looked at.
 
     Raises:
         ArchiveAway: the disk does not answer as a disk does.
@@ -91,11 +96,13 @@ def verify(
     kept, aside = set(archive.digests()), set(archive.digests_aside())
     with database.read() as transaction:
         rows = _Rows(transaction)
+        said = list(verify_results.compare_results(transaction, rows.studies, awaited))
     account.acknowledged = account.indexed = len(rows.instances)
     account.quarantined = len(rows.set_aside)
     _compare_films(account, archive, database, rows, progress, found, reading)
     _compare_files(account, archive, database, rows, kept, aside)
     _compare_studies(account, rows)
+    account.gaps += [Gap(what=what, subject=subject) for what, subject in said]
     return account
 
 

@@ -40,6 +40,12 @@ from triage.web import (
 from triage.web.admin.installation import Installation
 from triage.web.answers import EVERYWHERE, Json
 from triage.web.darkroom import Darkroom
+from triage.web.dicomweb import refused, routes
+from triage.web.dicomweb.addresses import Addresses
+from triage.web.dicomweb.cors import Cors
+from triage.web.dicomweb.films import OpenedFilms
+from triage.web.dicomweb.resources import Resources
+from triage.web.dicomweb.stow import Storing
 from triage.web.external import External
 from triage.web.forwarded import Forwarded
 from triage.web.guard import Guard
@@ -77,6 +83,9 @@ def create_app(
     lease: timedelta = LEASE,
     who: Callable[[Request], str] | None = None,
     installation: Installation | None = None,
+    destinations: Collection[str] = (),
+    viewer_origins: Collection[str] = (),
+    storing: Storing | None = None,
 ) -> FastAPI:
     """The application. Its feed stands in ``app.state.feed``: whoever serves stops it before closing connections.
 
@@ -86,7 +95,9 @@ def create_app(
     ``accounts``: who may sign in; ``authenticator``: tells who asks (default: by ``accounts``). One of the two is needed.
     ``external``: how people sign in by the hospital's identity provider, beside or instead of a password.
     ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`. ``trusted_proxy``: addresses, see
-    :class:`triage.web.forwarded.Forwarded`. ``installation``: for the administrator's pages.
+    :class:`triage.web.forwarded.Forwarded`. ``installation``: for the administrator's pages. ``destinations``: see
+    :class:`triage.web.site.Site`. ``viewer_origins``: see :class:`triage.web.dicomweb.cors.Cors`. ``storing``: how films come
+    in by DICOMweb; ``None``: they do not.
     """
     site = Site(
         database=database,
@@ -100,10 +111,13 @@ def create_app(
         head_starts=head_starts or HeadStarts(),
         lease=lease,
         who=who,
+        destinations=tuple(destinations),
     )
     previews = Previews(films, Darkroom())
     frames = Previews(films, Darkroom(whole=True), waiting=FRAMES_WAITING) if full_frames else None
     lightbox = Lightbox(films, heat_map) if heat_map else None
+    opened = OpenedFilms(films)
+    dicomweb = Resources(site=site, films=films, opened=opened, previews=previews, addresses=Addresses(public_url))
     feed = events.Feed(partial(events.seen, site))
 
     @asynccontextmanager
@@ -112,7 +126,7 @@ def create_app(
         yield
         feed.stop()
         await watch
-        for workshop in (previews, frames, lightbox):
+        for workshop in (previews, frames, lightbox, opened):
             if workshop is not None:
                 workshop.close()
 
@@ -132,6 +146,7 @@ def create_app(
     app.state.previews = previews
     app.state.frames = frames
     app.state.lightbox = lightbox
+    app.state.opened = opened
     html = pages_of(demo)
     if authenticator is None:
         assert accounts is not None, "without accounts or an authenticator nobody could come in"
@@ -143,6 +158,7 @@ def create_app(
         metrics_open=metrics_open,
     )
     app.add_middleware(Gate, door=door)
+    app.add_middleware(Cors, origins=viewer_origins)
     app.add_middleware(Guard, public_url=public_url)
     app.add_middleware(Forwarded, proxies=trusted_proxy)
     if accounts is not None:
@@ -152,6 +168,7 @@ def create_app(
         if external is not None:
             app.include_router(external_sign_in.router(external_sign_in.Way(sign_in=steps, external=external)))
     app.add_exception_handler(IndexUnavailable, _index_unavailable)
+    app.add_exception_handler(refused.Refused, refused.answer)
     app.add_exception_handler(AuditBroken, _audit_broken)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -166,6 +183,7 @@ def create_app(
         closer.router(site, frames, lightbox),
         health.router(site),
         metrics.router(site),
+        *routes.routers(dicomweb, storing),
         *admin.routers(site, html, installation or Installation(), accounts),
     ):
         app.include_router(router)

@@ -7,12 +7,13 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.requests import Request
 
+from triage.domain.delivery import LONG
 from triage.domain.role import RoleStatus
 from triage.domain.worklist import span
 from triage.web.answers import Json
 from triage.web.guard import is_from_here
 from triage.web.site import Site
-from triage.web.vitals import EXPECTED_ROLES, STOPPED, Vitals, look
+from triage.web.vitals import PUBLISHER, STOPPED, Vitals, look
 
 QUEUE_LIMIT = timedelta(minutes=10)
 """A study that waits longer than this for the network means that the queue is stuck, whatever else looks fine."""
@@ -26,7 +27,7 @@ def database_answers(vitals: Vitals) -> Iterator[str]:
 
 def roles_alive(vitals: Vitals) -> Iterator[str]:
     """Every role has given a sign of life within the limit."""
-    for name in EXPECTED_ROLES if vitals.database_answers else ():
+    for name in vitals.expected if vitals.database_answers else ():
         status = vitals.role(name)
         if status is None:
             yield f"{name}: has not started"
@@ -38,8 +39,10 @@ def roles_alive(vitals: Vitals) -> Iterator[str]:
 def roles_untroubled(vitals: Vitals) -> Iterator[str]:
     """No role says that something keeps it from its work (no usable model, storage failed)."""
     for status in vitals.roles:
-        # a second worker that was configured away has left its last words behind
-        if status.trouble and (status.role in EXPECTED_ROLES or vitals.alive(status.role)):
+        # a second worker that was configured away has left its last words behind; a peer that is away for a moment is no
+        # trouble of ours: see results_go_out
+        known = status.role in vitals.expected or vitals.alive(status.role)
+        if status.trouble and known and not (status.role == PUBLISHER and vitals.alive(PUBLISHER)):
             yield f"{status.role}: {status.trouble}"
 
 
@@ -56,12 +59,21 @@ def queue_moves(vitals: Vitals) -> Iterator[str]:
         yield f"queue: the oldest of {vitals.depth.waiting} studies has waited {span(vitals.now - since)} for its assessment"
 
 
+def results_go_out(vitals: Vitals) -> Iterator[str]:
+    """No result has waited too long for its destination."""
+    for one in vitals.destinations:
+        since = one.oldest_waiting
+        if since is not None and vitals.now - since > LONG:
+            yield f"results: the oldest of {one.waiting} for {one.name} has waited {span(vitals.now - since)}"
+
+
 CHECKS: tuple[Callable[[Vitals], Iterator[str]], ...] = (
     database_answers,
     roles_alive,
     roles_untroubled,
     room_left,
     queue_moves,
+    results_go_out,
 )
 """Every check; :data:`triage.web.admin.system.REMEDIES` says what to do about each."""
 

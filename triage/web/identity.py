@@ -22,7 +22,7 @@ from triage.services.audit import via_of, way
 from triage.web.answers import Json
 from triage.web.guard import is_from_here, origins_of
 from triage.web.html import present
-from triage.web.permissions import BY_ITSELF, METRICS, PUBLIC, PUBLIC_FOLDER, ROUTES, WITH_OLD_PASSWORD
+from triage.web.permissions import BY_ITSELF, METRICS, PUBLIC, PUBLIC_FOLDER, ROUTES, STREAMED, WITH_OLD_PASSWORD
 
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
@@ -94,7 +94,8 @@ class Gate:
         request = Request(scope, receive)
         try:  # before anybody is known: nobody may keep us waiting
             async with asyncio.timeout(BODY_SECONDS):
-                body = b"" if scope["method"] in SAFE_METHODS else await _body(request)
+                streamed = scope["method"] in SAFE_METHODS or template_of(scope["path"]) in STREAMED
+                body = b"" if streamed else await _body(request)
         except TimeoutError:
             await Json({"detail": "the body came too slowly"}, 408, {"Connection": "close"})(scope, receive, send)
             return
@@ -116,7 +117,7 @@ class Gate:
         token = present.set(who)
         came = way.set(via_of(who) if who else {})
         try:
-            await self._app(scope, receive if scope["method"] in SAFE_METHODS else _replay(body, receive), send)
+            await self._app(scope, receive if streamed else _replay(body, receive), send)
         finally:
             present.reset(token)
             way.reset(came)
@@ -248,7 +249,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 def _is_page(request: Request) -> bool:
     """Whether a person looks at a whole page: not a stream, not the API."""
     headers = request.headers
-    return "text/html" in headers.get("accept", "") and not request.scope["path"].startswith("/api/v1/")
+    return "text/html" in headers.get("accept", "") and not request.scope["path"].startswith(("/api/v1/", "/dicomweb/"))
 
 
 def _sign_in_first(request: Request) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from triage.domain.errors import IndexUnavailable
 from triage.domain.level import Level
 from triage.web.site import Site
-from triage.web.vitals import EXPECTED_ROLES, Vitals, look
+from triage.web.vitals import Vitals, look
 
 
 class ServiceCollector(Collector):
@@ -32,6 +32,7 @@ class ServiceCollector(Collector):
             yield from self._studies()
             yield from _queue(vitals)
             yield from _roles(vitals)
+            yield from _destinations(vitals)
 
     def _studies(self) -> Iterator[Metric]:
         try:
@@ -62,12 +63,31 @@ def _roles(vitals: Vitals) -> Iterator[Metric]:
     up = GaugeMetricFamily("triage_role_up", "1 when a role gave a sign of life within the limit, else 0.", labels=["role"])
     troubled = GaugeMetricFamily("triage_role_troubled", "1 when a role says it cannot do its work, else 0.", labels=["role"])
     restarts = CounterMetricFamily("triage_role_restarts", "How often a role was started again.", labels=["role"])
-    for name in EXPECTED_ROLES:
+    for name in vitals.expected:
         status = vitals.role(name)
         up.add_metric([name], int(vitals.alive(name)))
         troubled.add_metric([name], int(bool(status and status.trouble)))
         restarts.add_metric([name], status.restarts if status else 0)
     yield from (up, troubled, restarts)
+
+
+def _destinations(vitals: Vitals) -> Iterator[Metric]:
+    labels = ["destination"]
+    waiting = GaugeMetricFamily("triage_results_waiting", "Results on their way, by destination.", labels=labels)
+    refused = GaugeMetricFamily("triage_results_refused", "Results that a destination will not take.", labels=labels)
+    oldest = GaugeMetricFamily(
+        "triage_results_oldest_waiting_seconds", "How long the oldest result on its way has waited.", labels=labels
+    )
+    up = GaugeMetricFamily("triage_destination_up", "1 when the last try was answered, else 0.", labels=labels)
+    delivered = CounterMetricFamily("triage_results_delivered", "Results that a destination has taken.", labels=labels)
+    for one in vitals.destinations:
+        since = one.oldest_waiting
+        waiting.add_metric([one.name], one.waiting)
+        refused.add_metric([one.name], one.refused)
+        oldest.add_metric([one.name], max(0.0, (vitals.now - since).total_seconds()) if since else 0.0)
+        up.add_metric([one.name], int(one.away_since is None))
+        delivered.add_metric([one.name], one.delivered)
+    yield from (waiting, refused, oldest, up, delivered)
 
 
 def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:

@@ -21,6 +21,7 @@ LINKS: tuple[Link, ...] = (
 ADMINISTRATION: tuple[Link, ...] = (
     Link("/admin/system", "System", Permission.SYSTEM),
     Link("/admin/senders", "AE titles", Permission.SYSTEM),
+    Link("/admin/deliveries", "Deliveries", Permission.SYSTEM),
     Link("/admin/users", "Users", Permission.USERS),
     Link("/admin/models", "Models", Permission.MODELS),
     Link("/admin/policy", "Policy", Permission.SYSTEM),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from triage.domain.delivery import LONG
 from triage.web.text import clock_time, plain
 from triage.web.vitals import Vitals
 
@@ -52,7 +53,16 @@ def network_changed(vitals: Vitals) -> Iterator[Notice]:
         yield Notice("news", f"Another network serves since {clock_time(since, vitals.now)}", words)
 
 
-RULES: tuple[Callable[[Vitals], Iterator[Notice]], ...] = (films_arrive, network_runs, network_changed)
+def results_arrive(vitals: Vitals) -> Iterator[Notice]:
+    """Whether other systems know what this list knows: their readers cannot see that they do not."""
+    for one in vitals.destinations:
+        since = one.oldest_waiting
+        if since is not None and vitals.now - since > LONG:
+            words = f"{one.waiting} wait since {clock_time(since, vitals.now)}. Its own list lacks what stands here."
+            yield Notice("warning", f"Results do not reach {one.name}", words)
+
+
+RULES: tuple[Callable[[Vitals], Iterator[Notice]], ...] = (films_arrive, network_runs, results_arrive, network_changed)
 
 
 def notices(vitals: Vitals) -> tuple[Notice, ...]:

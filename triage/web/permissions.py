@@ -10,6 +10,20 @@ METRICS = "/metrics"
 _P = Permission
 _STEPS = ("claim", "release", "takeover", "renew", "read", "unread", "stat", "unstat")
 _USER_STEPS = ("role", "disable", "enable", "password", "sessions", "token", "revoke")
+_DICOM_STUDY = "/dicomweb/studies/{study}"
+_DICOM_SERIES = f"{_DICOM_STUDY}/series/{{series}}"
+_DICOM_INSTANCE = f"{_DICOM_SERIES}/instances/{{instance}}"
+_SEARCHES = [
+    *(f"/dicomweb/{what}" for what in ("series", "instances")),
+    *(f"{_DICOM_STUDY}/{what}" for what in ("series", "instances")),
+    f"{_DICOM_SERIES}/instances",
+]
+_HEADERS = [f"{level}/metadata" for level in (_DICOM_STUDY, _DICOM_SERIES, _DICOM_INSTANCE)]
+_PICTURES = [
+    *(f"{level}/thumbnail" for level in (_DICOM_STUDY, _DICOM_SERIES, _DICOM_INSTANCE)),
+    *(f"{_DICOM_INSTANCE}/{which}rendered" for which in ("", "frames/{frames}/")),
+]
+_WHOLE = [_DICOM_SERIES, _DICOM_INSTANCE, f"{_DICOM_INSTANCE}/frames/{{frames}}", f"{_DICOM_INSTANCE}/bulkdata/{{tag}}"]
 ROUTES: dict[str, dict[str, Permission]] = {
     "/": {"GET": _P.VIEW},
     "/fragments/worklist": {"GET": _P.VIEW, "POST": _P.VIEW},
@@ -43,6 +57,12 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/api/v1/system": {"GET": _P.SYSTEM},
     "/admin/senders": {"GET": _P.SYSTEM},
     "/api/v1/senders": {"GET": _P.SYSTEM},
+    "/admin/deliveries": {"GET": _P.SYSTEM},
+    "/admin/deliveries/retry-refused": {"POST": _P.SYSTEM},
+    "/admin/deliveries/{delivery_id}/retry": {"POST": _P.SYSTEM},
+    "/api/v1/deliveries": {"GET": _P.SYSTEM},
+    "/api/v1/deliveries/retry-refused": {"POST": _P.SYSTEM},
+    "/api/v1/deliveries/{delivery_id}/retry": {"POST": _P.SYSTEM},
     "/admin/policy": {"GET": _P.SYSTEM},
     "/api/v1/policy": {"GET": _P.SYSTEM},
     "/api/v1/policy/preview": {"GET": _P.SYSTEM},
@@ -64,6 +84,11 @@ ROUTES: dict[str, dict[str, Permission]] = {
     "/api/v1/audit": {"GET": _P.AUDIT},
     "/api/v1/audit/verify": {"GET": _P.AUDIT},
     "/api/v1/audit/export": {"GET": _P.AUDIT},
+    "/dicomweb/studies": {"GET": _P.VIEW, "POST": _P.STORE},
+    **{path: {"GET": _P.VIEW} for path in _SEARCHES},
+    _DICOM_STUDY: {"GET": _P.FRAMES, "POST": _P.STORE},
+    **{path: {"GET": _P.VIEW} for path in [*_HEADERS, *_PICTURES]},
+    **{path: {"GET": _P.FRAMES} for path in _WHOLE},
     "/password": {"GET": _P.ACCOUNT, "POST": _P.ACCOUNT},
     "/password/end-others": {"POST": _P.ACCOUNT},
     "/password/revoke-tokens": {"POST": _P.ACCOUNT},
@@ -71,6 +96,8 @@ ROUTES: dict[str, dict[str, Permission]] = {
 }
 """Path template: method: permission."""
 
+STREAMED = frozenset({"/dicomweb/studies", _DICOM_STUDY})
+"""What takes large bodies: the gate leaves them to the route, which reads one only after its sender was let in."""
 WITH_OLD_PASSWORD = frozenset({"/password", "/sign-out", "/api/v1/me"})
 """All that is open to somebody who has to change the password first."""
 BY_ITSELF = frozenset({"/events", "/fragments/worklist", "/fragments/study", "/api/v1/me", "/api/v1/studies/{uid}/renew"})

@@ -20,7 +20,7 @@ class Site:
     ``heartbeat_limit``: a role that was silent for longer counts as not running. ``viewer_url``: the template of the link to
     the hospital's viewer (:mod:`triage.web.viewer_link`); empty: no link. ``head_starts``: the policy. ``lease``: of a
     reader's claim. ``full_frames``, ``heat_map``: whether they are offered at all. ``who``: names the person behind a
-    request, for claims and the audit; ``None``: nobody can be told apart.
+    request, for claims and the audit; ``None``: nobody can be told apart. ``destinations``: those of the settings.
     """
 
     database: Database
@@ -34,6 +34,7 @@ class Site:
     full_frames: bool = False
     heat_map: bool = False
     who: Callable[[Request], str] | None = None
+    destinations: tuple[str, ...] = ()
 
     def note_view(self, request: Request, study_instance_uid: str) -> None:
         """Audit that the person behind the request looks at a study; what cannot be audited is not shown."""

@@ -25,6 +25,7 @@ from triage.web.images import MOST_IMAGES
 from triage.web.lightbox import CAUTION
 from triage.web.rows import Row, row, word
 from triage.web.site import Site
+from triage.web.study_deliveries import sent
 from triage.web.study_reading import finished, standing_of
 from triage.web.text import clock_time, full_time, person, plain
 from triage.web.viewer_link import viewer_link
@@ -121,6 +122,7 @@ def study_page(site: Site, uid: str) -> dict[str, Any] | None:
             tx.studies_of_patient(facts.patient_id, facts.issuer_of_patient_id, MOST_PRIORS + 1) if facts.patient_id else []
         )
         aside = tx.set_aside_of(uid)
+        deliveries = sent(tx.deliveries.deliveries(study_instance_uid=uid), tx.deliveries.results(uid))
     numbers = sees_numbers()
     strangers = {one.study_instance_uid for one in others if likeness(facts, one.facts) is Likeness.OTHER}
     return {
@@ -135,6 +137,7 @@ def study_page(site: Site, uid: str) -> dict[str, Any] | None:
         "most_images": MOST_IMAGES,
         "first": _first(found),
         "history": [told(outcome, numbers) for outcome in reversed(outcomes)],
+        "deliveries": deliveries,
         "others": [other(one, study, vitals.now) for one in others if one.study_instance_uid not in (uid, *strangers)],
         "strangers": len(strangers),
         "most_priors": MOST_PRIORS,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from triage.domain.audit import Action, AuditRecord
+from triage.domain.delivery import DestinationState
 from triage.domain.errors import IndexUnavailable
 from triage.domain.jobs import QueueDepth
 from triage.domain.role import RoleStatus
@@ -11,13 +12,17 @@ from triage.web.site import Site
 from triage.web.text import plain
 
 EXPECTED_ROLES = ("intake", "worker", "web", "scheduler")
+PUBLISHER = "publisher"
+"""Expected, too, where the settings name destinations."""
 STOPPED = "stopped"
 """The state of a role's last beat when it ended on purpose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """One look. ``revision`` is ``None``, and roles and queue are unknown, when the database does not answer."""
+    """One look. ``revision`` is ``None``, and roles and queue are unknown, when the database does not answer.
+    ``destinations``: those of the settings; ``publishes``: there are some.
+    """
 
     now: datetime
     heartbeat_limit: timedelta
@@ -26,6 +31,13 @@ class Vitals:
     roles: tuple[RoleStatus, ...] = ()
     depth: QueueDepth = field(default_factory=QueueDepth)
     model_changed_at: datetime | None = None
+    destinations: tuple[DestinationState, ...] = ()
+    publishes: bool = False
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """The roles that have to run here."""
+        return (*EXPECTED_ROLES, PUBLISHER) if self.publishes else EXPECTED_ROLES
 
     @property
     def database_answers(self) -> bool:
@@ -54,6 +66,7 @@ def look(site: Site) -> Vitals:
     try:
         with site.database.read() as tx:
             return Vitals(
+                publishes=bool(site.destinations),
                 now=now,
                 heartbeat_limit=site.heartbeat_limit,
                 free_bytes=free_bytes,
@@ -61,6 +74,9 @@ def look(site: Site) -> Vitals:
                 roles=tuple(tx.roles()),
                 depth=tx.jobs.depth(),
                 model_changed_at=_at(tx.latest_audit(Action.MODEL)),
+                destinations=tuple(one for one in tx.deliveries.destinations() if one.name in site.destinations)
+                if site.destinations
+                else (),
             )
     except IndexUnavailable:
         return Vitals(now=now, heartbeat_limit=site.heartbeat_limit, free_bytes=free_bytes)

@@ -12,8 +12,10 @@ from pathlib import Path
 from triage.imaging import preview
 from triage.imaging.eligibility import Intended
 from triage.imaging.header import read_dataset
+from triage.imaging.metadata import header_json
 from triage.imaging.prepare import prepare
 from triage.imaging.spec import PreprocessingSpec
+from triage.imaging.stored_frame import explicit_frame, stored_frame
 from triage.sandbox.preload import preload
 from triage.sandbox.tasks import TASKS
 
@@ -22,7 +24,10 @@ before = set(sys.modules)
 for path in sorted(Path("sample_dicom").glob("*.dcm")):
     data = path.read_bytes()
     prepare(BytesIO(data), PreprocessingSpec(), Intended(16))
+    header_json(BytesIO(data))
     try:
+        explicit_frame(read_dataset(BytesIO(data)), 1)
+        stored_frame(read_dataset(BytesIO(data)), 1)
         preview.png(preview.preview(read_dataset(BytesIO(data))))
     except Exception:
         pass

@@ -49,6 +49,6 @@ def open_site() -> Iterator[Open]:
 
     yield opened
     for app in apps:
-        for made in (app.state.previews, app.state.frames, app.state.lightbox):
+        for made in (app.state.previews, app.state.frames, app.state.lightbox, app.state.opened):
             if made is not None:
                 made.close()  # no server ran that would have done it

@@ -15,6 +15,7 @@ from tests.unit.web.pictures import Room
 from triage.database.passwords import Argon2
 from triage.domain.account import Account, Role, Session, Token
 from triage.domain.audit import Action, AuditEntry
+from triage.domain.delivery import Receipt
 from triage.domain.instance import Facts, QuarantinedObject
 from triage.domain.level import Level
 from triage.domain.reading import FinishedReading
@@ -22,11 +23,13 @@ from triage.domain.reason import Reason
 from triage.domain.study import Reading, ReadingState, Study, begin, placed, with_image, with_outcome
 from triage.domain.verdict import Verdict
 from triage.services.accounts import Accounts
+from triage.services.results import note_result
 from triage.services.sessions import digest_of
 from triage.web.identity import name_of
 
 Tell = Callable[[str, int], str]
 STUDIES = 12
+DESTINATIONS = ("pacs", "ris", "research")
 MINUTE = timedelta(minutes=1)
 WORDS: dict[str, tuple[str, ...]] = {
     "patient_name": ("Okafor^Adaeze^N", "Lindqvist^Åsa", "Haddad^Karim=林^明", "Tanaka^Hiro"),
@@ -44,6 +47,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "model": ("gap6",),
     "version": ("1.0.0", "1.1.0"),
     "trouble": ("slow disk",),
+    "peer_error": ("0xA900: data set does not match SOP class", "AE: unknown patient"),
+    "peer_status": ("0x0000", "AA"),
 }
 
 
@@ -71,6 +76,7 @@ class House(Room):
             self._study(number, f"1.3.{number}", now - number * timedelta(days=30))
             self._study(number, uid, now - number * 7 * MINUTE)
         self._people()
+        self._deliveries()
         self._service()
 
     @property
@@ -81,6 +87,7 @@ class House(Room):
             "accounts": self.accounts,
             "who": name_of,
             "viewer_url": "https://pacs.example/{patient_id}/{accession_number}",
+            "destinations": DESTINATIONS,
         }
 
     def _study(self, number: int, uid: str, at: datetime) -> None:
@@ -175,6 +182,27 @@ class House(Room):
                 subject = self.uids[number % len(self.uids)] if number % 3 else tell("subject", number)
                 entry = AuditEntry(at=now, actor=tell("actor", number), action=action, subject=subject, details=details)
                 tx.append_audit(entry)
+
+    def _deliveries(self) -> None:
+        """One destination took results, refused some; one does not answer; one is configured no more."""
+        with self.database.write() as tx:
+            tx.deliveries.register((*DESTINATIONS, "old-pacs"), self.now)
+            for study in tx.worklist(include_read=True):
+                note_result(tx, study, self.now)
+        for name in ("pacs", "ris", "old-pacs"):
+            number = 0
+            with self.database.write() as tx:
+                tx.deliveries.fan_out(name, self.now, 100)
+                while name != "old-pacs" and (held := tx.deliveries.claim(name, self.now, self.now + MINUTE)):
+                    number += 1
+                    if name == "ris":
+                        words = self.tell("peer_error", number)
+                        tx.deliveries.put_off(held, words, self.now + MINUTE)
+                        tx.deliveries.rest(name, words, self.now + MINUTE, self.now)
+                    elif number % 3 == 0:
+                        tx.deliveries.refused(held, self.tell("peer_error", number), self.now)
+                    else:
+                        tx.deliveries.delivered(held, Receipt(status=self.tell("peer_status", number)), self.now)
 
     def _service(self) -> None:
         """Every role beats, one in trouble; an object was set aside."""

@@ -25,7 +25,13 @@ HERE = "http://127.0.0.1:8080"
 class House:
     """Everybody's session is kept by role; ``get`` and ``post`` ask as that role does in a browser."""
 
-    def __init__(self, now: datetime, installation: Installation | None = None, database: Database | None = None) -> None:
+    def __init__(
+        self,
+        now: datetime,
+        installation: Installation | None = None,
+        database: Database | None = None,
+        destinations: tuple[str, ...] = (),
+    ) -> None:
         self.now = now
         self.database = database or scene.afternoon(now)[0]
         numbers = count(1)
@@ -43,11 +49,13 @@ class House:
             accounts=self.accounts,
             who=name_of,
             installation=self.installation,
+            destinations=destinations,
         )
         self._sessions: dict[Role, str] = {}
 
     def close(self) -> None:
         self.app.state.previews.close()
+        self.app.state.opened.close()
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def answer() -> httpx.Response:
@@ -63,6 +71,10 @@ class House:
             self.accounts.add(name, role, "test", SECRET)
             self._sessions[role] = self.accounts.sign_in(name, SECRET, "")
         return self._sessions[role]
+
+    def cookie(self, role: Role = Role.PACS_ADMIN) -> str:
+        """What the role's browser sends by itself."""
+        return f"{COOKIE}={self.secret(role)}"
 
     def get(self, path: str, role: Role = Role.PACS_ADMIN, **options: Any) -> httpx.Response:
         return self.ask("GET", path, headers={"cookie": f"{COOKIE}={self.secret(role)}"}, **options)

@@ -177,6 +177,7 @@ def test_what_is_open_to_this_machine_is_not_open_to_whom_a_proxy_hands_on(
     assert status_of(app, scope) == status
     assert (b'"pid"' in body_of(app, {**scope, "path": "/readyz"})) is (status == 200)
     app.state.previews.close()
+    app.state.opened.close()
 
 
 @pytest.mark.parametrize(("public_url", "said"), [("https://triage.example", "max-age=31536000"), ("", None)])
@@ -195,6 +196,7 @@ def test_behind_tls_a_browser_is_told_to_stay_there(public_url: str, said: str |
     asyncio.run(app(scope, receive, send))
     assert found.get("strict-transport-security") == said
     app.state.previews.close()
+    app.state.opened.close()
 
 
 def test_a_stream_ends_with_the_permission_for_it() -> None:

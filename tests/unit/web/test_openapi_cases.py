@@ -32,6 +32,7 @@ def house() -> Iterator[tuple[House, FastAPI]]:
     app = create_app(house.database, clock=lambda: datetime.now(UTC), free_bytes=lambda: 10**9, **house.options)
     yield house, app
     app.state.previews.close()
+    app.state.opened.close()
 
 
 def credentials(house: House, role: Role) -> dict[str, str]:

@@ -70,6 +70,7 @@ def house() -> Any:
     house = House()
     yield house
     house.app.state.previews.close()
+    house.app.state.opened.close()
 
 
 def of(secret: str) -> dict[str, str]:
@@ -121,6 +122,7 @@ def test_roles_by_routes_by_methods() -> None:
                 right = status < 500 and (status in (404, 405) or method in ("GET", "POST") or path == "/sign-in")
                 wrong += [] if right else [(role.value, method, path, status)]
     house.app.state.previews.close()
+    house.app.state.opened.close()
     print(f"roles × routes × methods: {cells} cells, {len(wrong)} wrong")
     assert wrong == []
     assert cells > 1000
@@ -271,6 +273,7 @@ def test_behind_tls_the_cookie_is_bound_to_the_host() -> None:
     assert "domain" not in cookie.lower()
     assert house.ask("GET", "/livez", "http://other.example").status_code == 421
     house.app.state.previews.close()
+    house.app.state.opened.close()
 
 
 def test_metrics_are_open_to_this_machine_only_when_the_setting_says_so(house: House) -> None:
@@ -279,6 +282,7 @@ def test_metrics_are_open_to_this_machine_only_when_the_setting_says_so(house: H
     assert opened.ask("GET", "/metrics").status_code == 200
     assert opened.ask("GET", "/api/v1/worklist").status_code == 401
     opened.app.state.previews.close()
+    opened.app.state.opened.close()
 
 
 def test_a_body_without_end_is_cut(house: House) -> None:
@@ -310,7 +314,9 @@ def test_at_most_four_passwords_are_compared_at_once() -> None:
     assert asyncio.run(crowd()) == [401] * 12
     assert most == [PASSWORDS_AT_ONCE]
     app.state.previews.close()
+    app.state.opened.close()
     house.app.state.previews.close()
+    house.app.state.opened.close()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from triage.web.answers import Json
 from triage.web.html import Html
 from triage.web.site import Site
 from triage.web.text import full_time, plain
-from triage.web.vitals import EXPECTED_ROLES, STOPPED, Vitals, look
+from triage.web.vitals import STOPPED, Vitals, look
 
 PATH = "/admin/system"
 SET_ASIDE_SHOWN = 100
@@ -25,6 +25,7 @@ REMEDIES: dict[Callable[[Vitals], Iterator[str]], str] = {
     health.roles_alive: "Start the service again (triage serve); the role's last lines in the log say why it stopped",
     health.roles_untroubled: "Do what the sentence says; the role goes on by itself as soon as it can",
     health.room_left: "Free disk space or give it more; films are taken again at once, senders repeat what was refused",
+    health.results_go_out: "Does the destination answer, does the publisher run? See Administration → Deliveries",
     health.queue_moves: "Is the worker running, has it a usable model? Otherwise give it more processes (worker.processes)",
 }
 """What an administrator does about each check of ``/readyz``."""
@@ -74,7 +75,7 @@ def shown(site: Site, installation: Installation) -> dict[str, Any]:
         "as_of": full_time(vitals.now),
         "reasons": [{**one, "reason": plain(one["reason"], 400)} for one in reasons(vitals)],
         "answers": vitals.database_answers,
-        "roles": [_role(name, vitals) for name in dict.fromkeys((*EXPECTED_ROLES, *(one.role for one in vitals.roles)))],
+        "roles": [_role(name, vitals) for name in dict.fromkeys((*vitals.expected, *(one.role for one in vitals.roles)))],
         "depth": vitals.depth,
         "oldest": span(vitals.now - since) if since else "",
         "free": bytes_words(vitals.free_bytes),

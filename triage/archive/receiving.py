@@ -1,0 +1,61 @@
+"""Other processes that receive beside the intake: many at a time, and none while it puts the archive right at its start.
+
+The intake itself receives only after that, so it needs no place. The lock is the kernel's: it ends with whoever held it.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from triage.archive.strays import RECEIVING_LOCK
+from triage.domain.errors import ArchiveAway
+
+ENDED_WITHIN = 60.0
+"""Seconds in which a receipt that is under way has ended: what it copies lies on this machine's disk already."""
+
+
+@contextmanager
+def receiving(root: Path) -> Iterator[None]:
+    """A place to receive one object in the archive at ``root``.
+
+    Raises:
+        ArchiveAway: the intake puts the archive right; try again.
+    """
+    with _locked(root, fcntl.LOCK_SH, 0.0, "the intake puts the archive right; try again in a minute"):
+        yield
+
+
+@contextmanager
+def nobody_receives(root: Path, within: float = ENDED_WITHIN) -> Iterator[None]:
+    """No other process receives meanwhile; waits for those that do.
+
+    Raises:
+        ArchiveAway: one does not come to its end.
+    """
+    with _locked(root, fcntl.LOCK_EX, within, "another process has received an object for long; stop the web role"):
+        yield
+
+
+@contextmanager
+def _locked(root: Path, kind: int, within: float, otherwise: str) -> Iterator[None]:
+    descriptor = os.open(root / "incoming" / RECEIVING_LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + within
+        while not _had(descriptor, kind):
+            if time.monotonic() >= deadline:
+                raise ArchiveAway(otherwise)
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _had(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
