@@ -10,6 +10,8 @@ from tests.unit.reporting.results import DEVICE, STUDY, header, scored
 from tests.unit.services.world import World
 from triage.domain.errors import NoFilm
 from triage.domain.ours import DEVICE_UID, MODEL_NAME, PRESENTATION_STATE, RESULT_CLASSES, SECONDARY_CAPTURE, is_ours
+from triage.reporting.presentation_state import presentation_state
+from triage.reporting.secondary_capture import page
 from triage.reporting.structured_report import structured_report
 
 
@@ -34,6 +36,16 @@ def test_our_report_is_dropped_whatever_a_pacs_made_of_it(changed: dict[str, str
     assert told == ["MODALITY"]
     assert world.counts() == (1, 0, 0, 1)
     assert world.study(STUDY) == before
+
+
+def test_the_page_and_the_presentation_state_are_dropped_too() -> None:
+    world = World()
+    film = header(WindowCenter="2048", WindowWidth="4096")
+    state = presentation_state(scored(), [film], DEVICE)
+    assert state is not None
+    for made in (page(scored(), [], [film], DEVICE), state):
+        assert world.store(made.content) is None
+    assert world.counts() == (0, 0, 0, 0)
 
 
 def test_it_makes_no_study_of_its_own() -> None:
