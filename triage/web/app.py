@@ -183,7 +183,7 @@ def create_app(
         closer.router(site, frames, lightbox),
         health.router(site),
         metrics.router(site),
-        routes.router(dicomweb, storing),
+        *routes.routers(dicomweb, storing),
         *admin.routers(site, html, installation or Installation(), accounts),
     ):
         app.include_router(router)
