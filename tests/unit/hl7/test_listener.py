@@ -215,13 +215,14 @@ def test_who_drips_has_no_more_time_than_others() -> None:
 
 
 def test_who_does_not_take_its_answers_is_let_go() -> None:
-    with desk(message_bytes=1 << 20) as site, site.call() as caller:
-        caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        caller.socket.settimeout(0.2)
+    with desk() as site, site.call() as caller, capture_logs() as logs:
+        site.listener.answer = lambda content, address: bytes(1 << 20)  # a few of them fill whatever lies between
         with suppress(OSError):
-            for _ in range(20_000):
-                caller.say(framed(order(control="HD")))
-        until(lambda: site.listener.connections == 0, 10, "let go")
+            caller.say(framed(BYTES) * 20)
+        until(lambda: logs, 20, "let go")
+        until(lambda: site.listener.connections == 0, 5, "its place is free")
+        assert [line["cause"] for line in logs] == ["did not take the answer"]
+        site.listener.answer = site.desk.answer
         site.takes_an_order()
 
 
