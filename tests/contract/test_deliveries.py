@@ -322,7 +322,7 @@ def follow(database: Database, steps: list[tuple[str, int]]) -> Any:
     return held, do(database, "deliveries"), do(database, "destinations"), due, left
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS)
 def test_the_twins_do_the_same(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]) -> None:
     database = sql_database(tmp_path_factory.mktemp("twin"))

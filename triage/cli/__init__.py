@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from triage import __version__
-from triage.cli import deliveries, demo, export, look, models, operate, quarantine, reading, serve, tls, users
+from triage.cli import conformance, deliveries, demo, export, look, models, operate, quarantine, reading, serve, tls, users
 from triage.domain.errors import ConfigError, TriageError
 
 EXIT_FAILED = 1
@@ -36,7 +36,7 @@ def version() -> None:
     typer.echo(f"triage {__version__}")
 
 
-for module in (serve, demo, look, quarantine, deliveries, reading, operate, export, models, users, tls):
+for module in (serve, demo, look, quarantine, deliveries, reading, operate, export, models, users, tls, conformance):
     module.register(app)
 
 

@@ -19,7 +19,7 @@ from triage.imaging.elements import keep_quiet, values
 IMPLICIT = "1.2.840.10008.1.2"
 UNDEFINED = 0xFFFFFFFF
 _ABOUT_ITSELF = frozenset({"QueryRetrieveLevel", "SpecificCharacterSet", "TimezoneOffsetFromUTC"})
-_CHARACTER_SETS = (("", "ascii"), ("ISO_IR 100", "latin-1"), ("ISO_IR 192", "utf-8"))
+CHARACTER_SETS = (("", "ascii"), ("ISO_IR 100", "latin-1"), ("ISO_IR 192", "utf-8"))
 """The first that can hold an answer: old viewers know the first ones only (PS3.3 C.12.1.1.2)."""
 _QUERY_LEVEL, _CHARACTER_SET, FAILED_LIST = 0x00080052, 0x00080005, 0x00080058
 _MOST_BYTES = 0xFFFF
@@ -102,7 +102,7 @@ def failed_list(sop_instance_uids: Sequence[str], transfer_syntax: str) -> bytes
 def encode(elements: Mapping[int, tuple[str, Sequence[str]]], transfer_syntax: str) -> bytes:
     """A data set of short elements, with the character set that it needs."""
     texts = "".join(value for _, some in elements.values() for value in some)
-    name, codec = next(one for one in _CHARACTER_SETS if _can_hold(one[1], texts))
+    name, codec = next(one for one in CHARACTER_SETS if _can_hold(one[1], texts))
     told = {**elements, **({_CHARACTER_SET: ("CS", (name,))} if name else {})}
     return b"".join(_element(tag, *told[tag], codec, transfer_syntax == IMPLICIT) for tag in sorted(told))
 

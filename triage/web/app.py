@@ -96,8 +96,8 @@ def create_app(
     ``external``: how people sign in by the hospital's identity provider, beside or instead of a password.
     ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`. ``trusted_proxy``: addresses, see
     :class:`triage.web.forwarded.Forwarded`. ``installation``: for the administrator's pages. ``destinations``: see
-    :class:`triage.web.site.Site`. ``viewer_origins``: see :class:`triage.web.dicomweb.cors.Cors`. ``storing``: how films come in
-    by DICOMweb; ``None``: they do not.
+    :class:`triage.web.site.Site`. ``viewer_origins``: see :class:`triage.web.dicomweb.cors.Cors`. ``storing``: how films come
+    in by DICOMweb; ``None``: they do not.
     """
     site = Site(
         database=database,
@@ -183,7 +183,7 @@ def create_app(
         closer.router(site, frames, lightbox),
         health.router(site),
         metrics.router(site),
-        routes.router(dicomweb, storing),
+        *routes.routers(dicomweb, storing),
         *admin.routers(site, html, installation or Installation(), accounts),
     ):
         app.include_router(router)
