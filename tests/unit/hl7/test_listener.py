@@ -46,7 +46,7 @@ class Caller:
     """A RIS on a connection."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self._frames = Frames(1 << 20)
 
     def __enter__(self) -> "Caller":
@@ -199,7 +199,7 @@ def test_half_a_message_or_none_is_not_waited_for(begun: bytes) -> None:
         began = time.monotonic()
         caller.say(begun)
         assert caller.hear() == b""
-        assert 0.2 < time.monotonic() - began < 1.5
+        assert 0.2 < time.monotonic() - began < 4
         assert site.after("film").level is not Level.STAT
 
 
@@ -210,7 +210,7 @@ def test_who_drips_has_no_more_time_than_others() -> None:
             for byte in framed(BYTES):
                 caller.say(bytes([byte]))
                 time.sleep(0.05)  # what a dripping peer does
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8
         assert caller.hear() == b""
 
 
