@@ -14,7 +14,8 @@ from pydicom.dataset import Dataset
 
 from tests.films import film
 from tests.integration.test_commitment_orthanc import free_ports, orthanc
-from tests.unit.reporting.results import DEVICE, KINDS, STUDY, headers, results, scored
+from tests.size import size
+from tests.unit.reporting.results import DEVICE, EXAMPLE, KINDS, STUDY, headers, results, scored
 from triage.domain.delivery import DicomObject
 from triage.domain.result import Result, ResultImage
 from triage.reporting.header import film_header
@@ -23,6 +24,7 @@ from triage.reporting.secondary_capture import page
 from triage.reporting.structured_report import structured_report
 
 SAMPLES = sorted((Path(__file__).parents[2] / "sample_dicom").glob("*.dcm"))
+DOCUMENT = SAMPLES[0].parents[1] / "docs" / "results-sr.md"
 pytestmark = pytest.mark.peer
 dicom3tools = pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools are not installed")
 
@@ -130,7 +132,7 @@ def test_two_films_and_absent_values_name_the_same(tmp_path: Path) -> None:
 
 
 @dicom3tools
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=size(15, 300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(results(), headers())
 def test_whatever_a_header_holds_the_report_is_valid(tmp_path: Path, result: Result, header: Dataset) -> None:
     films = [header] * len(result.images)
@@ -152,6 +154,14 @@ def test_dcmtk_reads_it_and_says_nothing_against_it(tmp_path: Path) -> None:
         "Images scored: 1 of 2.",
     ):
         assert shown in read.stdout
+
+
+@pytest.mark.skipif(shutil.which("dsrdump") is None, reason="DCMTK is not installed")
+def test_the_example_of_the_documentation_is_current(tmp_path: Path) -> None:
+    path = tmp_path / "report.dcm"
+    path.write_bytes(report_of(EXAMPLE, film(STUDY, f"{STUDY}.1.1"), predecessors=[scored(0.2)]).content)
+    read = subprocess.run(["dsrdump", "+Pl", str(path)], capture_output=True, text=True, timeout=60, check=True)
+    assert read.stdout.strip() in DOCUMENT.read_text(encoding="utf-8"), read.stdout
 
 
 def test_highdicom_finds_the_measurement_again() -> None:
