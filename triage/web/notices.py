@@ -60,6 +60,9 @@ def results_arrive(vitals: Vitals) -> Iterator[Notice]:
         if since is not None and vitals.now - since > LONG:
             words = f"{one.waiting} wait since {clock_time(since, vitals.now)}. Its own list lacks what stands here."
             yield Notice("warning", f"Results do not reach {one.name}", words)
+        elif one.refuses:
+            words = f"{one.refused} refused, the last one among them. See Administration → Deliveries."
+            yield Notice("warning", f"{one.name} refuses results", words)
 
 
 RULES: tuple[Callable[[Vitals], Iterator[Notice]], ...] = (films_arrive, network_runs, results_arrive, network_changed)
