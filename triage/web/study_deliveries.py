@@ -8,7 +8,6 @@ from triage.domain.result import Result
 from triage.web.rows import word
 from triage.web.text import full_time, plain
 
-
 KEPT = {True: ", kept", False: ", not known to be kept", None: ""}
 """What its storage commitment said (PS3.4 J); ``None``: it was not asked."""
 

@@ -182,6 +182,7 @@ def test_a_publisher_that_does_not_run_is_missed_where_there_are_destinations(op
     assert open_site(database, now).get("/readyz").json()["reasons"] == []
     client = open_site(database, now, destinations=NAMES)
     assert client.get("/readyz").json()["reasons"] == ["publisher: has not started"]
+    assert "Results are not sent yet" in client.get("/").text
 
 
 def test_metrics_count_by_destination(open_site: Open, database: Database) -> None:
