@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from triage.database.delivery_tables import OPEN, REFUSED, delivery, destination, result
 from triage.database.result_documents import dump_result, load_result
 from triage.database.tables import Moment, study
 from triage.domain import delivery as rules
-from triage.domain.delivery import STEPS, Delivery, DeliveryState, DestinationState, Receipt, Step
+from triage.domain.delivery import LONGEST_WAIT, STEPS, Delivery, DeliveryState, DestinationState, Receipt, Step
 from triage.domain.result import Result
 
 _ROW, _TO = delivery.c, destination.c
@@ -112,7 +112,7 @@ class SqlDeliveries:
     def claim(self, destination: str, now: datetime, lease_until: datetime) -> Delivery | None:
         statement = (
             update(delivery)
-            .where(_ROW.id == due_query(destination, now).scalar_subquery())
+            .where(_ROW.id == _next(destination, now))
             .values(state=SENDING, attempts=_ROW.attempts + 1, token=_ROW.token + 1, not_before=lease_until, tried_at=now)
             .returning(*COLUMNS)
         )
@@ -233,7 +233,7 @@ def unheard_query(name: str) -> Select[Any]:
 
 
 def due_query(name: str, now: datetime) -> Select[Any]:
-    """The id of the delivery to try next; the indices ``ix_delivery_open`` and ``ix_delivery_study`` find it."""
+    """The id of the oldest delivery that is due; the indices ``ix_delivery_open`` and ``ix_delivery_study`` find it."""
     earlier = delivery.alias("earlier")
     blocked = exists().where(
         earlier.c.study_instance_uid == _ROW.study_instance_uid,
@@ -241,9 +241,17 @@ def due_query(name: str, now: datetime) -> Select[Any]:
         earlier.c.number < _ROW.number,
         earlier.c.state.in_((WAITING, SENDING)),
     )
-    resting = exists().where(_TO.name == name, _TO.not_before > now)
-    mine = (OPEN, _ROW.destination == name, _ROW.not_before <= now)
+    beyond = now + LONGEST_WAIT
+    resting = exists().where(_TO.name == name, _TO.not_before > now, _TO.not_before <= beyond)
+    mine = (OPEN, _ROW.destination == name, or_(_ROW.not_before <= now, _ROW.not_before > beyond))
     return select(_ROW.id).where(*mine, ~blocked, ~resting).order_by(_ROW.id).limit(1)
+
+
+def _next(name: str, now: datetime) -> ColumnElement[int]:
+    """What was tried least often, then the oldest: one that its peer never takes must not go before the others for ever."""
+    due = due_query(name, now)
+    tried = due.order_by(None).order_by(_ROW.attempts, _ROW.id)
+    return func.coalesce(due.where(_ROW.attempts == 0).scalar_subquery(), tried.scalar_subquery())
 
 
 def _of(name: str) -> Any:

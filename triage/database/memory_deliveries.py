@@ -6,6 +6,7 @@ from datetime import datetime
 
 from triage.domain.delivery import (
     DELIVERED,
+    LONGEST_WAIT,
     OPEN,
     REFUSED,
     SENDING,
@@ -117,12 +118,14 @@ class MemoryDeliveries:
 
     def _due(self, destination: str, now: datetime) -> Delivery | None:
         rest = self._to[destination].not_before if destination in self._to else None
-        if rest is not None and rest > now:
+        beyond = now + LONGEST_WAIT
+        if rest is not None and now < rest <= beyond:
             return None
         open_ = [row for row in self._of(destination) if row.state in OPEN]
         first = {uid: min(row.number for row in open_ if row.study_instance_uid == uid) for uid in _studies(open_)}
-        due = [row for row in open_ if row.not_before <= now and row.number == first[row.study_instance_uid]]
-        return min(due, key=lambda row: row.id, default=None)
+        mine = [row for row in open_ if row.number == first[row.study_instance_uid]]
+        due = [row for row in mine if row.not_before <= now or row.not_before > beyond]
+        return min(due, key=lambda row: (row.attempts, row.id), default=None)
 
     def payload(self, delivery: Delivery) -> tuple[Result, tuple[Result, ...]]:
         results = self.results(delivery.study_instance_uid)

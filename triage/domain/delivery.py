@@ -91,6 +91,8 @@ STEPS: dict[tuple[DeliveryState, Step], DeliveryState] = {
 FIRST_BACKOFF, MAX_BACKOFF = timedelta(seconds=2), timedelta(minutes=10)
 LEASE_BEYOND = timedelta(seconds=60)
 """A claim lasts so much longer than the most that one try takes."""
+LONGEST_WAIT = timedelta(minutes=15)
+"""No wait and no claim is longer; what would end later was written while the clock was ahead, and is due now."""
 MOST_FAULTS = 5
 """So often is a result tried whose sending fails here, for a cause nobody foresaw; then a person has to look."""
 LONG = timedelta(minutes=10)

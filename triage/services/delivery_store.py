@@ -39,7 +39,10 @@ class DeliveryStore(Protocol):
         """Make deliveries of the last result of every study that arrived since, where there is none yet; returns how many."""
 
     def claim(self, destination: str, now: datetime, lease_until: datetime) -> Delivery | None:
-        """The oldest delivery that is due, or whose claim has run out; none of a study while an earlier one of it is open.
+        """The delivery that is due, or whose claim has run out; none of a study while an earlier one of it is open. Of several
+        that which was tried least often, then the oldest.
+
+        Due, too, is what would wait longer than :data:`triage.domain.delivery.LONGEST_WAIT`.
 
         ``None``, too, while the destination is left in peace (:class:`DestinationState`).
         """

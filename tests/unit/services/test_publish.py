@@ -218,7 +218,7 @@ def test_a_peer_that_is_away_is_tried_for_as_long_as_it_takes(desk: Desk) -> Non
         desk.clock.forward(hours=2)
     assert tries == 36
     assert desk.states() == [WAITING] * 3
-    assert [one.attempts for one in desk.deliveries()] == [tries, 0, 0], "one of them tries for all"
+    assert [one.attempts for one in desk.deliveries()] == [tries // 3] * 3, "one try a round, of each in turn"
     trouble = trouble_of(desk.database, ["pacs"], desk.clock)
     assert trouble is not None
     assert trouble.startswith("pacs: no answer since ")
@@ -226,7 +226,7 @@ def test_a_peer_that_is_away_is_tried_for_as_long_as_it_takes(desk: Desk) -> Non
     desk.peer.away = False
     desk.clock.forward(minutes=10)
     desk.drain()
-    assert [uid for uid, _ in desk.peer.words] == ["1.1", "1.2", "1.4"]
+    assert sorted(uid for uid, _ in desk.peer.words) == ["1.1", "1.2", "1.4"]
     assert trouble_of(desk.database, ["pacs"], desk.clock) is None
 
 
@@ -240,7 +240,7 @@ def test_after_a_weekend_only_the_last_word_goes_out(desk: Desk) -> None:
     desk.peer.away = False
     desk.clock.forward(minutes=10)
     desk.drain()
-    assert desk.peer.words == [("1.1", 1), ("1.2.3", 2)]
+    assert desk.peer.words == [("1.2.3", 2), ("1.1", 1)], "what was never tried goes first"
     assert desk.peer.named[desk.results()[1].uid("sr")] == ()
     assert desk.states() == [DELIVERED, SUPERSEDED, DELIVERED]
 

@@ -1,0 +1,95 @@
+"""What must hold up no other result: one that its peer never takes, a clock that was wrong, a document that cannot be read."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.database.stores import KINDS, opened
+from tests.unit.services.test_publish import WITHIN, Desk
+from triage.domain.delivery import PeerAway, Receipt
+from triage.domain.result import Result
+from triage.services.publish import publish
+
+UNKNOWN = ("1.4.1", "1.4.2", "1.4.3")
+"""Studies that the RIS does not know, and never will: a walk-in."""
+
+
+@dataclass
+class Unwilling:
+    """Takes every result but those of some studies; of these it says *later* for ever. ``away``: it answers nobody."""
+
+    never: tuple[str, ...] = UNKNOWN
+    away: bool = False
+    taken: list[str] = field(default_factory=list)
+
+    def send(self, result: Result, predecessors: tuple[Result, ...]) -> Receipt:
+        if self.away or result.study_instance_uid in self.never:
+            raise PeerAway("AE: 204 unknown key identifier")
+        self.taken.append(result.study_instance_uid)
+        return Receipt(status="AA")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Round:
+    """A publisher at work for as long as it is told."""
+
+    desk: Desk
+    peer: Unwilling = field(default_factory=Unwilling)
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def say(self, *uids: str) -> None:
+        for uid in uids:
+            self.desk.arrive(uid=uid)
+            self.desk.assess(0.9, uid=uid)
+
+    def go_on(self, time: timedelta) -> None:
+        end = self.desk.clock() + time
+        while self.desk.clock() < end:
+            while publish(self.desk.database, "pacs", self.peer, WITHIN, self.desk.clock, self.chance.random):
+                pass
+            self.desk.clock.forward(seconds=20)
+
+
+@pytest.fixture(params=KINDS)
+def rounds(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Round]:
+    with opened(request.param, tmp_path) as database:
+        yield Round(Desk(database))
+
+
+def test_what_a_peer_never_takes_does_not_go_before_the_others_for_ever(rounds: Round) -> None:
+    rounds.say(*UNKNOWN[:1])
+    rounds.go_on(timedelta(hours=1))
+    rounds.say("1.5")
+    rounds.go_on(timedelta(minutes=11))
+    assert rounds.peer.taken == ["1.5"]
+
+
+def test_nor_before_those_that_were_tried_while_the_peer_was_away(rounds: Round) -> None:
+    rounds.peer.away = True
+    rounds.say(*UNKNOWN)
+    rounds.go_on(timedelta(minutes=30))
+    rounds.say("1.5", "1.6")
+    rounds.go_on(timedelta(minutes=30))
+    rounds.peer.away = False
+    rounds.go_on(timedelta(hours=1))
+    assert sorted(rounds.peer.taken) == ["1.5", "1.6"]
+
+
+def test_a_clock_that_was_ahead_keeps_nothing_back(rounds: Round) -> None:
+    rounds.desk.clock.forward(days=400)
+    rounds.peer.away = True
+    rounds.say("1.5")
+    rounds.go_on(timedelta(seconds=5))  # tried, put off, and the destination left in peace
+    rounds.say("1.6")
+    rounds.go_on(timedelta(seconds=1))
+    rounds.peer.away = False
+    rounds.desk.clock.forward(days=-400)
+    rounds.go_on(timedelta(minutes=1))
+    assert sorted(rounds.peer.taken) == ["1.5", "1.6"]
