@@ -92,6 +92,18 @@ class Alike(Enum):
     OTHER = "other"
 
 
+def orders_of(statements: Iterable[Statement]) -> list[Order]:
+    """The orders that statements of one key make: one for each patient, as placers use a number again. Where a statement names
+    none, it counts for each of them."""
+    said = sorted(statements, key=lambda one: one.said_at)
+    patients: list[tuple[PatientNumber, ...]] = []
+    for one in said:
+        if one.patients and all(same_patient(known, one.patients) is Alike.OTHER for known in patients):
+            patients.append(one.patients)
+    alike = ([one for one in said if same_patient(known, one.patients) is not Alike.OTHER] for known in patients or [()])
+    return [order_of(some) for some in alike]
+
+
 def order_of(statements: Iterable[Statement]) -> Order:
     """The order that statements of one key make, in the order in which they were said; said at the same moment: as they came.
 

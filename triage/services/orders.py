@@ -10,7 +10,7 @@ from hashlib import sha256
 from triage.domain.audit import Action, AuditEntry
 from triage.domain.errors import AuditBroken
 from triage.domain.level import HeadStarts
-from triage.domain.order import Bearing, Order, Statement, asks_for_stat, bearing, order_of
+from triage.domain.order import Bearing, Order, Statement, asks_for_stat, bearing, orders_of
 from triage.domain.study import Study, with_order
 from triage.services.ports import Clock, Database, Transaction
 
@@ -65,7 +65,7 @@ def ordered(transaction: Transaction, study: Study, head_starts: HeadStarts, now
     found = transaction.orders.about(uid, facts.accession_number)
     if not found:
         return study
-    orders = [order_of(statements) for statements in found.values()]
+    orders = [order for statements in found.values() for order in orders_of(statements)]
     for order in orders:
         if order.raised_once and bearing(order, uid, facts) is Bearing.OTHER_PATIENT:
             _note(transaction, uid, Action.ORDER, {"outcome": OTHER_PATIENT, "order": _named(order)}, now, once=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.domain.make import FACTS, NOW, POLICY, studies, study
 from triage.domain.audit import Action
 from triage.domain.level import Level
-from triage.domain.order import Bearing, PatientNumber, Statement, asks_for_stat, bearing, order_of
+from triage.domain.order import Bearing, PatientNumber, Statement, asks_for_stat, bearing, order_of, orders_of
 from triage.domain.reading import LEASE, Step, taken
 from triage.domain.study import Study, with_order
 
@@ -74,6 +74,25 @@ def test_said_at_the_same_moment_the_later_to_come_counts() -> None:
 def test_whom_an_order_concerns(changes: dict[str, object], facts: dict[str, object], found: Bearing) -> None:
     order = order_of([said(**changes)])
     assert bearing(order, "1.2.3", replace(OF_JANE, **facts)) is found
+
+
+@pytest.mark.parametrize(
+    ("statements", "raised"),
+    [
+        ([PLACED, replace(URGENT, patients=(OTHER,), accession_number="A-18")], {("A-18", "P-2")}),
+        ([URGENT, replace(URGENT, patients=(OTHER,), accession_number="A-18")], {("A-17", "P-1"), ("A-18", "P-2")}),
+        ([URGENT, replace(CANCELLED, patients=(OTHER,))], {("A-17", "P-1")}),
+        ([URGENT, replace(CANCELLED, patients=())], {("A-17", "P-1")}),
+        ([PLACED, URGENT, replace(PLACED, patients=(OTHER,)), CANCELLED], set()),
+        ([replace(URGENT, patients=())], {("A-17", None)}),
+    ],
+)
+def test_a_number_used_again_for_another_patient_is_another_order(
+    statements: list[Statement], raised: set[tuple[str, str | None]]
+) -> None:
+    for some in permutations(statements):
+        found = [one for one in orders_of(some) if one.raises]
+        assert {(one.accession_number, one.patients[0].number if one.patients else None) for one in found} == raised
 
 
 def test_orders_together() -> None:

@@ -28,6 +28,7 @@ MESSAGES = {
     "lowered": {"control": "XO", "priority": "R", "after": 3},
     "cancelled": {"control": "CA", "priority": None, "after": 4},
     "of another patient": {"control": "NW", "priority": "S", "after": 1, "patient": "P-2^^^HOSP", "placer": "PL-2"},
+    "its number, used before": {"control": "NW", "priority": "R", "after": 0, "patient": "P-2^^^HOSP", "accession": "ACC-8"},
     "cancelled for another": {"control": "CA", "priority": None, "after": 5, "patient": "P-2^^^HOSP"},
     "cancelled without a patient": {"control": "CA", "priority": None, "after": 5, "patient": None},
     "a second STAT": {"control": "NW", "priority": "S", "after": 6, "placer": "PL-3"},
@@ -83,6 +84,7 @@ class Hospital(World):
         (("STAT", "film without number", "second film", "cancelled for another"), Level.STAT),
         (("STAT", "film", "cancelled without a patient", "assessment"), Level.STAT),
         (("of another patient", "by another number", "film", "assessment"), Level.NOT_FLAGGED),
+        (("its number, used before", "STAT", "film", "assessment"), Level.STAT),
         (("STAT", "moved to another number", "film", "assessment"), Level.NOT_FLAGGED),
     ],
 )
