@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from triage.domain.delivery import LEASE_BEYOND, MOST_FAULTS, Delivery, PeerAway, PeerRefused, Receipt, backoff
 from triage.domain.result import Result
-from triage.services.ports import Clock, Database
+from triage.services.ports import Clock, Database, Transaction
 from triage.services.transport import Transport
 
 SLICE = 500
@@ -58,17 +58,29 @@ def publish(
     return True
 
 
-def _claim(database: Database, name: str, within: timedelta, clock: Clock, reached: Reached) -> tuple[Delivery, Payload] | None:
+def _claim(
+    database: Database, name: str, within: timedelta, clock: Clock, reached: Reached
+) -> tuple[Delivery, Payload | Exception] | None:
     with database.write() as transaction:
         transaction.deliveries.fan_out(name, clock(), SLICE)
     reached("spread")
     with database.write() as transaction:
         now = clock()
         delivery = transaction.deliveries.claim(name, now, now + within + LEASE_BEYOND)
-        return (delivery, transaction.deliveries.payload(delivery)) if delivery else None
+        return (delivery, _payload(transaction, delivery)) if delivery else None
 
 
-def _try(transport: Transport, payload: Payload, reached: Reached) -> Receipt | Exception:
+def _payload(transaction: Transaction, delivery: Delivery) -> Payload | Exception:
+    """Of a document that cannot be read, the failure: it is the result's own, and must not keep the next ones back."""
+    try:
+        return transaction.deliveries.payload(delivery)
+    except (KeyError, TypeError, ValueError) as error:
+        return error
+
+
+def _try(transport: Transport, payload: Payload | Exception, reached: Reached) -> Receipt | Exception:
+    if isinstance(payload, Exception):
+        return payload
     try:
         receipt = transport.send(*payload)
     except Exception as error:

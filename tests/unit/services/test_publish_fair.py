@@ -2,15 +2,18 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, update
 
-from tests.unit.database.stores import KINDS, opened
+from tests.unit.database.stores import KINDS, opened, sql_database
 from tests.unit.services.test_publish import WITHIN, Desk
-from triage.domain.delivery import PeerAway, Receipt
+from triage.database.delivery_tables import result as said
+from triage.domain.delivery import REFUSED, PeerAway, Receipt
 from triage.domain.result import Result
 from triage.services.publish import publish
 
@@ -93,3 +96,16 @@ def test_a_clock_that_was_ahead_keeps_nothing_back(rounds: Round) -> None:
     rounds.desk.clock.forward(days=-400)
     rounds.go_on(timedelta(minutes=1))
     assert sorted(rounds.peer.taken) == ["1.5", "1.6"]
+
+
+def test_a_document_that_cannot_be_read_is_for_a_person_and_holds_up_no_other(tmp_path: Path) -> None:
+    with closing(sql_database(tmp_path)) as database:
+        rounds = Round(Desk(database))
+        rounds.say("1.5", "1.6")
+        with database.engine.begin() as connection:
+            rows = update(said).where(said.c.study_instance_uid == "1.5")
+            connection.execute(rows.values(document=func.replace(said.c.document, '"flagged"', '"of a later version"')))
+        rounds.go_on(timedelta(hours=1))
+        assert rounds.peer.taken == ["1.6"]
+        unread, _ = rounds.desk.deliveries()
+        assert (unread.state, unread.error) == (REFUSED, "could not be sent from here (ValueError)")
