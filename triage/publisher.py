@@ -95,17 +95,19 @@ def run_publishers(
 ) -> None:
     """Each in its own thread, until ``stop``; returns when each has finished what it was at, or ``drain`` is over.
 
-    ``hung``: called when one hangs in foreign code, which cannot be interrupted; without it the process ends itself, and what
-    was under way is sent again.
+    ``hung``: called when one hangs in foreign code, which cannot be interrupted, or when its thread has ended, whatever ended
+    it; without it the process ends itself, and what was under way is sent again.
     """
     threads = [threading.Thread(target=one.run, args=(stop,), name=f"publish to {one.destination}") for one in publishers]
     for thread in threads:
         thread.daemon = True
         thread.start()
     while not stop.wait(WATCH.total_seconds()):
-        for one in publishers:
-            if one.hangs:
-                structlog.get_logger().error("delivery hangs", destination=one.destination)
+        for one, thread in zip(publishers, threads, strict=True):
+            ended = not thread.is_alive() and not stop.is_set()
+            if one.hangs or ended:
+                cause = "its thread has ended" if ended else "it hangs"
+                structlog.get_logger().error("delivery hangs", destination=one.destination, cause=cause)
                 (hung or (lambda: os._exit(EXIT_HUNG)))()
     deadline = time.monotonic() + drain.total_seconds()
     for one, thread in zip(publishers, threads, strict=True):

@@ -1,6 +1,7 @@
 """What must hold up no other result: one that its peer never takes, a clock that was wrong, a document that cannot be read."""
 
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ from sqlalchemy import func, update
 from tests.unit.database.stores import KINDS, opened, sql_database
 from tests.unit.services.test_publish import WITHIN, Desk
 from triage.database.delivery_tables import result as said
+from triage.database.memory import MemoryDatabase
 from triage.domain.delivery import REFUSED, PeerAway, Receipt
 from triage.domain.result import Result
+from triage.publisher import Publisher, run_publishers
 from triage.services.publish import publish
 
 UNKNOWN = ("1.4.1", "1.4.2", "1.4.3")
@@ -109,3 +112,31 @@ def test_a_document_that_cannot_be_read_is_for_a_person_and_holds_up_no_other(tm
         assert rounds.peer.taken == ["1.6"]
         unread, _ = rounds.desk.deliveries()
         assert (unread.state, unread.error) == (REFUSED, "could not be sent from here (ValueError)")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ended_by_itself_is_seen_and_ends_the_process() -> None:
+    def broken(stop: threading.Event, seconds: float) -> None:
+        raise SystemExit
+
+    desk, stop, seen = Desk(MemoryDatabase()), threading.Event(), threading.Event()
+    one = Publisher(
+        destination="pacs",
+        transport=desk.peer,
+        database=desk.database,
+        within=WITHIN,
+        clock=desk.clock,
+        chance=lambda: 0.0,
+        wait=broken,
+    )
+
+    def hung() -> None:
+        seen.set()
+        stop.set()
+
+    watch = threading.Thread(target=run_publishers, args=([one], stop, hung))
+    watch.start()
+    found = seen.wait(5)
+    stop.set()
+    watch.join(20)
+    assert found
