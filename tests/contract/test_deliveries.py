@@ -252,8 +252,8 @@ def test_the_past_is_sent_by_its_last_word_only(database: Database) -> None:
         say(database, number=number)
     say(database, "1.8", at=NOW - MINUTE)
     do(database, "register", ["pacs"], NOW)
-    assert do(database, "send_last", "pacs", NOW, NOW) == 1
-    assert do(database, "send_last", "pacs", NOW - MINUTE, NOW) == 1
+    assert do(database, "send_last", "pacs", NOW, NOW, 9) == 1
+    assert do(database, "send_last", "pacs", NOW - MINUTE, NOW, 9) == 1
     assert states(database) == {("1.2.3", 2): WAITING, ("1.8", 1): WAITING}
 
 
@@ -261,7 +261,7 @@ def test_an_older_result_never_follows_a_newer(database: Database) -> None:
     do(database, "register", ["pacs"], NOW)
     for number in (1, 2):
         say(database, number=number)
-    do(database, "send_last", "pacs", NOW, NOW)
+    do(database, "send_last", "pacs", NOW, NOW, 9)
     do(database, "delivered", claimed(database), TAKEN, NOW)
     spread(database)
     assert states(database) == {("1.2.3", 2): DELIVERED, ("1.2.3", 1): SUPERSEDED}
@@ -324,7 +324,7 @@ def follow(database: Database, steps: list[tuple[str, int]]) -> Any:
         elif step == "recover":
             do(database, "recover", ["pacs"], now)
         elif step == "past":
-            do(database, "send_last", "pacs", NOW, now)
+            do(database, "send_last", "pacs", NOW, now, 1 + pick)
         elif held and step in ("taken", "refused", "put_off"):
             one = held[pick % len(held)]
             last = {"taken": ("delivered", TAKEN, now), "refused": ("refused", "no", now), "put_off": ("put_off", "x", now)}

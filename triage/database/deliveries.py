@@ -78,15 +78,17 @@ class SqlDeliveries:
         self._connection.execute(_of(destination).values(result_id=found[-1].id))
         return made
 
-    def send_last(self, destination: str, since: datetime, now: datetime) -> int:
+    def send_last(self, destination: str, since: datetime, now: datetime, limit: int) -> int:
+        there = exists().where(_ROW.result_id == result.c.id, _ROW.destination == destination)
         last = select(result.c.study_instance_uid, func.max(result.c.number).label("number"))
         newest = last.group_by(result.c.study_instance_uid).subquery()
         query = (
             select(result.c.id, result.c.study_instance_uid, result.c.number)
             .join(newest, and_(newest.c.study_instance_uid == result.c.study_instance_uid, newest.c.number == result.c.number))
             .join(study, study.c.study_instance_uid == result.c.study_instance_uid)
-            .where(study.c.arrived_at >= since)
+            .where(study.c.arrived_at >= since, ~there)
             .order_by(result.c.id)
+            .limit(limit)
         )
         return self._make(destination, list(self._connection.execute(query)), now)
 

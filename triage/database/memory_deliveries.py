@@ -74,10 +74,12 @@ class MemoryDeliveries:
         self._heard[destination] = first + len(some)
         return self._make(destination, some, now)
 
-    def send_last(self, destination: str, since: datetime, now: datetime) -> int:
+    def send_last(self, destination: str, since: datetime, now: datetime, limit: int) -> int:
         recent = (one for one in self._results if self.studies[one.study_instance_uid].arrived_at >= since)
         last = {one.study_instance_uid: one for one in recent}
-        return self._make(destination, sorted(last.values(), key=self._results.index), now)
+        there = {(row.study_instance_uid, row.number) for row in self._of(destination)}
+        left = (one for one in last.values() if (one.study_instance_uid, one.number) not in there)
+        return self._make(destination, sorted(left, key=self._results.index)[:limit], now)
 
     def _make(self, destination: str, results: Iterable[Result], now: datetime) -> int:
         made = 0

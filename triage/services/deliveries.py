@@ -9,6 +9,9 @@ from triage.services.audit import with_way
 from triage.services.ports import Clock, Database, Transaction
 from triage.services.results import note_result
 
+SLICE = 200
+"""Studies of the past that are written in one transaction: a film that arrives must not wait for all of them."""
+
 
 def retry(database: Database, delivery_id: int, actor: str, clock: Clock) -> Delivery:
     """Have a refused delivery sent again, or superseded where a later result of its study counts by now; audited.
@@ -39,19 +42,26 @@ def send_past(database: Database, name: str, since: datetime, actor: str, clock:
     Raises:
         UnknownDelivery: there never was a destination of that name.
     """
-    with database.write() as transaction:
-        now = clock()
+    with database.read() as transaction:
         if name not in {one.name for one in transaction.deliveries.destinations()}:
             raise UnknownDelivery(
                 "no destination has this name, or none of the roles was started since; see: triage config show"
             )
-        for study in transaction.worklist(include_read=True):
-            if study.arrived_at >= since:
-                note_result(transaction, study, now)
-        made = transaction.deliveries.send_last(name, since, now)
-        details = {"step": "send past", "since": since.isoformat(), "results": str(made)}
-        _record(transaction, name, details, actor, now)
-        return made
+        uids = [one.study_instance_uid for one in transaction.worklist(include_read=True) if one.arrived_at >= since]
+    for first in range(0, len(uids), SLICE):
+        with database.write() as transaction:
+            for uid in uids[first : first + SLICE]:
+                if study := transaction.study(uid):
+                    note_result(transaction, study, clock())
+    made, more = 0, True
+    while more:
+        with database.write() as transaction:
+            some = transaction.deliveries.send_last(name, since, clock(), SLICE)
+            made, more = made + some, some == SLICE
+            if not more:
+                details = {"step": "send past", "since": since.isoformat(), "results": str(made)}
+                _record(transaction, name, details, actor, clock())
+    return made
 
 
 def delivery_record(one: Delivery) -> dict[str, Any]:

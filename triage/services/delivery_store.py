@@ -35,8 +35,9 @@ class DeliveryStore(Protocol):
         What waits of the same study and was never tried is superseded (:func:`triage.domain.delivery.overtaken`).
         """
 
-    def send_last(self, destination: str, since: datetime, now: datetime) -> int:
-        """Make deliveries of the last result of every study that arrived since, where there is none yet; returns how many."""
+    def send_last(self, destination: str, since: datetime, now: datetime, limit: int) -> int:
+        """Make deliveries of the last result of studies that arrived since, where there is none yet, oldest first; returns how
+        many: fewer than ``limit`` where that was all."""
 
     def claim(self, destination: str, now: datetime, lease_until: datetime) -> Delivery | None:
         """The delivery that is due, or whose claim has run out; none of a study while an earlier one of it is open. Of several

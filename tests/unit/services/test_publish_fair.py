@@ -3,7 +3,7 @@
 import random
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +12,16 @@ import pytest
 from sqlalchemy import func, update
 
 from tests.unit.database.stores import KINDS, opened, sql_database
+from tests.unit.domain.make import NOW, POLICY, scored
 from tests.unit.services.test_publish import WITHIN, Desk
 from triage.database.delivery_tables import result as said
 from triage.database.memory import MemoryDatabase
 from triage.domain.delivery import REFUSED, PeerAway, Receipt
 from triage.domain.result import Result
+from triage.domain.study import with_outcome
 from triage.publisher import Publisher, run_publishers
+from triage.services.deliveries import send_past
+from triage.services.ports import Transaction
 from triage.services.publish import publish
 
 UNKNOWN = ("1.4.1", "1.4.2", "1.4.3")
@@ -112,6 +116,33 @@ def test_a_document_that_cannot_be_read_is_for_a_person_and_holds_up_no_other(tm
         assert rounds.peer.taken == ["1.6"]
         unread, _ = rounds.desk.deliveries()
         assert (unread.state, unread.error) == (REFUSED, "could not be sent from here (ValueError)")
+
+
+def test_the_past_is_said_in_slices_so_that_a_film_need_not_wait_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(MemoryDatabase())
+    uids = [f"1.5.{number}" for number in range(25)]
+    for uid in uids:
+        desk.arrive(uid=uid)
+        with desk.database.write() as tx:
+            outcome, found = scored(uid, 0.1, at=desk.clock()), tx.study(uid)
+            assert found is not None
+            tx.add_outcome(outcome)
+            tx.put_study(with_outcome(found, outcome, POLICY))
+    written, begin = list[int](), desk.database.write
+
+    @contextmanager
+    def counted() -> Iterator[Transaction]:
+        with begin() as tx:
+            before = (len(list(tx.deliveries.last_results())), len(tx.deliveries.deliveries()))
+            yield tx
+            after = (len(list(tx.deliveries.last_results())), len(tx.deliveries.deliveries()))
+            written.append(max(more - less for more, less in zip(after, before, strict=True)))
+
+    monkeypatch.setattr(desk.database, "write", counted)
+    monkeypatch.setattr("triage.services.deliveries.SLICE", 10)
+    assert send_past(desk.database, "pacs", NOW, "adm", desk.clock) == 25
+    assert max(written) == 10
+    assert send_past(desk.database, "pacs", NOW, "adm", desk.clock) == 0
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
