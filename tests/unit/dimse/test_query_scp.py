@@ -328,15 +328,26 @@ def test_what_cannot_be_fetched(viewer: Viewer, level: str, keys: dict[str, str]
 
 
 def test_a_film_that_is_damaged_is_not_sent(viewer: Viewer, world: World) -> None:
-    digest = next(iter(world.archive.digests()))
     with world.database.read() as tx:
-        uid = next(one.sop_instance_uid for one in tx.all_instances() if one.digest == digest)
-    world.archive.set_aside(digest)
-    study = uid.rpartition(".")[0].rpartition(".")[0]
-    get(viewer, level="IMAGE", StudyInstanceUID=study, SeriesInstanceUID=uid.rpartition(".")[0], SOPInstanceUID=uid)
-    _, last = viewer.answers()
-    assert last.number(command.STATUS) in (Status.UNABLE_TO_PERFORM, Status.SUCCESS)
-    assert last.number(command.COMPLETED) == 0
+        film = tx.instance("1.1.1.1")
+    assert film is not None
+    content = world.archive.objects[film.digest]  # type: ignore[attr-defined]
+    world.archive.objects[film.digest] = content[:-1] + bytes([content[-1] ^ 1])  # type: ignore[attr-defined]
+    get(viewer, StudyInstanceUID="1.1")
+    last, failed = viewer.hear()
+    assert last.field == command.C_GET_RSP, "the damaged film was sent"
+    assert last.number(command.STATUS) == Status.UNABLE_TO_PERFORM
+    assert decoded(failed).FailedSOPInstanceUIDList == "1.1.1.1"
+
+
+def test_a_film_larger_than_a_pdu_comes_whole(viewer: Viewer, world: World) -> None:
+    large = film("1.7", "1.7.1.1", rows=300, columns=300)
+    world.store(large)
+    get(viewer, StudyInstanceUID="1.7")
+    told, data = viewer.hear()
+    assert data == data_set_bytes(large)
+    viewer.stored(told, FILMS)
+    assert viewer.answers()[1].number(command.STATUS) == Status.SUCCESS
 
 
 def test_a_cancelled_retrieval_tells_what_remains(world: World) -> None:

@@ -48,6 +48,14 @@ def test_a_study_is_told_with_what_was_counted(world: World) -> None:
     assert told["StudyComments"] == ("AI triage: analysing (notification only)",)
 
 
+def test_the_film_that_came_first_tells_of_its_study(world: World) -> None:
+    world.clock.forward(minutes=1)
+    world.store(film("1.1", "1.1.2.2", series_uid="1.1.2", StudyDescription="Other", StudyTime="235959", InstitutionName="H"))
+    (one,) = ask(world.database, StudyInstanceUID="1.1")
+    assert (one.attributes["StudyDescription"], one.attributes["StudyTime"]) == (("Chest",), ("101112",))
+    assert uids(world.database, StudyDescription="Other") == []
+
+
 def test_series_and_images_come_with_their_study(world: World) -> None:
     assert uids(world.database, "SERIES", StudyInstanceUID="1.1") == ["1.1.1", "1.1.2"]
     (series,) = ask(world.database, "SERIES", StudyInstanceUID="1.1", Modality="CR")
