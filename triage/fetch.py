@@ -3,6 +3,7 @@
 import ssl
 import time
 from dataclasses import dataclass
+from http.client import IncompleteRead
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
@@ -50,4 +51,6 @@ def _body(answer: Any, until: float, most_bytes: int) -> bytes:
         body += piece
         if len(body) > most_bytes or time.monotonic() > until:
             raise TimeoutError
+    if answer.length:  # what is left of the length that was stated: read1 does not say so
+        raise IncompleteRead(bytes(body), answer.length)
     return bytes(body)

@@ -3,41 +3,20 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
 
+from triage.bootstrap.transports import transport_of
 from triage.clock import utc_now
-from triage.config.destinations import DestinationSettings, Kind
 from triage.domain.errors import ConfigError
 from triage.heartbeat import Heartbeat
 from triage.publisher import Publisher, run_publishers, trouble_of
 from triage.services.publish import recover, register
-from triage.services.transport import Transport
 from triage.supervisor import stop_event
 
 if TYPE_CHECKING:
     from triage.bootstrap import Launch, Site
-
-Build = Callable[["Site", DestinationSettings], Transport]
-
-
-def _hl7(site: "Site", settings: DestinationSettings) -> Transport:
-    from triage.hl7.transport import MllpTransport
-
-    return MllpTransport(
-        settings.entity.host,
-        settings.entity.port,
-        within_seconds=settings.within.total_seconds(),
-        application=settings.application,
-        facility=settings.facility,
-        clock=utc_now,
-    )
-
-
-BUILDERS: dict[Kind, Build] = {Kind.HL7: _hl7}
-"""What speaks to a destination of each kind."""
 
 
 def run_publisher(site: "Site", launch: "Launch") -> None:
@@ -83,17 +62,6 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
     for bell in bells:
         bell.close()
     os.close(lock)
-
-
-def transport_of(site: "Site", settings: DestinationSettings) -> Transport:
-    """What speaks to a destination.
-
-    Raises:
-        ConfigError: nothing does, or it cannot with these settings.
-    """
-    if settings.kind not in BUILDERS:
-        raise ConfigError(f"destination {settings.name}: kind {settings.kind.value} is not there yet")
-    return BUILDERS[settings.kind](site, settings)
 
 
 def _lock(site: "Site") -> int:

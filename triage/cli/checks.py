@@ -10,6 +10,7 @@ from datetime import timedelta
 from triage.archive.files import FileArchive
 from triage.bootstrap import open_database, provider_of
 from triage.cli.checks_commitment import commitments
+from triage.cli.checks_hl7 import hl7_orders
 from triage.cli.checks_results import destinations
 from triage.cli.checks_tls import dicom_tls
 from triage.cli.finding import FAIL, OK, WARN, Finding
@@ -241,6 +242,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     identity_provider,
     peers,
     dicom_tls,
+    hl7_orders,
     backlog,
     doubts,
     commitments,

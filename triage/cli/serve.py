@@ -2,11 +2,14 @@
 
 import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from triage.cli.common import Config, Home, settings
+
+if TYPE_CHECKING:
+    from triage.config import Settings
 
 ROLES = ("intake", "worker", "web", "scheduler", "publisher", "orders")
 
@@ -43,8 +46,7 @@ def serve(
     if web_port is not None:
         overrides["web"] = {"port": web_port}
     values = settings(home, config, overrides)
-    wanted = {"publisher": bool(values.destinations), "orders": bool(values.hl7.port)}
-    chosen = roles or [role for role in ROLES if wanted.get(role, True)]
+    chosen = roles or default_roles(values)
 
     from triage import bootstrap
 
@@ -65,6 +67,12 @@ def serve(
         err=True,
     )
     raise typer.Exit(bootstrap.run_supervisor(chosen, values, arguments, stop))
+
+
+def default_roles(values: "Settings") -> list[str]:
+    """The roles that start where none is named."""
+    wanted = {"publisher": bool(values.destinations), "orders": bool(values.hl7.port)}
+    return [role for role in ROLES if wanted.get(role, True)]
 
 
 def free_port() -> int:

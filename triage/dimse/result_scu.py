@@ -9,6 +9,7 @@ from pydicom import dcmread
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
+from pynetdicom.transport import AssociationSocket
 
 from triage.dimse.commitment_ask import Asked, context_for_commitment
 from triage.dimse.requestor import steady
@@ -52,7 +53,7 @@ class DicomTransport:
         self._commitment = commitment
         self._seconds = within_seconds
         self._within = Within(within_seconds)
-        self._socket: socket.socket | None = None
+        self._line: _Line | None = None
 
     def send(self, result: Result, predecessors: tuple[Result, ...]) -> Receipt:
         """Make the objects and store them; see the Protocol."""
@@ -62,9 +63,8 @@ class DicomTransport:
 
     def close(self) -> None:
         """End the association at hand, from another thread: the library's own threads would keep the process."""
-        if self._socket is not None:
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+        if self._line is not None:
+            self._line.shut()
 
     def _deliver(self, objects: Sequence[DicomObject], asked: Asked | None, deadline: float) -> Receipt:
         keep_quiet()
@@ -83,17 +83,16 @@ class DicomTransport:
             association.acse_timeout = PART_WITHIN
             if association.is_established:
                 association.release()
-            self._socket = None
 
     def _associate(self, objects: Sequence[DicomObject], asked: Asked | None) -> Association:
         _config.LOG_HANDLER_LEVEL = "none"  # its own handlers would write identifiers to the log
         tls = self._tls() if self._tls is not None else None
-        entity = AE(ae_title=self._ae_title)
+        entity = self._line = _Line(ae_title=self._ae_title)
         entity.connection_timeout = entity.acse_timeout = self._seconds
         entity.dimse_timeout = entity.network_timeout = self._seconds
         classes = dict.fromkeys(one.sop_class_uid for one in objects)
         contexts = [build_context(UID(one), [ExplicitVRLittleEndian, ImplicitVRLittleEndian]) for one in classes]
-        heard: list[tuple[object, Callable[..., object]]] = [(evt.EVT_CONN_OPEN, self._opened)]
+        heard: list[tuple[object, Callable[..., object]]] = []
         if asked is not None:
             contexts.append(context_for_commitment())
             heard.append((evt.EVT_N_EVENT_REPORT, asked.hear))
@@ -106,6 +105,7 @@ class DicomTransport:
             evt_handlers=heard,
         )
         if not association.is_established:
+            entity.forget()
             raise self._failure(association, tls)
         return association
 
@@ -135,5 +135,26 @@ class DicomTransport:
         check_taken(status, name)
         return status
 
-    def _opened(self, event: evt.Event) -> None:
-        self._socket = event.assoc.dul.socket.socket
+
+class _Line(AE):  # type: ignore[misc]
+    """An application entity that keeps hold of its connection, from before it is made: the library does not let go of one."""
+
+    _made: AssociationSocket | None = None
+    _bare: socket.socket | None = None
+
+    def _create_socket(self, *given: object) -> AssociationSocket:
+        self._made = super()._create_socket(*given)
+        self._bare = self._made.socket
+        return self._made
+
+    def shut(self) -> None:
+        """End it, whatever it waits for: the connection, a handshake, an answer."""
+        for connected in (self._bare, self._made.socket if self._made is not None else None):
+            if connected is not None:
+                with suppress(OSError):
+                    connected.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """Close what never came to a connection: the library drops it as it is."""
+        if self._bare is not None:
+            self._bare.close()

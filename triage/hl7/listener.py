@@ -111,6 +111,8 @@ class Listener:
                     time.sleep(WITHOUT_ROOM)  # no descriptors, no memory: it may pass
                     continue
                 self._welcome(connected, str(address))
+        except Exception as error:  # without this thread nobody gets in: whoever started it has to know why it ended
+            structlog.get_logger().error("listener for orders failed", kind=type(error).__name__)
         finally:
             self._is_open = False
             self._listening.close()

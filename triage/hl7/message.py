@@ -89,7 +89,7 @@ def observations(result: Result, predecessors: Sequence[Result]) -> list[Observa
     if result.reason is not None:
         reason = _coded(result.reason.code, result.reason.sentence, SCHEME)
         said.append(_local("REASON", "Why it was not assessed", "CWE", reason))
-    said.append(Observation("113014", "DICOM Study", "DCM", "ST", escape(bounded(result.study_instance_uid, NUMBER_MAX))))
+    said.append(Observation("113014", "Study", "DCM", "ST", escape(bounded(result.study_instance_uid, NUMBER_MAX))))
     if result.model is not None:
         model = (("111001", "Algorithm Name", result.model.name), ("111003", "Algorithm Version", result.model.version))
         said += [Observation(code, meaning, "DCM", "ST", _text(value)) for code, meaning, value in model if _text(value)]

@@ -78,9 +78,9 @@ def stale_outcome_counts(patch: Patch) -> None:
 
 
 def late_image_asks_for_nothing(patch: Patch) -> None:
-    def _index(tx: Any, instance: Any, known: Any, header: Any, head_starts: Any) -> None:
+    def _index(tx: Any, instance: Any, known: Any, *rest: Any) -> None:
         if known is None:
-            return index(tx, instance, known, header, head_starts)
+            return index(tx, instance, known, *rest)
         tx.put_study(replace(known, images=known.images + 1))
         return tx.add_instance(instance)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.database.stores import KINDS, opened
 from tests.unit.domain.make import NOW, OTHER_MODEL, POLICY, Clock, instance, scored, study
 from tests.unit.services.peer import Died, Peer
+from triage.database.memory import MemoryDatabase
 from triage.domain.assessment import Outcome
 from triage.domain.delivery import (
     DELIVERED,
@@ -106,8 +107,13 @@ class Desk:
         return [one.state for one in self.deliveries()]
 
 
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(MemoryDatabase())
+
+
 @pytest.fixture(params=KINDS)
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     with opened(request.param, tmp_path) as database:
         yield Desk(database)
 
@@ -138,15 +144,15 @@ def test_a_higher_one_does_and_covers_both_images(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("doubt", [Doubt.IDENTITY_CONFLICT, Doubt.FILM_DAMAGED, Doubt.FILM_SET_ASIDE])
-def test_a_doubt_takes_back_what_was_not_flagged(desk: Desk, doubt: Doubt) -> None:
-    desk.assess(0.1)
-    desk.drain()
-    desk.doubt(doubt)
-    desk.drain()
-    assert desk.words() == [(Level.NOT_FLAGGED, 0.1, None), (Level.NOT_ASSESSED, None, doubt.reason)]
-    assert desk.peer.words == [("1.2.3", 1), ("1.2.3", 2)]
-    first, second = desk.results()
-    assert desk.peer.named[second.uid("sr")] == (first.uid("sr"),)
+def test_a_doubt_takes_back_what_was_not_flagged(either: Desk, doubt: Doubt) -> None:
+    either.assess(0.1)
+    either.drain()
+    either.doubt(doubt)
+    either.drain()
+    assert either.words() == [(Level.NOT_FLAGGED, 0.1, None), (Level.NOT_ASSESSED, None, doubt.reason)]
+    assert either.peer.words == [("1.2.3", 1), ("1.2.3", 2)]
+    first, second = either.results()
+    assert either.peer.named[second.uid("sr")] == (first.uid("sr"),)
     assert (second.model, [one.probability for one in second.images]) == (first.model, [None])
 
 
@@ -180,15 +186,15 @@ def test_what_is_sent_is_written_down_with_the_peers_word(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("step", ["spread", "claimed", "sent", "ended"])
-def test_a_crash_behind_any_step_loses_nothing_and_doubles_nothing(desk: Desk, step: str) -> None:
-    desk.assess(0.9)
+def test_a_crash_behind_any_step_loses_nothing_and_doubles_nothing(either: Desk, step: str) -> None:
+    either.assess(0.9)
     with pytest.raises(Died):
-        desk.send(step)
-    recover(desk.database, ["pacs"], desk.clock)
-    desk.drain()
-    assert desk.peer.words == [("1.2.3", 1)]
-    assert len(desk.peer.heard) == (2 if step == "sent" else 1)
-    assert desk.states() == [DELIVERED]
+        either.send(step)
+    recover(either.database, ["pacs"], either.clock)
+    either.drain()
+    assert either.peer.words == [("1.2.3", 1)]
+    assert len(either.peer.heard) == (2 if step == "sent" else 1)
+    assert either.states() == [DELIVERED]
 
 
 def test_without_a_new_start_the_claim_runs_out(desk: Desk) -> None:

@@ -18,11 +18,14 @@ SEVERAL = 3
 """Of the studies of a house so many are opened where not every one is asked for."""
 PARAMETERS: dict[str, Callable[[House], list[str]]] = {
     "/api/v1/instances/{uid}": lambda house: [f"{house.uids[0]}.1", f"{house.uids[0]}.2", "1.9.9"],
+    "{study}": lambda house: [house.uids[0], "1.9.9"],
     "{uid}": lambda house: [*house.uids[:SEVERAL], "1.9.9"],
     "{name}": lambda house: [house.tell("account", 1), "nobody"],
     "{bundle_id}": lambda _: ["ab" * 32],
 }
 """What stands for a parameter: of the longest key that the route holds. The last value of each is one that does not exist."""
+BELOW = {"series": "{study}.1", "instance": "{study}.1", "frames": "1", "tag": "00282000"}
+"""What stands for the parameters behind a study: its first series, film and frame, and a value that it has not."""
 QUERIES: dict[str, tuple[str, ...]] = {
     "/": ("", "?page=2", "?level=flagged", "?status=all", "?sort=-patient", "?page=x"),
     "/fragments/worklist": ("", "?status=read"),
@@ -67,8 +70,11 @@ def _filled(route: str, house: House) -> list[str]:
         return [route]
     known = sorted((key for key in PARAMETERS if key in route), key=len)
     assert known, f"{route}: say in tests/unit/web/every_page.py what stands for {parameters}"
-    assert len(parameters) == 1, f"{route}: one parameter is all that a page has here so far"
-    return [route.replace(parameters[0], value) for value in PARAMETERS[known[-1]](house)]
+    first, *behind = parameters
+    assert all(name[1:-1] in BELOW for name in behind), f"{route}: say in BELOW what stands for {behind}"
+    for name in behind:
+        route = route.replace(name, BELOW[name[1:-1]])
+    return [route.replace(first, value) for value in PARAMETERS[known[-1]](house)]
 
 
 def is_page(text: str) -> bool:

@@ -13,10 +13,10 @@ from triage.domain.instance import Instance
 from triage.imaging.stored_frame import NATIVE
 from triage.web.dicomweb import multipart
 from triage.web.dicomweb.accept import EXPLICIT_LITTLE, Offer
-from triage.web.dicomweb.addresses import INSTANCE
+from triage.web.dicomweb.addresses import INSTANCE, ROOT
 from triage.web.dicomweb.pieces import Pieces
 from triage.web.dicomweb.refused import Refused, busy, unseen
-from triage.web.dicomweb.resources import ERRORS, WHOLE, Resources, form
+from triage.web.dicomweb.resources import WHOLE, Resources, form
 from triage.web.shelf import Busy
 
 OCTETS = "application/octet-stream"
@@ -37,9 +37,9 @@ _TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 
 def router(resources: Resources) -> APIRouter:
     """The two routes."""
-    routes = APIRouter(tags=["DICOMweb"])
+    routes = APIRouter(prefix=ROOT, include_in_schema=False)
 
-    @routes.get(f"{INSTANCE}/frames/{{frames}}", summary="Frames of a film, at full resolution", responses=ERRORS)
+    @routes.get(f"{INSTANCE}/frames/{{frames}}")
     def frames_of(study: str, series: str, instance: str, frames: str, request: Request) -> Response:
         numbers = frame_numbers(frames)
         (one,) = resources.instances(study, series, instance)
@@ -47,7 +47,7 @@ def router(resources: Resources) -> APIRouter:
         decode = offer.transfer_syntax == EXPLICIT_LITTLE
         return answer(request, one, offer, (frame(one, number, decode=decode) for number in numbers))
 
-    @routes.get(f"{INSTANCE}/bulkdata/{{tag}}", summary="A long value that the metadata refer to", responses=ERRORS)
+    @routes.get(f"{INSTANCE}/bulkdata/{{tag}}")
     def bulkdata(study: str, series: str, instance: str, tag: str, request: Request) -> Response:
         if not _TAG.fullmatch(tag):
             raise Refused(400, "a tag has eight hexadecimal digits")

@@ -12,31 +12,30 @@ from starlette.responses import Response
 from triage.domain.errors import PixelError
 from triage.domain.instance import Instance
 from triage.web.dicomweb.accept import Offer
-from triage.web.dicomweb.addresses import INSTANCE, SERIES, STUDY
+from triage.web.dicomweb.addresses import INSTANCE, ROOT, SERIES, STUDY
 from triage.web.dicomweb.json_model import MEDIA_TYPE, DicomJson, Model, of_instance
 from triage.web.dicomweb.refused import Refused, busy
-from triage.web.dicomweb.resources import ERRORS, Resources, form
+from triage.web.dicomweb.resources import Resources, form
 from triage.web.shelf import Busy
 
 MOST_INSTANCES = 500
 """Headers in one answer; a study of more is asked for series by series."""
 OFFERS = [Offer(media_type=MEDIA_TYPE), Offer(media_type="application/json")]
-_ANSWERS = {**ERRORS, 413: {"description": "More headers than one answer holds"}}
 
 
 def router(resources: Resources) -> APIRouter:
     """The three routes."""
-    routes = APIRouter(tags=["DICOMweb"])
+    routes = APIRouter(prefix=ROOT, include_in_schema=False)
 
-    @routes.get(f"{STUDY}/metadata", summary="The headers of a study's films", responses=_ANSWERS)
+    @routes.get(f"{STUDY}/metadata")
     def of_study(study: str, request: Request) -> Response:
         return answer(request, resources.instances(study))
 
-    @routes.get(f"{SERIES}/metadata", summary="The headers of a series' films", responses=_ANSWERS)
+    @routes.get(f"{SERIES}/metadata")
     def of_series(study: str, series: str, request: Request) -> Response:
         return answer(request, resources.instances(study, series))
 
-    @routes.get(f"{INSTANCE}/metadata", summary="The header of a film", responses=_ANSWERS)
+    @routes.get(f"{INSTANCE}/metadata")
     def of_one(study: str, series: str, instance: str, request: Request) -> Response:
         return answer(request, resources.instances(study, series, instance))
 

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from triage.domain.query_keys import Key, KeyType, QueryLevel
 from triage.services.query import Match, find
 from triage.web.dicomweb.accept import Offer
-from triage.web.dicomweb.addresses import SERIES, STUDY, Addresses
+from triage.web.dicomweb.addresses import ROOT, SERIES, STUDY, Addresses
 from triage.web.dicomweb.json_model import MEDIA_TYPE, DicomJson, Model, element
 from triage.web.dicomweb.refused import Refused, uid
-from triage.web.dicomweb.resources import ERRORS, Resources, form
+from triage.web.dicomweb.resources import Resources, form
 from triage.web.dicomweb.search_query import Search, search_of
 
 AT_ONCE, WAIT_SECONDS = 4, 5.0
@@ -23,50 +23,34 @@ OFFERS = [Offer(media_type=MEDIA_TYPE), Offer(media_type="application/json")]
 _WHOLE_NUMBERS = frozenset({"IS", "US", "UL", "SS", "SL"})
 _NUMBERS = _WHOLE_NUMBERS | {"DS", "FL", "FD"}
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
-_PARAMETERS = {
-    "limit": "At most so many",
-    "offset": "So many are left out at the beginning",
-    "includefield": "all, or attributes by keyword or tag, commas between them",
-    "fuzzymatching": "Not supported: names are matched as they stand",
-}
-_DESCRIBED: dict[str, Any] = {
-    "description": "Any attribute, by keyword or tag, is a parameter, too; what is matched: docs/dicomweb.md.",
-    "openapi_extra": {
-        "parameters": [
-            {"name": name, "in": "query", "required": False, "description": told, "schema": {"type": "string"}}
-            for name, told in _PARAMETERS.items()
-        ]
-    },
-    "responses": {status: told for status, told in ERRORS.items() if status != 404},
-}
 
 
 def router(resources: Resources) -> APIRouter:
     """The six routes."""
-    routes = APIRouter(tags=["DICOMweb"])
+    routes = APIRouter(prefix=ROOT, include_in_schema=False)
     places = threading.BoundedSemaphore(AT_ONCE)
 
-    @routes.get("/studies", summary="Studies, in the order of the reading list", **_DESCRIBED)
+    @routes.get("/studies")
     def studies(request: Request) -> DicomJson:
         return answer(request, QueryLevel.STUDY)
 
-    @routes.get("/series", summary="Series of all studies", **_DESCRIBED)
+    @routes.get("/series")
     def series(request: Request) -> DicomJson:
         return answer(request, QueryLevel.SERIES)
 
-    @routes.get("/instances", summary="Films of all studies", **_DESCRIBED)
+    @routes.get("/instances")
     def instances(request: Request) -> DicomJson:
         return answer(request, QueryLevel.IMAGE)
 
-    @routes.get(f"{STUDY}/series", summary="A study's series", **_DESCRIBED)
+    @routes.get(f"{STUDY}/series")
     def series_of_study(study: str, request: Request) -> DicomJson:
         return answer(request, QueryLevel.SERIES, study)
 
-    @routes.get(f"{STUDY}/instances", summary="A study's films", **_DESCRIBED)
+    @routes.get(f"{STUDY}/instances")
     def instances_of_study(study: str, request: Request) -> DicomJson:
         return answer(request, QueryLevel.IMAGE, study)
 
-    @routes.get(f"{SERIES}/instances", summary="A series' films", **_DESCRIBED)
+    @routes.get(f"{SERIES}/instances")
     def instances_of_series(study: str, series: str, request: Request) -> DicomJson:
         return answer(request, QueryLevel.IMAGE, study, series)
 

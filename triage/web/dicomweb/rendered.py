@@ -20,9 +20,9 @@ from triage.domain.errors import PixelError
 from triage.domain.instance import Instance
 from triage.web.darkroom import Print
 from triage.web.dicomweb.accept import Offer
-from triage.web.dicomweb.addresses import INSTANCE, SERIES, STUDY
+from triage.web.dicomweb.addresses import INSTANCE, ROOT, SERIES, STUDY
 from triage.web.dicomweb.refused import Refused, busy, unseen
-from triage.web.dicomweb.resources import ERRORS, Resources, form
+from triage.web.dicomweb.resources import Resources, form
 from triage.web.shelf import Busy
 
 CAUTION = "Not for diagnostic use"
@@ -62,27 +62,27 @@ class Wanted:
 
 def router(resources: Resources) -> APIRouter:
     """The routes."""
-    routes = APIRouter(tags=["DICOMweb"])
+    routes = APIRouter(prefix=ROOT, include_in_schema=False)
 
-    @routes.get(f"{INSTANCE}/rendered", summary="A picture of a film, not for diagnosis", responses=ERRORS)
+    @routes.get(f"{INSTANCE}/rendered")
     def rendered(study: str, series: str, instance: str, request: Request) -> Response:
         return answer(request, resources.instances(study, series, instance), Wanted.of(request.query_params))
 
-    @routes.get(f"{INSTANCE}/frames/{{frames}}/rendered", summary="The same, of its one frame", responses=ERRORS)
+    @routes.get(f"{INSTANCE}/frames/{{frames}}/rendered")
     def frame_rendered(study: str, series: str, instance: str, frames: str, request: Request) -> Response:
         if frames != "1":
             raise Refused(404, "pictures are made of films with one frame")
         return answer(request, resources.instances(study, series, instance), Wanted.of(request.query_params))
 
-    @routes.get(f"{STUDY}/thumbnail", summary="A small picture of a study's first film", responses=ERRORS)
+    @routes.get(f"{STUDY}/thumbnail")
     def of_study(study: str, request: Request) -> Response:
         return thumbnail(request, resources.instances(study))
 
-    @routes.get(f"{SERIES}/thumbnail", summary="A small picture of a series' first film", responses=ERRORS)
+    @routes.get(f"{SERIES}/thumbnail")
     def of_series(study: str, series: str, request: Request) -> Response:
         return thumbnail(request, resources.instances(study, series))
 
-    @routes.get(f"{INSTANCE}/thumbnail", summary="A small picture of a film", responses=ERRORS)
+    @routes.get(f"{INSTANCE}/thumbnail")
     def of_one(study: str, series: str, instance: str, request: Request) -> Response:
         return thumbnail(request, resources.instances(study, series, instance))
 

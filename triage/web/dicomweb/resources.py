@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.requests import Request
 
@@ -18,12 +17,6 @@ WHOLE = "full frame"
 """What the audit calls it when full resolution goes out, as the study page's own frames."""
 SENDING = 4
 """Films on their way at the same time; a viewer beyond it tries again in a second."""
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The request cannot be understood; says why"},
-    404: {"description": "Not known"},
-    406: {"description": "There is no such form of it; says which there are"},
-    503: {"description": "Too many films are being opened, or the database does not answer; try again"},
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

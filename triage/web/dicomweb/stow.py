@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import structlog
 from fastapi import APIRouter
@@ -24,10 +24,11 @@ from triage.imaging.header import Header, read_header
 from triage.services.receive import Claim, Reception
 from triage.web.dicomweb import multipart
 from triage.web.dicomweb.accept import MULTIPART, Offer, content_type
+from triage.web.dicomweb.addresses import ROOT
 from triage.web.dicomweb.json_model import MEDIA_TYPE, DicomJson, Model, element
 from triage.web.dicomweb.multipart import Malformed
 from triage.web.dicomweb.refused import Refused, uid
-from triage.web.dicomweb.resources import ERRORS, Resources, form
+from triage.web.dicomweb.resources import Resources, form
 from triage.web.dicomweb.spool import DICOM, Spool, Spooled, TooLarge, WrongType
 from triage.web.html import present
 
@@ -40,15 +41,6 @@ MOST_TITLE = 16
 NO_SUCH_CLASS = 0x0122
 NO_SUCH_SYNTAX = 0xC122
 """PS3.18 Table 10.5.3-2 knows it by this number."""
-_ANSWERS: dict[int | str, dict[str, Any]] = {
-    **{status: told for status, told in ERRORS.items() if status != 404},
-    202: {"description": "Some were stored; each is told"},
-    404: {"description": "Storing is switched off: web.stow"},
-    408: {"description": "The body came too slowly"},
-    409: {"description": "None was stored; each is told why"},
-    413: {"description": "The body is too large"},
-    415: {"description": "Not multipart/related with application/dicom"},
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +71,13 @@ class Unstorable(TriageError):
 
 def router(resources: Resources, storing: Storing | None) -> APIRouter:
     """The two routes."""
-    routes = APIRouter(tags=["DICOMweb"])
+    routes = APIRouter(prefix=ROOT, include_in_schema=False)
 
-    @routes.post("/studies", summary="Store films", responses=_ANSWERS)
+    @routes.post("/studies")
     async def anywhere(request: Request) -> Response:
         return await store(request, None)
 
-    @routes.post("/studies/{study}", summary="Store films of one study", responses=_ANSWERS)
+    @routes.post("/studies/{study}")
     async def of_study(study: str, request: Request) -> Response:
         return await store(request, uid(study, "StudyInstanceUID"))
 
@@ -197,6 +189,8 @@ def _copied(reception: Reception, stream: BinaryIO) -> Instance:
         instance = reception.finish()
     finally:
         reception.abandon()
+    if instance is None:
+        raise Unstorable(NO_SUCH_CLASS, "a result of this service that comes back is not stored")
     structlog.get_logger().info("stored", sop_instance_uid=instance.sop_instance_uid, digest=instance.digest, by="STOW-RS")
     return instance
 
