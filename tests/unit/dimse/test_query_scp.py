@@ -1,5 +1,6 @@
 """C-FIND and C-GET over a socket pair: every status, C-CANCEL in the middle, hostile identifiers, a peer that does not read."""
 
+import gc
 import socket
 import struct
 from collections.abc import Iterator
@@ -376,6 +377,13 @@ def test_a_cancelled_retrieval_tells_what_remains(world: World) -> None:
 def test_an_unknown_move_destination_is_told(viewer: Viewer) -> None:
     viewer.ask(command.C_MOVE_RQ, MOVE, identifier(StudyInstanceUID="1.1"), to="NOWHERE")
     assert viewer.answers()[1].number(command.STATUS) == Status.DESTINATION_UNKNOWN
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pynetdicom leaves its socket to the collector
+def test_a_move_destination_that_is_away_is_told(viewer: Viewer) -> None:
+    viewer.ask(command.C_MOVE_RQ, MOVE, identifier(StudyInstanceUID="1.1"), to="ARCHIVE")
+    assert viewer.answers()[1].number(command.STATUS) == Status.UNABLE_TO_PERFORM
+    gc.collect()
 
 
 def test_a_request_in_the_middle_of_a_retrieval_ends_the_association(world: World) -> None:

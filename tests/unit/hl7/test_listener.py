@@ -231,6 +231,7 @@ def test_silent_callers_give_way_and_busy_ones_do_not() -> None:
         silent = [site.call() for _ in range(LIMITS.connections)]
         until(lambda: site.listener.connections == LIMITS.connections, 5, "all in")
         until(lambda: took(site), 5, "one gave way", every=0.05)
+        until(lambda: any(map(is_closed, silent)), 5, "and knows it")
         for one in silent:
             one.socket.close()
         until(lambda: site.listener.connections == 0, 5, "all gone")
@@ -243,6 +244,15 @@ def test_silent_callers_give_way_and_busy_ones_do_not() -> None:
             assert late.hear() == b""
         for one in busy:
             one.socket.close()
+
+
+def is_closed(caller: Caller) -> bool:
+    """Whether the listener has closed it; it has said nothing."""
+    caller.socket.setblocking(False)
+    try:
+        return caller.socket.recv(1) == b""
+    except BlockingIOError:
+        return False
 
 
 def took(site: Desk) -> bool:

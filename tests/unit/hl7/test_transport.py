@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -224,6 +225,32 @@ def test_a_late_answer_is_not_taken_for_that_of_the_next() -> None:
             sender.send(result(), ())
         with pytest.raises(PeerRefused):
             sender.send(result(2), ())
+
+
+def test_after_an_answer_that_is_none_the_next_result_goes_over_a_new_connection() -> None:
+    with peer(other, takes) as running, transport(running.port, PATIENT) as sender:
+        with pytest.raises(PeerAway, match="another message"):
+            sender.send(result(), ())
+        assert sender.send(result(2), ()).status == "AA"
+        assert running.connections == 2
+
+
+def test_a_second_answer_to_the_last_result_is_not_taken_for_that_of_the_next() -> None:
+    answered, said_twice = threading.Event(), threading.Event()
+
+    def twice(caller: Caller) -> None:
+        message = caller.hear()
+        caller.say("AA", message)
+        answered.wait(PATIENT)
+        caller.say("AR", message)
+        said_twice.set()
+        caller.over.wait()
+
+    with peer(twice, takes) as running, transport(running.port, PATIENT) as sender:
+        sender.send(result(), ())
+        answered.set()
+        assert said_twice.wait(PATIENT)
+        assert sender.send(result(2), ()).status == "AA"
 
 
 def test_by_tls_to_whom_its_certificate_names(tmp_path: Path) -> None:

@@ -331,6 +331,22 @@ def test_what_a_child_says_of_a_header_is_believed_only_in_its_shape() -> None:
             model_of(json.dumps(bad).encode())
 
 
+def test_what_padding_hides_is_black_in_a_picture_of_either_polarity(client: Viewer) -> None:
+    for polarity in ("MONOCHROME1", "MONOCHROME2"):
+        room = Room()
+        shades = np.tile(np.arange(100, 3100, 100, dtype="<u2"), (40, 1))
+        shades[:, :5] = 0
+        padded = film(
+            rows=40, columns=30, PhotometricInterpretation=polarity, PixelPaddingValue=0, PixelData=shades.tobytes()
+        )  # fmt: skip
+        room.store(padded, NOW)
+        client.show(room)
+        answer = client.get(f"{ONE}/rendered", headers={"accept": "image/png"})
+        shown = np.asarray(Image.open(BytesIO(answer.content)))
+        assert (shown[:, :5] == 0).all(), polarity
+        assert shown[:, 6:].max() > 200
+
+
 def test_a_header_goes_out_under_the_identifiers_of_the_index_whatever_it_says_of_itself() -> None:
     from triage.web.dicomweb.json_model import of_instance
 
