@@ -12,14 +12,13 @@ from hashlib import sha256
 
 from triage.domain.instance import Facts
 from triage.domain.level import Level
+from triage.domain.ours import CODING_SCHEME as SCHEME
 from triage.domain.result import Result
 from triage.hl7.text import OURS, bounded, escape
 from triage.hl7.times import ts
 
 APPLICATION = "CXRTRIAGE"
 """MSH-3."""
-SCHEME = "99CXRT"
-"""Our own codes (table 0396: a local scheme begins with 99)."""
 NOTICE = "AI triage, not a diagnosis"
 PRELIMINARY, DELETED = "P", "D"
 """OBX-11 (table 0085). A triage is never final, so that what supersedes it is no correction (``C``) either."""
