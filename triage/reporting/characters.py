@@ -59,9 +59,11 @@ def encoded(text: str, terms: tuple[str, ...]) -> bytes:
     if text.isascii():
         return text.encode("ascii")
     try:
-        return encode_string(text, convert_encodings(list(terms)))
+        written = encode_string(text, convert_encodings(list(terms)))
     except (UnicodeError, LookupError, ValueError):
-        return text.encode("ascii", "replace")
+        written = b"\\"
+    # some sets have another letter, or a part of one, where the others have the delimiter of values
+    return written if b"\\" not in written else text.encode("ascii", "replace")
 
 
 def is_printable(text: str) -> bool:
