@@ -2,7 +2,7 @@
 
     python deploy/ohif/serve.py DIST [--port 3000] [--triage http://127.0.0.1:8080]
 
-DIST is the folder ``dist`` of the npm package ``@ohif/app``. For one machine: it listens on loopback only. For more, nginx (README.md).
+DIST is the folder ``dist`` of the npm package ``@ohif/app``. It listens on loopback only; for more than one machine: README.md.
 """
 
 import argparse
@@ -15,6 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 CONFIG = Path(__file__).with_name("app-config.js")
+IN_OUR_ORDER = "/?sortBy=triage"
+"""OHIF sorts its list by date of the study unless told otherwise; a column that it has not leaves the order as it comes."""
 HANDED_ON = ("Accept", "Cookie", "Authorization")
 RETURNED = ("Content-Type", "Content-Length", "Warning", "Cache-Control", "WWW-Authenticate", "Retry-After")
 HEADERS = {
@@ -38,6 +40,11 @@ class Handler(SimpleHTTPRequestHandler):
         path = urlsplit(self.path).path
         if path.startswith("/dicomweb/"):
             self.hand_on()
+        elif self.path == "/":
+            self.send_response(302)
+            self.send_header("Location", IN_OUR_ORDER)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif path == "/app-config.js":
             self.answer_with(CONFIG)
         else:

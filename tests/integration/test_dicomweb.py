@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from pydicom.dataset import Dataset
 from tests.integration.conftest import running
 from tests.integration.objects import data_of, film, sop_uid, study_uid
 from tests.integration.service import Service, until
+from triage.archive.receiving import receiving
 from triage.imaging.codecs import decode_frame
 
 SAMPLES = sorted((Path(__file__).resolve().parents[2] / "sample_dicom").glob("film_0[12].dcm"))
@@ -30,8 +32,8 @@ MULTIPART = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("dicomweb") / "home"
     with running(Service(home, ("intake", "web"), settings={"web__stow": "true"})) as service:
-        sent = service.triage("send", *map(str, SAMPLES), "--to", f"TRIAGE@127.0.0.1:{service.dimse_port}")
-        assert sent.returncode == 0, sent.stderr
+        status, told = post(service, "/dicomweb/studies", bodied(*(path.read_bytes() for path in SAMPLES)))
+        assert status == 200, told
         yield service
 
 
@@ -61,6 +63,12 @@ def bodied(*films: bytes) -> bytes:
 def reasons(told: Any) -> list[int]:
     """Failure Reason of each item of the Failed SOP Sequence."""
     return [item["00081197"]["Value"][0] for item in told.get("00081198", {"Value": []})["Value"]]
+
+
+def restarted(service: Service, pid: int) -> bool:
+    """Whether an intake runs that is not the old one, whether it has begun to listen or not."""
+    found = subprocess.run(["pgrep", "-f", f"serve intake.*{service.home}"], capture_output=True, text=True, check=False)
+    return any(int(one) != pid for one in found.stdout.split())
 
 
 def test_dicomweb_client_finds_and_retrieves_what_was_stored(client: DICOMwebClient, service: Service) -> None:
@@ -195,8 +203,13 @@ def test_the_intake_starts_beside_a_sender_that_never_ends(service: Service) -> 
         connection.putheader(name, value)
     connection.endheaders()
     connection.send(bodied(film(91))[:5000])
-    pid = service.pid("intake")
-    os.kill(pid, 9)
+    with receiving(service.home / "instances"):  # as an object does that is just being copied
+        pid = service.pid("intake")
+        os.kill(pid, 9)
+        until(lambda: service.logged("reconciled") and service.pid("intake") in (0, pid), 30, "it was killed")
+        until(lambda: restarted(service, pid), 30, "another one was started")
+        assert len(service.logged("reconciled")) == 1, "it waits until nobody receives"
     until(lambda: service.pid("intake") not in (0, pid) and service.is_up("intake"), 30, "the intake is back")
+    assert len(service.logged("reconciled")) == 2
     connection.close()
     assert study_uid(91) not in {row["study_instance_uid"] for row in service.worklist()}

@@ -1,7 +1,6 @@
 """What speaks to a destination of each kind, and what the objects that go to it are made of."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
@@ -40,7 +39,7 @@ def objects_of(site: "Site", settings: DestinationSettings) -> Make:
 
     def make(result: Result, predecessors: tuple[Result, ...]) -> Sequence[DicomObject]:
         films = [_header(site, image.digest) for image in result.images]
-        zone = datetime.now().astimezone().tzinfo or utc_now().tzinfo
+        zone = result.decided_at.astimezone().tzinfo  # of that day: sent again in winter it is still the same object
         assert zone is not None
         device = Device(station=site.settings.dimse.ae_title, zone=zone)
         objects = [structured_report(result, predecessors, films, device)]

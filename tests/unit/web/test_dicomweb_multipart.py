@@ -76,6 +76,7 @@ def test_whatever_comes_is_parts_or_malformed(data: bytes, lengths: list[int]) -
         b"--other\r\n\r\n--other--",
         b"--%s\r\n\r\nno end" % BOUNDARY.encode(),
         b"--%sx\r\n\r\n--%s--" % ((BOUNDARY.encode(),) * 2),
+        b"--%sx\r\n\r\ncontent\r\n--%s--" % ((BOUNDARY.encode(),) * 2),
         b"--%s\r\nno colon\r\n\r\nx\r\n--%s--" % ((BOUNDARY.encode(),) * 2),
         b"--%s\r\n\xff: x\r\n\r\nx\r\n--%s--" % ((BOUNDARY.encode(),) * 2),
         b"--%s\r\nA: %s\r\n\r\nx\r\n--%s--" % (BOUNDARY.encode(), b"a" * HEADER_BYTES, BOUNDARY.encode()),

@@ -331,5 +331,43 @@ def test_what_a_child_says_of_a_header_is_believed_only_in_its_shape() -> None:
             model_of(json.dumps(bad).encode())
 
 
+def test_what_padding_hides_is_black_in_a_picture_of_either_polarity(client: Viewer) -> None:
+    for polarity in ("MONOCHROME1", "MONOCHROME2"):
+        room = Room()
+        shades = np.tile(np.arange(100, 3100, 100, dtype="<u2"), (40, 1))
+        shades[:, :5] = 0
+        padded = film(
+            rows=40, columns=30, PhotometricInterpretation=polarity, PixelPaddingValue=0, PixelData=shades.tobytes()
+        )  # fmt: skip
+        room.store(padded, NOW)
+        client.show(room)
+        answer = client.get(f"{ONE}/rendered", headers={"accept": "image/png"})
+        shown = np.asarray(Image.open(BytesIO(answer.content)))
+        assert (shown[:, :5] == 0).all(), polarity
+        assert shown[:, 6:].max() > 200
+
+
+def test_a_header_goes_out_under_the_identifiers_of_the_index_whatever_it_says_of_itself() -> None:
+    from triage.web.dicomweb.json_model import of_instance
+
+    one = furnished().store(film(sop_uid="1.2.3.1.8"), NOW)
+    lie = {"0020000D": {"vr": "UI", "Value": ["9.9"]}, "00080018": {"vr": "UI", "Value": ["9.9"]}}
+    told = of_instance(lie, one, "/x")
+    assert (told["0020000D"]["Value"], told["00080018"]["Value"]) == (["1.2.3"], ["1.2.3.1.8"])
+
+
+def test_every_way_to_look_is_audited(client: Viewer) -> None:
+    ways = ("/metadata", "/thumbnail", "/rendered", "", "/frames/1", "/frames/1/rendered", "/bulkdata/00282000")
+    for path in ways:
+        client.show(furnished())
+        assert client.get(f"{ONE}{path}").status_code == 200
+        with client.room.database.read() as tx:
+            assert [(one.entry.action.value, one.entry.subject) for one in tx.audit()] == [("view", "1.2.3")], path
+    client.show(furnished())
+    assert client.get("/dicomweb/studies").status_code == 200
+    with client.room.database.read() as tx:
+        assert [(one.entry.action.value, one.entry.subject) for one in tx.audit()] == [("export", "worklist")]
+
+
 def test_split_films_are_what_the_archive_names_by_their_digest() -> None:
     assert split(BODIES["raw"])[1] == data_set_bytes(BODIES["raw"])
