@@ -187,6 +187,18 @@ def test_what_was_never_tried_is_overtaken_by_what_is_said_later(database: Datab
     assert (to.superseded, to.waiting) == (2, 1)
 
 
+def test_what_was_tried_is_not_overtaken(database: Database) -> None:
+    do(database, "register", ["pacs"], NOW)
+    say(database)
+    spread(database)
+    do(database, "put_off", claimed(database), "no answer", NOW)
+    for number in (2, 3):
+        say(database, number=number)
+    spread(database)
+    assert states(database) == {("1.2.3", 1): WAITING, ("1.2.3", 2): SUPERSEDED, ("1.2.3", 3): WAITING}
+    assert claimed(database).number == 1
+
+
 def test_a_destination_that_does_not_answer_is_left_in_peace(database: Database) -> None:
     do(database, "register", ["pacs", "ris"], NOW)
     say(database, "1.1")

@@ -166,7 +166,7 @@ def patients(matches: list[Match]) -> set[tuple[str, ...]]:
     return {one.attributes.get("PatientID", ()) for one in matches}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(STUDIES, KEYS, st.sampled_from(list(QueryLevel)))
 def test_no_index_leaves_out_what_matches_and_both_databases_agree(
     studies: list[tuple[list[Attributes | None], bool]], keys: dict[str, str], level: QueryLevel

@@ -14,13 +14,17 @@ from pydicom.dataset import Dataset
 
 from tests.films import film
 from tests.integration.test_commitment_orthanc import free_ports, orthanc
-from tests.unit.reporting.results import DEVICE, KINDS, STUDY, headers, results, scored
+from tests.size import size
+from tests.unit.reporting.results import DEVICE, EXAMPLE, KINDS, STUDY, headers, results, scored
 from triage.domain.delivery import DicomObject
 from triage.domain.result import Result, ResultImage
 from triage.reporting.header import film_header
+from triage.reporting.presentation_state import presentation_state
+from triage.reporting.secondary_capture import page
 from triage.reporting.structured_report import structured_report
 
 SAMPLES = sorted((Path(__file__).parents[2] / "sample_dicom").glob("*.dcm"))
+DOCUMENT = SAMPLES[0].parents[1] / "docs" / "results-sr.md"
 pytestmark = pytest.mark.peer
 dicom3tools = pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools are not installed")
 
@@ -72,12 +76,27 @@ def test_every_kind_is_valid(kind: str, tmp_path: Path) -> None:
 
 
 @dicom3tools
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_and_presentation_states_are_valid_and_name_the_same(kind: str, tmp_path: Path) -> None:
+    shown = {"WindowCenter": "2048", "WindowWidth": "4096", "RescaleIntercept": "0", "RescaleSlope": "1", "RescaleType": "US"}
+    films = [film(STUDY, f"{STUDY}.1.{number}", **shown) for number, _ in enumerate(KINDS[kind].images, start=1)]
+    headers = [film_header(BytesIO(one)) for one in films]
+    made = [page(KINDS[kind], [scored(0.1)], headers, DEVICE), presentation_state(KINDS[kind], headers, DEVICE)]
+    assert (made[1] is not None) == (KINDS[kind].probability is not None)
+    for one in filter(None, made):
+        assert errors(tmp_path, one) == []
+        assert not films or mismatches(tmp_path, *films, one.content) == []
+
+
+@dicom3tools
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_reports_on_real_films_are_valid_and_name_the_same_patient_and_study(sample: Path, tmp_path: Path) -> None:
     content = sample.read_bytes()
     report = report_of(about([content]), content)
     assert errors(tmp_path, report) == []
     assert mismatches(tmp_path, content, report.content) == []
+    state = presentation_state(about([content]), [film_header(BytesIO(content))], DEVICE)
+    assert state is None or errors(tmp_path, state) == []
 
 
 NAMES = {
@@ -113,10 +132,12 @@ def test_two_films_and_absent_values_name_the_same(tmp_path: Path) -> None:
 
 
 @dicom3tools
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=size(15, 300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(results(), headers())
 def test_whatever_a_header_holds_the_report_is_valid(tmp_path: Path, result: Result, header: Dataset) -> None:
-    assert errors(tmp_path, structured_report(result, [], [header] * len(result.images), DEVICE)) == []
+    films = [header] * len(result.images)
+    assert errors(tmp_path, structured_report(result, [], films, DEVICE)) == []
+    assert errors(tmp_path, page(result, [], films, DEVICE)) == []
 
 
 @pytest.mark.skipif(shutil.which("dsrdump") is None, reason="DCMTK is not installed")
@@ -133,6 +154,14 @@ def test_dcmtk_reads_it_and_says_nothing_against_it(tmp_path: Path) -> None:
         "Images scored: 1 of 2.",
     ):
         assert shown in read.stdout
+
+
+@pytest.mark.skipif(shutil.which("dsrdump") is None, reason="DCMTK is not installed")
+def test_the_example_of_the_documentation_is_current(tmp_path: Path) -> None:
+    path = tmp_path / "report.dcm"
+    path.write_bytes(report_of(EXAMPLE, film(STUDY, f"{STUDY}.1.1"), predecessors=[scored(0.2)]).content)
+    read = subprocess.run(["dsrdump", "+Pl", str(path)], capture_output=True, text=True, timeout=60, check=True)
+    assert read.stdout.strip() in DOCUMENT.read_text(encoding="utf-8"), read.stdout
 
 
 def test_highdicom_finds_the_measurement_again() -> None:

@@ -302,6 +302,7 @@ def _run_web(site: Site, launch: Launch) -> None:
         head_starts=site.settings.policy.head_starts,
         lease=site.settings.reading.lease,
         destinations=[one.name for one in site.settings.destinations],
+        hears_orders=bool(site.settings.hl7.port),
         installation=Installation(
             bundles=BundlesApart(site.models),
             anchor=site.anchor,

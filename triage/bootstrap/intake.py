@@ -15,6 +15,7 @@ from triage.dimse.commitment_scp import StorageCommitment
 from triage.dimse.commitment_scu import Calls
 from triage.dimse.contexts import STORAGE_CLASSES
 from triage.dimse.listener import Limits, Listener
+from triage.dimse.loop import CameBack
 from triage.dimse.peers import Peer
 from triage.dimse.query_scp import Permissions, Queries
 from triage.dimse.refusals import Refusals
@@ -76,6 +77,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
             max_object_bytes=dimse.max_object_bytes,
             clock=utc_now,
             listed=site.bell.ring,
+            came_back=CameBack(),
         ),
         secure=secure,
         refused=refusals.note,

@@ -1,7 +1,6 @@
 """What speaks to a destination of each kind, and what the objects that go to it are made of."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
@@ -34,13 +33,21 @@ def objects_of(site: "Site", settings: DestinationSettings) -> Make:
     """Makes the objects of a result out of it and the headers of its films, as they lie in the archive."""
     import triage.reporting.content  # noqa: F401 - 3 s now, which the first result need not wait for
     from triage.reporting.part10 import Device
+    from triage.reporting.presentation_state import presentation_state
+    from triage.reporting.secondary_capture import page
     from triage.reporting.structured_report import structured_report
 
     def make(result: Result, predecessors: tuple[Result, ...]) -> Sequence[DicomObject]:
         films = [_header(site, image.digest) for image in result.images]
-        zone = datetime.now().astimezone().tzinfo or utc_now().tzinfo
+        zone = result.decided_at.astimezone().tzinfo  # of that day: sent again in winter it is still the same object
         assert zone is not None
-        return [structured_report(result, predecessors, films, Device(station=site.settings.dimse.ae_title, zone=zone))]
+        device = Device(station=site.settings.dimse.ae_title, zone=zone)
+        objects = [structured_report(result, predecessors, films, device)]
+        if settings.page:
+            objects.append(page(result, predecessors, films, device))
+        if settings.presentation_state and (state := presentation_state(result, films, device)):
+            objects.append(state)
+        return objects
 
     return make
 

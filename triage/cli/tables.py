@@ -115,5 +115,5 @@ def delivery_line(one: dict[str, Any]) -> str:
     when = one["ended_at"] or one["tried_at"] or one["created_at"]
     said = clean(one["status"] if one["state"] == "delivered" else one["error"])
     tried = f"  {one['attempts']} {'try' if one['attempts'] == 1 else 'tries'}" if one["attempts"] else ""
-    kept = "  committed" if one["committed"] else ""
+    kept = {True: "  kept", False: "  not known to be kept", None: ""}[one["committed"]]
     return f"result {one['number']}  {when}  {one['state']}  {one['destination']}{tried}{kept}  {said}".rstrip()

@@ -104,7 +104,8 @@ def _films_query(study_instance_uids: Sequence[str]) -> Select[Any]:
 
 
 def _film(row: Row[Any]) -> Film:
-    instance = Instance(**{name: row._mapping[name] for name in upkeep.FIELDS})
+    told = row._mapping
+    instance = Instance(**{name: told[name] for name in upkeep.FIELDS})
     if row.attributes is None:
         return Film(instance, None)
     return Film(instance, {keyword: tuple(values) for keyword, values in json.loads(row.attributes).items()})

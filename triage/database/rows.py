@@ -15,9 +15,10 @@ FACTS = tuple(Facts.__dataclass_fields__)
 
 def study_of(row: Row[Any]) -> Study:
     """A study as it was put."""
+    told = row._mapping
     return Study(
         study_instance_uid=row.study_instance_uid,
-        facts=Facts(**{name: row._mapping[name] for name in FACTS}),
+        facts=Facts(**{name: told[name] for name in FACTS}),
         arrived_at=row.arrived_at,
         images=row.images,
         network_level=Level(row.network_level),

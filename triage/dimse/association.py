@@ -277,8 +277,8 @@ class Association(threading.Thread):
         if request.field & command.RESPONSE:
             raise ProtocolError("a response to nothing that was asked")
         _ = request.message_id
-        if not context.requestor_is_scu:
-            raise ProtocolError("a request on a context of which the requestor is not the SCU")
+        if not (context.requestor_is_scp if request.field == command.N_EVENT_REPORT_RQ else context.requestor_is_scu):
+            raise ProtocolError("a request on a context on which the requestor does not have that part")
         service = self._house.services.get(request.field)
         if service is None:
             self._protest()

@@ -47,19 +47,33 @@ def parse_action(data_set: bytes, transfer_syntax_uid: str) -> ActionInformation
         TooManyReferences: more than :data:`MOST_REFERENCES` items, or :data:`MOST_BYTES` bytes.
         CannotUnderstand: anything else that is not such a request, whatever its bytes are. No message holds a value.
     """
+    action = _parsed(data_set, transfer_syntax_uid)
+    if not action.references:
+        raise CannotUnderstand("a request that names no object")
+    return action
+
+
+def parse_report(data_set: bytes, transfer_syntax_uid: str) -> str:
+    """The Transaction UID of a report (PS3.4 table J.3-2).
+
+    Raises:
+        TooManyReferences, CannotUnderstand: as :func:`parse_action`.
+    """
+    return _parsed(data_set, transfer_syntax_uid).transaction_uid
+
+
+def _parsed(data_set: bytes, transfer_syntax_uid: str) -> ActionInformation:
     if len(data_set) > MOST_BYTES:
-        raise TooManyReferences(f"a request has more than {MOST_BYTES} bytes")
+        raise TooManyReferences(f"more than {MOST_BYTES} bytes")
     if transfer_syntax_uid not in TRANSFER_SYNTAXES:
-        raise CannotUnderstand("a request in a transfer syntax that was not offered")
+        raise CannotUnderstand("a transfer syntax that was not offered")
     try:
         found = _Walk(data_set).whole(transfer_syntax_uid == EXPLICIT)
         items = found.get(_REFERENCED_SOP_SEQUENCE, [])
         references = dict.fromkeys(_reference(item) for item in items if isinstance(item, dict))
         transaction_uid = _uid(found, _TRANSACTION_UID, "TransactionUID")
     except (struct_error, UnicodeDecodeError):
-        raise CannotUnderstand("a request that ends in the middle of an element, or whose UIDs are none") from None
-    if not references:
-        raise CannotUnderstand("a request that names no object")
+        raise CannotUnderstand("it ends in the middle of an element, or its UIDs are none") from None
     return ActionInformation(transaction_uid, tuple(references))
 
 
@@ -148,7 +162,7 @@ class _Walk:
                 raise CannotUnderstand("something else than an item within a sequence")
             self._items += 1
             if self._items > MOST_REFERENCES:
-                raise TooManyReferences(f"a request has more than {MOST_REFERENCES} items")
+                raise TooManyReferences(f"more than {MOST_REFERENCES} items")
             item, at = self._data_set(span.within(at, length), explicit, depth)
             items.append(item)
         return items, span.ended(at)

@@ -92,7 +92,7 @@ class Telling:
     ) -> None:
         self._caller = calling_ae_title, address
         self._commitments = commitments
-        mine = ((number, one) for number, one in sorted(contexts.items()) if one.abstract_syntax == SOP_CLASS_UID)
+        mine = ((number, one) for number, one in sorted(contexts.items()) if _asks(one))
         self._context = next(mine, None)
         self._untold: Report | None = None
         self._message_id = 0
@@ -139,6 +139,10 @@ class Telling:
         if report is not None:
             self._commitments.undelivered(report, "the association ended without an answer")
         self._commitments.ended(*self._caller)
+
+
+def _asks(context: Context) -> bool:
+    return context.abstract_syntax == SOP_CLASS_UID and context.requestor_is_scu
 
 
 def request(report: Report, message_id: int) -> bytes:

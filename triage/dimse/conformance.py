@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from triage.dimse import association, commitment_scp, find_scp, negotiation, pdu, retrieve_scp
-from triage.dimse.contexts import OFFERED, STORAGE_CLASSES, TRANSFER_SYNTAXES, VERIFICATION
+from triage.dimse.contexts import OFFERED, STORAGE_CLASSES, TRANSFER_SYNTAXES, UNCOMPRESSED, VERIFICATION
 from triage.dimse.identifier import CHARACTER_SETS
 from triage.dimse.query_models import MEANINGS, MODELS, Status
 from triage.dimse.query_models import TRANSFER_SYNTAXES as IDENTIFIERS
@@ -13,6 +13,7 @@ from triage.dimse.tls import CIPHERS
 from triage.domain import commitment
 from triage.domain.errors import TriageError
 from triage.domain.matching import NUMBERS, WILD
+from triage.domain.ours import RESULT_CLASSES, SECONDARY_CAPTURE
 from triage.domain.query_keys import EVERYWHERE, KEYS, ON_REQUEST
 
 SYNTAX_NAMES = TRANSFER_SYNTAXES
@@ -21,9 +22,12 @@ NAMES = {
     VERIFICATION: "Verification",
     commitment.SOP_CLASS_UID: "Storage Commitment Push Model",
     **STORAGE_CLASSES,
+    **RESULT_CLASSES,
     **{uid: model.name for uid, model in MODELS.items()},
 }
 EVERYBODY, NOBODY = "every peer that may associate", "nobody"
+OWN_ONLY = f"{EVERYBODY}; only results of this service that come back, which are dropped: any other is refused (0122)"
+RESULTS_TO = "results to: the destinations of kind dicom and dicom_tls in the settings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +109,7 @@ _COMMITMENT = {
 def _as_scp(configured: Configured) -> Iterator[dict[str, Any]]:
     commitments = {commitment.SOP_CLASS_UID: commitment.TRANSFER_SYNTAXES}
     for uid, syntaxes in {**OFFERED, **commitments}.items():
-        yield _service(uid, syntaxes, EVERYBODY)
+        yield _service(uid, syntaxes, OWN_ONLY if uid in RESULT_CLASSES else EVERYBODY)
     for peers, setting, operations in (
         (configured.query_peers, "dimse.query_peers", ("FIND",)),
         (configured.retrieve_peers, "dimse.retrieve_peers", ("GET",)),
@@ -121,6 +125,8 @@ def _as_scu(configured: Configured) -> Iterator[dict[str, Any]]:
     fetching = _peers(configured.retrieve_peers, "dimse.retrieve_peers")
     for uid in STORAGE_CLASSES:
         yield {**_service(uid, tuple(TRANSFER_SYNTAXES), f"C-MOVE to: {to}; C-GET by: {fetching}"), "role": "SCU"}
+    for uid in (*RESULT_CLASSES, SECONDARY_CAPTURE, commitment.SOP_CLASS_UID):
+        yield {**_service(uid, UNCOMPRESSED, RESULTS_TO), "role": "SCU"}
     reports = ", ".join(configured.commitment_peers) or "the association of the request only (dimse.commitment_peers)"
     yield {
         **_service(commitment.SOP_CLASS_UID, commitment.TRANSFER_SYNTAXES, f"reports (N-EVENT-REPORT) to: {reports}"),
@@ -155,7 +161,8 @@ def _store_statuses() -> list[dict[str, str]]:
     waiting = [TriageError]
     while waiting:
         kind = waiting.pop()
-        found.setdefault(kind.status, kind.comment)
+        if kind.comment not in found.setdefault(kind.status, kind.comment):
+            found[kind.status] += f"; or: {kind.comment}"
         waiting += kind.__subclasses__()
     return [{"status": f"{status:04X}", "meaning": words} for status, words in sorted(found.items())]
 

@@ -1,5 +1,7 @@
 """What is offered: SOP classes and transfer syntaxes, in the order in which the acceptor prefers them."""
 
+from triage.domain.ours import RESULT_CLASSES
+
 VERIFICATION = "1.2.840.10008.1.1"
 
 STORAGE_CLASSES: dict[str, str] = {
@@ -9,6 +11,9 @@ STORAGE_CLASSES: dict[str, str] = {
     "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture Image Storage",
 }
 """Few on purpose: nothing else is a chest film."""
+
+UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+"""Explicit and Implicit VR Little Endian."""
 
 TRANSFER_SYNTAXES: dict[str, str] = {
     "1.2.840.10008.1.2.4.80": "JPEG-LS Lossless",
@@ -31,6 +36,8 @@ TRANSFER_SYNTAXES: dict[str, str] = {
 
 OFFERED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(STORAGE_CLASSES, tuple(TRANSFER_SYNTAXES)),
-    VERIFICATION: ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2"),
+    # a PACS that routes a whole study back would call a refused context a failure; what comes is dropped where it is ours
+    **dict.fromkeys(RESULT_CLASSES, UNCOMPRESSED),
+    VERIFICATION: UNCOMPRESSED,
 }
 """Transfer syntaxes by abstract syntax: all that is ever accepted."""

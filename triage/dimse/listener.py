@@ -13,6 +13,7 @@ import structlog
 
 from triage.dimse import command, pdu
 from triage.dimse.association import LOCAL_LIMIT_EXCEEDED, Association, Caller, Echo, House, Rights, Service
+from triage.dimse.commitment_heard import Reports
 from triage.dimse.commitments import Commitments, Request
 from triage.dimse.contexts import OFFERED
 from triage.dimse.lobby import BACKLOG, Lobby, Secure
@@ -63,6 +64,7 @@ class Listener:
         refused: Callable[[str, str], None] = lambda address, cause: None,
         commitments: Commitments | None = None,
         queries: Queries | None = None,
+        reports: Reports | None = None,
     ) -> None:
         self._peers = tuple(peers)
         self._limits = limits
@@ -78,6 +80,8 @@ class Listener:
             services[command.N_ACTION_RQ] = _commitment(commitments)
         if queries is not None:
             services |= queries.services
+        if reports is not None:
+            services[command.N_EVENT_REPORT_RQ] = reports.begin
         listening = _listen(host, port)
         self.port = int(listening.getsockname()[1])
         self._lobby = Lobby(listening, self._enter, secure, refused)
@@ -88,7 +92,7 @@ class Listener:
             admits=self._admits,
             commitments=commitments,
             see_off=self._lobby.see_off,
-            rights=queries.rights if queries is not None else lambda caller: Rights(),
+            rights=_rights(*(one.rights for one in (queries, reports) if one is not None)),
         )
         self._lobby.start()
 
@@ -173,6 +177,17 @@ class Listener:
 
     def _store(self, request: command.Command, context: Context, caller: Caller) -> Store:
         return Store(request, context, caller.ae_title, self._begin, 2 * self._limits.object_bytes)
+
+
+def _rights(*given: Callable[[Caller], Rights]) -> Callable[[Caller], Rights]:
+    """What a caller may by one or another."""
+
+    def rights(caller: Caller) -> Rights:
+        found = [one(caller) for one in given]
+        offered = {name: syntaxes for one in found for name, syntaxes in one.offered.items()}
+        return Rights(offered, [name for one in found for name in one.sent])
+
+    return rights
 
 
 def _commitment(commitments: Commitments) -> Service:

@@ -115,7 +115,8 @@ class DicomTransport:
         if association.is_rejected:
             if association.acceptor.primitive.result == REJECTED_TRANSIENT:
                 return PeerAway(f"{self._to} has no room for an association now")
-            return PeerRefused(f"{self._to} refuses the association (AE titles?)")
+            # of no result in particular: once its administrator has let us in, all of them go out by themselves
+            return PeerAway(f"{self._to} refuses the association: does it know our AE title, {self._ae_title}?")
         if association.rejected_contexts:
             return PeerRefused(f"{self._to} takes none of the SOP classes of results")
         return PeerAway(f"{self._to} does not answer")

@@ -77,19 +77,20 @@ class Store:
             self._refuse(error)
 
     def finish(self) -> bytes:
-        """The C-STORE-RSP. 0x0000 only once the object is durable and indexed."""
+        """The C-STORE-RSP. 0x0000 only once the object is durable and indexed, or is a result that came back."""
         if self._reception is not None:
             try:
                 instance = self._reception.finish()
             except Exception as error:
                 self._refuse(error)
             else:
-                self._log().info(
-                    "stored",
-                    sop_instance_uid=instance.sop_instance_uid,
-                    digest=instance.digest,
-                    size_bytes=instance.size_bytes,
-                )
+                if instance is not None:
+                    self._log().info(
+                        "stored",
+                        sop_instance_uid=instance.sop_instance_uid,
+                        digest=instance.digest,
+                        size_bytes=instance.size_bytes,
+                    )
                 return command.response(self._request, command.C_STORE_RSP, SUCCESS, uids=UIDS)
         assert self._refusal is not None
         status, comment = _fate(self._refusal)

@@ -144,6 +144,11 @@ class DestinationState:
     last_delivered_at: datetime | None = None
     error: str | None = None
 
+    @property
+    def refuses(self) -> bool:
+        """Whether the last that it was sent was refused: it may refuse all."""
+        return self.refused > 0 and self.away_since is None and self.error is not None
+
     def trouble(self, now: datetime) -> str | None:
         """What an administrator has to know, or ``None``."""
         if self.away_since is not None and self.waiting:

@@ -63,6 +63,12 @@ class ClassNotNegotiated(TriageError):
     status, comment = 0x0122, "Refused: SOP class not that of the presentation context"
 
 
+class NoFilm(TriageError):
+    """A report or presentation state of somebody else: nothing of it is kept here."""
+
+    status, comment = 0x0122, "Refused: SOP class not supported, only our own come back"
+
+
 class AssessmentError(TriageError):
     """A film that was received and cannot be assessed; the reason is what the list shows."""
 

@@ -19,6 +19,9 @@ RESULT_CLASSES: dict[str, str] = {
 }
 """SOP classes of results that hold no film: taken in only where they are ours and come back."""
 
+CODING_SCHEME = "99CXRT"
+"""Coding Scheme Designator of our own codes: 99 tells private ones (PS3.3 8.2)."""
+
 NOTICE = "Notification only. Not for diagnostic use."
 
 

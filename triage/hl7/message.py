@@ -12,14 +12,13 @@ from hashlib import sha256
 
 from triage.domain.instance import Facts
 from triage.domain.level import Level
+from triage.domain.ours import CODING_SCHEME as SCHEME
 from triage.domain.result import Result
 from triage.hl7.text import OURS, bounded, escape
 from triage.hl7.times import ts
 
 APPLICATION = "CXRTRIAGE"
 """MSH-3."""
-SCHEME = "99CXRT"
-"""Our own codes (table 0396: a local scheme begins with 99)."""
 NOTICE = "AI triage, not a diagnosis"
 PRELIMINARY, DELETED = "P", "D"
 """OBX-11 (table 0085). A triage is never final, so that what supersedes it is no correction (``C``) either."""
@@ -89,7 +88,7 @@ def observations(result: Result, predecessors: Sequence[Result]) -> list[Observa
     if result.reason is not None:
         reason = _coded(result.reason.code, result.reason.sentence, SCHEME)
         said.append(_local("REASON", "Why it was not assessed", "CWE", reason))
-    said.append(Observation("113014", "DICOM Study", "DCM", "ST", escape(bounded(result.study_instance_uid, NUMBER_MAX))))
+    said.append(Observation("113014", "Study", "DCM", "ST", escape(bounded(result.study_instance_uid, NUMBER_MAX))))
     if result.model is not None:
         model = (("111001", "Algorithm Name", result.model.name), ("111003", "Algorithm Version", result.model.version))
         said += [Observation(code, meaning, "DCM", "ST", _text(value)) for code, meaning, value in model if _text(value)]

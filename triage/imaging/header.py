@@ -19,6 +19,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 from triage.domain.errors import CannotUnderstand, MissingIdentifier, PixelError, StorageFull
 from triage.domain.identifiers import check_uid
 from triage.domain.instance import Facts
+from triage.domain.ours import is_ours
 from triage.domain.query_keys import STORED
 from triage.domain.reason import Reason
 from triage.imaging.attributes import Attributes, attributes_of
@@ -54,6 +55,8 @@ _READ = (
     "PatientName",
     "ViewPosition",
     "ViewCodeSequence",
+    "DeviceUID",
+    "ManufacturerModelName",
 )
 _LAST_GROUP = 0x0054  # that of View Code Sequence; nothing that is read here stands behind it
 
@@ -84,7 +87,10 @@ StopWhen = Callable[[BaseTag, str | None, int], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """The identifiers of one SOP Instance, checked, and what its header states about the study; all that queries ask for."""
+    """The identifiers of one SOP Instance, checked, and what its header states about the study; all that queries ask for.
+
+    ``ours``: it is one of the results that went out (:func:`triage.domain.ours.is_ours`).
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -93,6 +99,7 @@ class Header:
     transfer_syntax_uid: str
     facts: Facts
     attributes: Attributes = field(default_factory=dict, compare=False)
+    ours: bool = False
 
 
 def read_header(stream: BinaryIO) -> Header:
@@ -109,6 +116,7 @@ def read_header(stream: BinaryIO) -> Header:
         uids = {keyword: _uid(dataset, keyword) for keyword in _UIDS}
         transfer_syntax_uid = _uid(dataset.file_meta, "TransferSyntaxUID")
         attributes = attributes_of(dataset)
+        devices = [str(value).rstrip("\0 ") for value in values(dataset, "DeviceUID")]
     except (CannotUnderstand, StorageFull):
         raise
     except Exception as error:  # hostile bytes make pydicom raise nearly any type, RecursionError and MemoryError among them
@@ -121,6 +129,7 @@ def read_header(stream: BinaryIO) -> Header:
         transfer_syntax_uid=transfer_syntax_uid,
         facts=facts_of(dataset),
         attributes=attributes,
+        ours=is_ours(uids["SOPClassUID"], devices, text(dataset, "ManufacturerModelName")),
     )
 
 

@@ -14,6 +14,8 @@ MOST_BYTES = 1 << 20
 """Of an answer: room for the status of more objects than a result has."""
 LATER = (408, 425, 429)
 """Too slow, too early, too many: the same request may work later, and so may it after any 5xx."""
+NO_ENTRY = (401, 403, 407)
+"""The token, not the result, is at fault: once it is mended, all of them go out by themselves."""
 
 
 class Posting:
@@ -38,8 +40,8 @@ class Posting:
 
     def failure(self, status: int) -> PeerAway | PeerRefused:
         """What a status that is no success means."""
-        kind = PeerAway if status in LATER or status >= 500 else PeerRefused
-        return kind(f"{self._peer} answers HTTP {status}")
+        kind = PeerAway if status in (*LATER, *NO_ENTRY) or status >= 500 else PeerRefused
+        return kind(f"{self._peer} answers HTTP {status}" + (": does the token still count?" if status in NO_ENTRY else ""))
 
     def _ask(self, request: Request) -> Reply:
         try:

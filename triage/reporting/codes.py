@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from triage.domain.identifiers import derived_uid
 from triage.domain.level import Level
+from triage.domain.ours import CODING_SCHEME as SCHEME
 from triage.domain.reason import Reason
 
-SCHEME = "99CHESTTRIAGE"
 SCHEME_UID = derived_uid("chest X-ray triage", "coding scheme")
 SCHEME_NAME = "Chest X-ray triage project codes"
 

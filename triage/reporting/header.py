@@ -40,8 +40,8 @@ OPTIONAL: Mapping[str, Rule] = {
 }
 COPIED: Mapping[str, Rule] = {**REQUIRED, **OPTIONAL}
 PICTURE = (
-    *("Rows", "Columns", "PhotometricInterpretation", "PixelRepresentation", "NumberOfFrames", "BitsStored"),
-    *("RescaleIntercept", "RescaleSlope", "RescaleType", "WindowCenter", "WindowWidth", "VOILUTFunction"),
+    *("Rows", "Columns", "NumberOfFrames", "PixelAspectRatio", "PhotometricInterpretation"),
+    *("RescaleIntercept", "RescaleSlope", "WindowCenter", "WindowWidth", "VOILUTFunction"),
     *("ModalityLUTSequence", "VOILUTSequence"),
 )
 """What a presentation state has to know of the picture."""
@@ -78,7 +78,7 @@ def patient_and_study(result: Result, films: Sequence[Dataset]) -> Dataset:
     found, terms = _of_film(film) if film is not None else _of_facts(result)
     if not found.get("DeidentificationMethod"):  # PS3.3 C.7.1.1: required with it; the codes instead of it are not copied
         found.pop("PatientIdentityRemoved", None)
-    found = {keyword: value for keyword, value in found.items() if value or keyword in REQUIRED}
+    found = {keyword: found.get(keyword, b"") for keyword in COPIED if found.get(keyword) or keyword in REQUIRED}
     dataset = Dataset()
     dataset.StudyInstanceUID = result.study_instance_uid
     if terms != characters.DEFAULT:

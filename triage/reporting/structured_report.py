@@ -6,9 +6,9 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from triage.domain.delivery import DicomObject
-from triage.domain.ours import COMPREHENSIVE_SR, MANUFACTURER, SECONDARY_CAPTURE
+from triage.domain.ours import CODING_SCHEME, COMPREHENSIVE_SR, MANUFACTURER, SECONDARY_CAPTURE
 from triage.domain.result import Result, ResultImage
-from triage.reporting.codes import SCHEME, SCHEME_NAME, SCHEME_UID
+from triage.reporting.codes import SCHEME_NAME, SCHEME_UID
 from triage.reporting.header import REQUIRED, patient_and_study
 from triage.reporting.part10 import Device, Made, mark, written
 
@@ -61,7 +61,7 @@ def _document(result: Result, predecessors: Sequence[Result]) -> Dataset:
     dataset.update(document)
     del dataset.ContributingEquipmentSequence  # the library's own name, and the time of day
     scheme = Dataset()
-    scheme.CodingSchemeDesignator, scheme.CodingSchemeUID, scheme.CodingSchemeName = SCHEME, SCHEME_UID, SCHEME_NAME
+    scheme.CodingSchemeDesignator, scheme.CodingSchemeUID, scheme.CodingSchemeName = CODING_SCHEME, SCHEME_UID, SCHEME_NAME
     scheme.CodingSchemeResponsibleOrganization = MANUFACTURER
     dataset.CodingSchemeIdentificationSequence = [scheme]
     if not result.images:

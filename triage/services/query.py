@@ -11,6 +11,7 @@ from itertools import islice
 
 from triage.domain.query import Attributes, Film, Found, Query, by_series
 from triage.domain.query_keys import KEYS, QueryLevel
+from triage.domain.study import Study
 from triage.domain.worklist import level_words
 from triage.services.ports import Database
 
@@ -126,18 +127,18 @@ def _below_studies(query: Query, found: Found, above: Attributes) -> Iterator[Ma
 
 def patient_of(found: Found) -> Attributes:
     """What is known of the patient."""
-    return _told(found, found.films, QueryLevel.PATIENT)
+    return _of(_told(found, found.films), QueryLevel.PATIENT)
 
 
 def study_of(found: Found) -> Attributes:
     """What is known of the study, counted and computed values with it."""
-    modalities = (_values(found, film, "Modality") for film in found.films)
+    modalities = (_told(found, [film]).get("Modality", ()) for film in found.films)
     return {
-        **_told(found, found.films, QueryLevel.STUDY),
+        **_of(_told(found, found.films), QueryLevel.STUDY),
         "StudyInstanceUID": (found.study.study_instance_uid,),
         "ModalitiesInStudy": tuple(dict.fromkeys(one for values in modalities for one in values)),
         "SOPClassesInStudy": tuple(dict.fromkeys(film.instance.sop_class_uid for film in found.films)),
-        "NumberOfStudyRelatedSeries": (str(sum(1 for _ in by_series(found.films))),),
+        "NumberOfStudyRelatedSeries": (str(len({film.instance.series_instance_uid for film in found.films})),),
         "NumberOfStudyRelatedInstances": (str(len(found.films)),),
         "StudyComments": (NOTICE.format(level_words(found.study, numbers=False)),),
     }
@@ -146,7 +147,7 @@ def study_of(found: Found) -> Attributes:
 def series_of(found: Found, series_instance_uid: str, films: list[Film]) -> Attributes:
     """What is known of a series."""
     return {
-        **_told(found, films, QueryLevel.SERIES),
+        **_of(_told(found, films), QueryLevel.SERIES),
         "SeriesInstanceUID": (series_instance_uid,),
         "NumberOfSeriesRelatedInstances": (str(len(films)),),
     }
@@ -154,28 +155,26 @@ def series_of(found: Found, series_instance_uid: str, films: list[Film]) -> Attr
 
 def image_of(film: Film) -> Attributes:
     """What is known of an image."""
-    told = film.attributes or {}
     return {
-        **{keyword: told[keyword] for keyword in _OF_LEVEL[QueryLevel.IMAGE] if keyword in told},
+        **_of(film.attributes or {}, QueryLevel.IMAGE),
         "SOPInstanceUID": (film.instance.sop_instance_uid,),
         "SOPClassUID": (film.instance.sop_class_uid,),
         "AvailableTransferSyntaxUID": (film.instance.transfer_syntax_uid,),
     }
 
 
-def _told(found: Found, films: Sequence[Film], level: QueryLevel) -> dict[str, tuple[str, ...]]:
-    """What the headers tell of a level, each keyword by the first film that tells it."""
-    told = {keyword: _first(found, films, keyword) for keyword in _OF_LEVEL[level]}
-    return {keyword: values for keyword, values in told.items() if values}
+def _of(told: Attributes, level: QueryLevel) -> Attributes:
+    return {keyword: told[keyword] for keyword in _OF_LEVEL[level] if keyword in told}
 
 
-def _first(found: Found, films: Sequence[Film], keyword: str) -> tuple[str, ...]:
-    return next((values for film in films if (values := _values(found, film, keyword))), ())
+def _told(found: Found, films: Sequence[Film]) -> Attributes:
+    """What films tell, each keyword as the first that tells it has it; one that is to be read yet: what the list knows."""
+    told: dict[str, tuple[str, ...]] = {}
+    for film in reversed(films):
+        told.update(film.attributes if film.attributes is not None else _listed(found.study))
+    return told
 
 
-def _values(found: Found, film: Film, keyword: str) -> tuple[str, ...]:
-    """What a film tells; one whose header is to be read yet: what the list has of its study."""
-    if film.attributes is not None:
-        return film.attributes.get(keyword, ())
-    value = getattr(found.study.facts, _FACTS[keyword]) if keyword in _FACTS else None
-    return (value,) if value else ()
+def _listed(study: Study) -> Attributes:
+    known = ((keyword, getattr(study.facts, name)) for keyword, name in _FACTS.items())
+    return {keyword: (value,) for keyword, value in known if value}

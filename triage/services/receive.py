@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from triage.domain.doubt import Doubt
-from triage.domain.errors import DataSetMismatch, StorageFull, TriageError
+from triage.domain.errors import DataSetMismatch, NoFilm, StorageFull, TriageError
 from triage.domain.identity import PATIENT, Likeness, completed, likeness
 from triage.domain.instance import SAME_PICTURE, Instance, QuarantinedObject
 from triage.domain.level import HeadStarts
+from triage.domain.ours import RESULT_CLASSES
 from triage.domain.study import Study, begin, with_doubt, with_image
 from triage.imaging.header import Header, picture_of, read_header
 from triage.services.condition import account_for_damaged, note_condition
@@ -32,7 +33,7 @@ class Claim:
 class Reception:
     """One object on its way in, fragment by fragment. Leave it by :meth:`finish` or :meth:`abandon`: nothing else stays.
 
-    ``listed`` is called when a study waits for a worker.
+    ``listed`` is called when a study waits for a worker, ``came_back`` with the sender's AE title when a result of ours does.
 
     Raises:
         StorageFull: no room above the floor.
@@ -48,6 +49,7 @@ class Reception:
         max_object_bytes: int,
         clock: Clock,
         listed: Callable[[], None] = lambda: None,
+        came_back: Callable[[str], None] = lambda calling_ae_title: None,
     ) -> None:
         self._claim = claim
         self._archive = archive
@@ -56,6 +58,7 @@ class Reception:
         self._max_object_bytes = max_object_bytes
         self._clock = clock
         self._listed = listed
+        self._came_back = came_back
         self._size = len(claim.file_meta)
         self._incoming = archive.receive(claim.file_meta, self._size)
 
@@ -70,19 +73,27 @@ class Reception:
             raise StorageFull(f"the object has more than {self._max_object_bytes} bytes")
         self._incoming.write(fragment)
 
-    def finish(self) -> Instance:
+    def finish(self) -> Instance | None:
         """Make it durable, index and list it; returning means that it may be acknowledged. The same object again: fine.
+
+        ``None``: a result of ours that a PACS sends back; nothing of it is kept.
 
         Raises:
             StorageFull: the disk failed; nothing is kept.
             CannotUnderstand, MissingIdentifier: unreadable or without valid UIDs; nothing is kept.
             DataSetMismatch: set aside, listed among the quarantined objects.
+            NoFilm: of a class that holds none, and not ours; nothing is kept.
             IndexUnavailable: the bytes are kept, the row is not: not acknowledged; found again by reconciliation.
         """
         try:
             digest = self._incoming.sync()
             header = _header(self._incoming)
             self._compare(header, digest)
+            if header.ours:
+                self._came_back(self._claim.calling_ae_title)
+                return None
+            if header.sop_class_uid in RESULT_CLASSES:
+                raise NoFilm("a report or presentation state that is not ours")
             displaced = self._incoming.keep()
         finally:
             self._incoming.discard()

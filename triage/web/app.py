@@ -84,6 +84,7 @@ def create_app(
     who: Callable[[Request], str] | None = None,
     installation: Installation | None = None,
     destinations: Collection[str] = (),
+    hears_orders: bool = False,
     viewer_origins: Collection[str] = (),
     storing: Storing | None = None,
 ) -> FastAPI:
@@ -95,9 +96,9 @@ def create_app(
     ``accounts``: who may sign in; ``authenticator``: tells who asks (default: by ``accounts``). One of the two is needed.
     ``external``: how people sign in by the hospital's identity provider, beside or instead of a password.
     ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`. ``trusted_proxy``: addresses, see
-    :class:`triage.web.forwarded.Forwarded`. ``installation``: for the administrator's pages. ``destinations``: see
-    :class:`triage.web.site.Site`. ``viewer_origins``: see :class:`triage.web.dicomweb.cors.Cors`. ``storing``: how films come
-    in by DICOMweb; ``None``: they do not.
+    :class:`triage.web.forwarded.Forwarded`. ``installation``: for the administrator's pages. ``destinations``,
+    ``hears_orders``: see :class:`triage.web.site.Site`. ``viewer_origins``: see :class:`triage.web.dicomweb.cors.Cors`.
+    ``storing``: how films come in by DICOMweb; ``None``: they do not.
     """
     site = Site(
         database=database,
@@ -112,6 +113,7 @@ def create_app(
         lease=lease,
         who=who,
         destinations=tuple(destinations),
+        hears_orders=hears_orders,
     )
     previews = Previews(films, Darkroom())
     frames = Previews(films, Darkroom(whole=True), waiting=FRAMES_WAITING) if full_frames else None

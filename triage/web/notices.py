@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from triage.domain.delivery import LONG
 from triage.web.text import clock_time, plain
-from triage.web.vitals import Vitals
+from triage.web.vitals import PUBLISHER, Vitals
 
 TOLD_FOR = timedelta(hours=1)
 """So long a change of the network stands above the list; the assessments name their network for good."""
@@ -55,11 +55,16 @@ def network_changed(vitals: Vitals) -> Iterator[Notice]:
 
 def results_arrive(vitals: Vitals) -> Iterator[Notice]:
     """Whether other systems know what this list knows: their readers cannot see that they do not."""
+    if vitals.publishes and not vitals.alive(PUBLISHER):
+        yield Notice("warning", f"Results are not sent {_since(vitals, PUBLISHER)}", "Other systems lack what stands here.")
     for one in vitals.destinations:
         since = one.oldest_waiting
         if since is not None and vitals.now - since > LONG:
             words = f"{one.waiting} wait since {clock_time(since, vitals.now)}. Its own list lacks what stands here."
             yield Notice("warning", f"Results do not reach {one.name}", words)
+        elif one.refuses:
+            words = f"{one.refused} refused, the last one among them. See Administration → Deliveries."
+            yield Notice("warning", f"{one.name} refuses results", words)
 
 
 RULES: tuple[Callable[[Vitals], Iterator[Notice]], ...] = (films_arrive, network_runs, results_arrive, network_changed)

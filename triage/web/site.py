@@ -21,6 +21,7 @@ class Site:
     the hospital's viewer (:mod:`triage.web.viewer_link`); empty: no link. ``head_starts``: the policy. ``lease``: of a
     reader's claim. ``full_frames``, ``heat_map``: whether they are offered at all. ``who``: names the person behind a
     request, for claims and the audit; ``None``: nobody can be told apart. ``destinations``: those of the settings.
+    ``hears_orders``: the RIS sends its orders here.
     """
 
     database: Database
@@ -35,6 +36,7 @@ class Site:
     heat_map: bool = False
     who: Callable[[Request], str] | None = None
     destinations: tuple[str, ...] = ()
+    hears_orders: bool = False
 
     def note_view(self, request: Request, study_instance_uid: str) -> None:
         """Audit that the person behind the request looks at a study; what cannot be audited is not shown."""

@@ -8,6 +8,9 @@ from triage.domain.result import Result
 from triage.web.rows import word
 from triage.web.text import full_time, plain
 
+KEPT = {True: ", kept", False: ", not known to be kept", None: ""}
+"""What its storage commitment said (PS3.4 J); ``None``: it was not asked."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
@@ -32,7 +35,7 @@ def sent(deliveries: Iterable[Delivery], results: Iterable[Result]) -> list[Sent
             level=levels[one.number].value,
             word=word(levels[one.number]),
             destination=plain(one.destination),
-            state=f"{one.state.value}, kept for good" if one.committed else one.state.value,
+            state=one.state.value + KEPT[one.committed],
             answer=plain(one.status if one.state is DELIVERED else one.error, 200),
         )
         for one in deliveries

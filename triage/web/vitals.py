@@ -14,6 +14,8 @@ from triage.web.text import plain
 EXPECTED_ROLES = ("intake", "worker", "web", "scheduler")
 PUBLISHER = "publisher"
 """Expected, too, where the settings name destinations."""
+ORDERS = "orders"
+"""Expected, too, where the settings name a port for orders: a STAT that cannot come in is missed by nobody here."""
 STOPPED = "stopped"
 """The state of a role's last beat when it ended on purpose."""
 
@@ -21,7 +23,8 @@ STOPPED = "stopped"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """One look. ``revision`` is ``None``, and roles and queue are unknown, when the database does not answer.
-    ``destinations``: those of the settings; ``publishes``: there are some.
+    ``destinations``: those of the settings; ``publishes``: there are some; ``hears_orders``: see
+    :class:`triage.web.site.Site`.
     """
 
     now: datetime
@@ -33,11 +36,13 @@ class Vitals:
     model_changed_at: datetime | None = None
     destinations: tuple[DestinationState, ...] = ()
     publishes: bool = False
+    hears_orders: bool = False
 
     @property
     def expected(self) -> tuple[str, ...]:
         """The roles that have to run here."""
-        return (*EXPECTED_ROLES, PUBLISHER) if self.publishes else EXPECTED_ROLES
+        also = ((PUBLISHER, self.publishes), (ORDERS, self.hears_orders))
+        return (*EXPECTED_ROLES, *(name for name, wanted in also if wanted))
 
     @property
     def database_answers(self) -> bool:
@@ -67,6 +72,7 @@ def look(site: Site) -> Vitals:
         with site.database.read() as tx:
             return Vitals(
                 publishes=bool(site.destinations),
+                hears_orders=site.hears_orders,
                 now=now,
                 heartbeat_limit=site.heartbeat_limit,
                 free_bytes=free_bytes,

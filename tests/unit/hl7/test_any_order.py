@@ -75,12 +75,12 @@ class Hospital(World):
 @pytest.mark.parametrize(
     ("events", "level"),
     [
-        (("STAT", "film", "second film", "lowered", "assessment"), Level.FLAGGED),
-        (("STAT", "film", "second film", "cancelled", "assessment"), Level.FLAGGED),
-        (("routine", "film", "second film", "raised", "assessment"), Level.STAT),
-        (("by UID", "film without number", "second film", "raised", "assessment"), Level.STAT),
-        (("STAT", "film", "cancelled", "a second STAT", "assessment"), Level.STAT),
-        (("STAT", "film without number", "second film", "of another patient", "cancelled for another"), Level.STAT),
+        (("STAT", "film", "second film", "lowered"), Level.FLAGGED),
+        (("STAT", "film", "second film", "cancelled"), Level.FLAGGED),
+        (("routine", "film", "raised", "assessment"), Level.STAT),
+        (("by UID", "film without number", "second film", "raised"), Level.STAT),
+        (("STAT", "film", "cancelled", "a second STAT"), Level.STAT),
+        (("STAT", "film without number", "second film", "cancelled for another"), Level.STAT),
         (("STAT", "film", "cancelled without a patient", "assessment"), Level.STAT),
         (("of another patient", "by another number", "film", "assessment"), Level.NOT_FLAGGED),
         (("STAT", "moved to another number", "film", "assessment"), Level.NOT_FLAGGED),
@@ -113,7 +113,7 @@ def test_order_films_update_cancel_and_assessment_in_any_order(every: bool) -> N
 @given(
     events=st.lists(st.sampled_from([*MESSAGES, "film", "second film", "assessment"]), unique=True, max_size=9), data=st.data()
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_events_in_any_order(events: list[str], data: st.DataObject) -> None:
     events.append("film without number" if "film" not in events else "assessment")
     other = data.draw(st.permutations(events))

@@ -46,7 +46,7 @@ class Caller:
     """A RIS on a connection."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
         self._frames = Frames(1 << 20)
 
     def __enter__(self) -> "Caller":
@@ -199,7 +199,7 @@ def test_half_a_message_or_none_is_not_waited_for(begun: bytes) -> None:
         began = time.monotonic()
         caller.say(begun)
         assert caller.hear() == b""
-        assert 0.2 < time.monotonic() - began < 1.5
+        assert 0.2 < time.monotonic() - began < 4
         assert site.after("film").level is not Level.STAT
 
 
@@ -210,18 +210,19 @@ def test_who_drips_has_no_more_time_than_others() -> None:
             for byte in framed(BYTES):
                 caller.say(bytes([byte]))
                 time.sleep(0.05)  # what a dripping peer does
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8
         assert caller.hear() == b""
 
 
 def test_who_does_not_take_its_answers_is_let_go() -> None:
-    with desk(message_bytes=1 << 20) as site, site.call() as caller:
-        caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        caller.socket.settimeout(0.2)
+    with desk() as site, site.call() as caller, capture_logs() as logs:
+        site.listener.answer = lambda content, address: bytes(1 << 20)  # a few of them fill whatever lies between
         with suppress(OSError):
-            for _ in range(20_000):
-                caller.say(framed(order(control="HD")))
-        until(lambda: site.listener.connections == 0, 10, "let go")
+            caller.say(framed(BYTES) * 20)
+        until(lambda: logs, 20, "let go")
+        until(lambda: site.listener.connections == 0, 5, "its place is free")
+        assert [line["cause"] for line in logs] == ["did not take the answer"]
+        site.listener.answer = site.desk.answer
         site.takes_an_order()
 
 
@@ -230,6 +231,7 @@ def test_silent_callers_give_way_and_busy_ones_do_not() -> None:
         silent = [site.call() for _ in range(LIMITS.connections)]
         until(lambda: site.listener.connections == LIMITS.connections, 5, "all in")
         until(lambda: took(site), 5, "one gave way", every=0.05)
+        until(lambda: any(map(is_closed, silent)), 5, "and knows it")
         for one in silent:
             one.socket.close()
         until(lambda: site.listener.connections == 0, 5, "all gone")
@@ -242,6 +244,15 @@ def test_silent_callers_give_way_and_busy_ones_do_not() -> None:
             assert late.hear() == b""
         for one in busy:
             one.socket.close()
+
+
+def is_closed(caller: Caller) -> bool:
+    """Whether the listener has closed it; it has said nothing."""
+    caller.socket.setblocking(False)
+    try:
+        return caller.socket.recv(1) == b""
+    except BlockingIOError:
+        return False
 
 
 def took(site: Desk) -> bool:

@@ -17,7 +17,7 @@ from triage.hl7.structure import Message, parse
 from triage.hl7.text import Delimiters, bounded, escape, unescape
 
 RIS = Receiver(application="RIS", facility="HOSP")
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = settings(max_examples=30, deadline=None)
 
 
 def observed(message: Message) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,8 @@ from triage.hl7.structure import parse
 from triage.hl7.transport import MllpTransport
 
 WITHIN = 0.4
-LATER = 0.3
+LATER = 2.0
+PATIENT = 20.0
 """How much longer than allowed a try may seem to take on a machine with other things to do."""
 
 
@@ -123,8 +125,8 @@ AWAY = {
 }
 
 
-def tried(behaviour: Behaviour) -> tuple[type[Exception], str, float, Peer]:
-    with peer(behaviour) as running, transport(running.port) as sender:
+def tried(behaviour: Behaviour, within: float = PATIENT) -> tuple[type[Exception], str, float, Peer]:
+    with peer(behaviour) as running, transport(running.port, within) as sender:
         began = time.monotonic()
         with pytest.raises(NotDelivered) as raised:
             sender.send(result(), ())
@@ -133,7 +135,7 @@ def tried(behaviour: Behaviour) -> tuple[type[Exception], str, float, Peer]:
 
 @pytest.mark.parametrize("behaviour", AWAY.values(), ids=AWAY.keys())
 def test_a_peer_that_does_not_take_it_now_is_away_and_in_time(behaviour: Behaviour) -> None:
-    kind, words, took, _ = tried(behaviour)
+    kind, words, took, _ = tried(behaviour, WITHIN)
     assert kind is PeerAway
     assert took < WITHIN + LATER
     assert "Doe" not in words
@@ -166,7 +168,7 @@ def test_err_1_of_old_receivers_is_read() -> None:
 
 @pytest.mark.parametrize("said", ["AA", "CA", "aa"])
 def test_what_is_taken_was_a_valid_message(said: str) -> None:
-    with peer(answers(said)) as running, transport(running.port) as sender:
+    with peer(answers(said)) as running, transport(running.port, PATIENT) as sender:
         assert sender.send(result(2), (result(),)).status == said.upper()
         (message,) = running.messages
     validated(message.decode())
@@ -181,7 +183,7 @@ def test_nobody_listens() -> None:
 
 
 def test_the_connection_stays_open_between_results() -> None:
-    with peer(takes) as running, transport(running.port) as sender:
+    with peer(takes) as running, transport(running.port, PATIENT) as sender:
         for number in range(1, 6):
             assert sender.send(result(number), ()).status == "AA"
         assert (running.connections, len(running.messages)) == (1, 5)
@@ -193,7 +195,7 @@ def test_a_dead_connection_is_opened_anew_and_the_message_is_the_same(dying: Beh
         caller.say("AA", caller.hear())
         dying(caller)
 
-    with peer(once_then_dies, takes) as running, transport(running.port, 5) as sender:
+    with peer(once_then_dies, takes) as running, transport(running.port, PATIENT) as sender:
         sender.send(result(), ())
         assert sender.send(result(2), ()).status == "AA"
         assert running.connections == 2
@@ -204,7 +206,7 @@ def test_a_connection_that_the_peer_closed_meanwhile_is_opened_anew() -> None:
     def once(caller: Caller) -> None:
         caller.say("AA", caller.hear())
 
-    with peer(once, takes) as running, transport(running.port, 5) as sender:
+    with peer(once, takes) as running, transport(running.port, PATIENT) as sender:
         sender.send(result(), ())
         running._threads[0].join(5)
         assert sender.send(result(2), ()).status == "AA"
@@ -214,15 +216,41 @@ def test_a_connection_that_the_peer_closed_meanwhile_is_opened_anew() -> None:
 def test_a_late_answer_is_not_taken_for_that_of_the_next() -> None:
     def late(caller: Caller) -> None:
         first = caller.hear()
-        caller.over.wait(WITHIN + 0.2)
+        caller.over.wait(1.2)
         caller.say("AA", first)
         caller.over.wait()
 
-    with peer(late, answers("AR")) as running, transport(running.port) as sender:
+    with peer(late, answers("AR")) as running, transport(running.port, 1.0) as sender:
         with pytest.raises(PeerAway):
             sender.send(result(), ())
         with pytest.raises(PeerRefused):
             sender.send(result(2), ())
+
+
+def test_after_an_answer_that_is_none_the_next_result_goes_over_a_new_connection() -> None:
+    with peer(other, takes) as running, transport(running.port, PATIENT) as sender:
+        with pytest.raises(PeerAway, match="another message"):
+            sender.send(result(), ())
+        assert sender.send(result(2), ()).status == "AA"
+        assert running.connections == 2
+
+
+def test_a_second_answer_to_the_last_result_is_not_taken_for_that_of_the_next() -> None:
+    answered, said_twice = threading.Event(), threading.Event()
+
+    def twice(caller: Caller) -> None:
+        message = caller.hear()
+        caller.say("AA", message)
+        answered.wait(PATIENT)
+        caller.say("AR", message)
+        said_twice.set()
+        caller.over.wait()
+
+    with peer(twice, takes) as running, transport(running.port, PATIENT) as sender:
+        sender.send(result(), ())
+        answered.set()
+        assert said_twice.wait(PATIENT)
+        assert sender.send(result(2), ()).status == "AA"
 
 
 def test_by_tls_to_whom_its_certificate_names(tmp_path: Path) -> None:
@@ -237,11 +265,11 @@ def test_by_tls_to_whom_its_certificate_names(tmp_path: Path) -> None:
             takes(caller)
 
     with peer(secured) as running:
-        with transport(running.port, 5, client) as sender:
+        with transport(running.port, PATIENT, client) as sender:
             assert sender.send(result(), ()).status == "AA"
             assert sender.send(result(2), ()).status == "AA"
             assert running.connections == 1
-        with transport(running.port, 5, ssl.create_default_context()) as stranger, pytest.raises(PeerAway):
+        with transport(running.port, PATIENT, ssl.create_default_context()) as stranger, pytest.raises(PeerAway):
             stranger.send(result(), ())
     with peer(deaf) as mute, transport(mute.port, WITHIN, client) as sender:
         began = time.monotonic()

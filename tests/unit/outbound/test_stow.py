@@ -81,7 +81,7 @@ def test_an_object_of_which_nothing_is_said_is_not_delivered() -> None:
         (202, b"", PeerAway),
         (409, b"", PeerRefused),
         (400, b"", PeerRefused),
-        (401, b"", PeerRefused),
+        (401, b"", PeerAway),
         (404, b"", PeerRefused),
         (415, b"", PeerRefused),
         (301, b"", PeerRefused),

@@ -51,8 +51,8 @@ def test_a_reason_is_its_stable_code() -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [(200, None), (201, None), (202, None), (204, None)]
-    + [(status, PeerAway) for status in (408, 425, 429, 500, 502, 503, 504)]
-    + [(status, PeerRefused) for status in (301, 302, 307, 308, 400, 401, 403, 404, 409, 410, 422)],
+    + [(status, PeerAway) for status in (401, 403, 407, 408, 425, 429, 500, 502, 503, 504)]
+    + [(status, PeerRefused) for status in (301, 302, 307, 308, 400, 404, 409, 410, 422)],
 )
 def test_what_an_answer_means(status: int, expected: type[Exception] | None) -> None:
     with serving(plain(status, Location="http://127.0.0.1:1/")) as server:

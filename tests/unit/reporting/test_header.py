@@ -9,6 +9,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from tests.size import size
 from tests.unit.reporting.results import STUDY, header, headers, scored
 from triage.domain.instance import Facts
 from triage.reporting import characters
@@ -72,7 +73,7 @@ def test_a_film_that_states_no_character_set_keeps_its_bytes() -> None:
         assert (raw(found, "PatientName").strip(), found.SpecificCharacterSet) == (name, stated)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=size(60, 2000), deadline=None)
 @given(headers())
 def test_values_that_may_stand_are_the_films_bytes_and_identifiers_are_those_or_none(film: Dataset) -> None:
     found = of(film)
@@ -88,6 +89,7 @@ def test_values_that_may_stand_are_the_films_bytes_and_identifiers_are_those_or_
         assert text == "" or rule.fits(text)
 
 
+@settings(max_examples=size(40, 2000), deadline=None)
 @given(headers())
 def test_an_identifier_is_the_films_or_none(film: Dataset) -> None:
     stated = film.get_item("SpecificCharacterSet")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from tests.size import size
 from tests.unit.domain.make import MODEL
 from tests.unit.reporting.results import AT, DEVICE, KINDS, STUDY, excused, header, headers, results, scored
 from triage.domain.level import Level
@@ -134,7 +135,7 @@ def test_the_same_result_gives_the_same_bytes_and_another_another_uid() -> None:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=size(10, 300), deadline=None)
 @given(results(), st.lists(headers(), max_size=2))
 def test_whatever_the_headers_hold_a_report_is_made_and_is_the_same_again(result: Result, films: list[Dataset]) -> None:
     predecessors = [replace(result, number=number) for number in range(1, min(result.number, 3))]
@@ -150,7 +151,7 @@ def test_whatever_the_headers_hold_a_report_is_made_and_is_the_same_again(result
     assert not any(element.tag.is_private for element in report.iterall())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=size(15, 300), deadline=None)
 @given(results())
 def test_shown_numbers_stand_on_the_side_on_which_the_level_is(result: Result) -> None:
     if result.probability is None or result.model is None:

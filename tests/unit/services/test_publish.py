@@ -18,6 +18,7 @@ from triage.domain.assessment import Outcome
 from triage.domain.delivery import (
     DELIVERED,
     FIRST_BACKOFF,
+    LEASE_BEYOND,
     MAX_BACKOFF,
     MOST_FAULTS,
     REFUSED,
@@ -351,6 +352,30 @@ def test_a_peer_that_is_slow_holds_up_no_other(desk: Desk) -> None:
     assert desk.peer.words == [("1.2.3", 1)], "what was under way came to its end"
     assert (quick.closed, desk.peer.closed) == (True, True)
     assert set(desk.states()) == {DELIVERED}
+
+
+def test_a_try_that_hangs_is_seen_and_ends_the_process(desk: Desk) -> None:
+    desk.assess(0.9)
+    desk.peer.slow.clear()
+    stop, seen = threading.Event(), threading.Event()
+    one = Publisher(
+        destination="pacs",
+        transport=desk.peer,
+        database=desk.database,
+        within=-LEASE_BEYOND,
+        clock=desk.clock,
+        chance=lambda: 0.0,
+        wait=lambda stop, seconds: stop.wait(0.01),
+    )
+
+    def hung() -> None:
+        seen.set()
+        stop.set()
+        desk.peer.slow.set()
+
+    assert not one.hangs
+    run_publishers([one], stop, hung)
+    assert seen.is_set()
 
 
 def test_a_publisher_outlives_whatever_goes_wrong(desk: Desk) -> None:

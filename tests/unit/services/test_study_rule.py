@@ -6,6 +6,7 @@ from tests import films
 from tests.unit.services.arrivals import UID, film
 from tests.unit.services.world import World
 from triage.dimse.contexts import OFFERED, STORAGE_CLASSES, VERIFICATION
+from triage.domain.ours import RESULT_CLASSES
 from triage.domain.worklist import why
 from triage.services.records import study_record
 
@@ -70,7 +71,7 @@ def test_films_of_several_series_are_one_study() -> None:
 
 
 def test_what_is_no_image_is_not_even_offered() -> None:
-    storage = OFFERED.keys() - {VERIFICATION}
+    storage = OFFERED.keys() - {VERIFICATION} - RESULT_CLASSES.keys()
     assert storage == set(STORAGE_CLASSES)
     structured_report, presentation_state, key_objects, pdf = (
         f"1.2.840.10008.5.1.4.1.1.{kind}" for kind in ("88.11", "11.1", "88.59", "104.1")

@@ -69,12 +69,19 @@ class World:
             raise self.classifier
         return self.classifier
 
-    def store(self, film: bytes, **claims: Any) -> Instance:
+    def store(self, film: bytes, **claims: Any) -> Instance | None:
         """Receive a film. ``claims`` replace what the sender says of it, or ``max_object_bytes``."""
         limit = claims.pop("max_object_bytes", 1 << 28)
+        came_back = claims.pop("came_back", lambda calling_ae_title: None)
         claim, data_set = self.claimed(film, **claims)
         reception = Reception(
-            claim, archive=self.archive, database=self.database, head_starts=POLICY, max_object_bytes=limit, clock=self.clock
+            claim,
+            archive=self.archive,
+            database=self.database,
+            head_starts=POLICY,
+            max_object_bytes=limit,
+            clock=self.clock,
+            came_back=came_back,
         )
         try:
             for at in range(0, len(data_set), FRAGMENT):

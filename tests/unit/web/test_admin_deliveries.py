@@ -170,11 +170,19 @@ def test_results_that_wait_are_no_trouble_at_first_and_then_are(open_site: Open,
     assert "Does the destination answer" in client.get("/admin/system").text
 
 
+def test_a_destination_that_refuses_what_comes_last_is_told_above_the_list(open_site: Open, database: Database) -> None:
+    assert "refuses results" not in open_site(database, NOW, destinations=NAMES).get("/").text, "it took one since"
+    said(database, "1.2.2", 0.95)
+    sent(database, "pacs", Peer(refuses=True))
+    assert "pacs refuses results" in open_site(database, NOW, destinations=NAMES).get("/").text
+
+
 def test_a_publisher_that_does_not_run_is_missed_where_there_are_destinations(open_site: Open) -> None:
     database, now = scene.afternoon(NOW)
     assert open_site(database, now).get("/readyz").json()["reasons"] == []
     client = open_site(database, now, destinations=NAMES)
     assert client.get("/readyz").json()["reasons"] == ["publisher: has not started"]
+    assert "Results are not sent yet" in client.get("/").text
 
 
 def test_metrics_count_by_destination(open_site: Open, database: Database) -> None:

@@ -81,3 +81,10 @@ def test_a_disk_that_cannot_be_asked_is_full() -> None:
     database, _ = scene.afternoon(NOW)
     client = Client(create_app(database, clock=lambda: NOW, free_bytes=broken, authenticator=SignedIn()))
     assert client.get("/readyz").json()["reasons"] == ["storage: no room above the floor, films are refused"]
+
+
+def test_orders_that_cannot_come_in_are_missed_where_the_ris_sends_them(open_site: Open) -> None:
+    database, now = scene.afternoon(NOW)
+    assert open_site(database, now).get("/readyz").json()["reasons"] == []
+    client = open_site(database, now, hears_orders=True)
+    assert client.get("/readyz").json()["reasons"] == ["orders: has not started"]

@@ -189,6 +189,8 @@ def _copied(reception: Reception, stream: BinaryIO) -> Instance:
         instance = reception.finish()
     finally:
         reception.abandon()
+    if instance is None:
+        raise Unstorable(NO_SUCH_CLASS, "a result of this service that comes back is not stored")
     structlog.get_logger().info("stored", sop_instance_uid=instance.sop_instance_uid, digest=instance.digest, by="STOW-RS")
     return instance
 
