@@ -17,6 +17,9 @@ from triage.services.transport import Transport
 POLL = timedelta(seconds=1)
 """How often an idle publisher looks for results that nobody rings for: one indexed read."""
 WATCH = timedelta(seconds=1)
+DRAIN = timedelta(seconds=15)
+"""So long the results at hand may take at SIGTERM; then their connections are closed, and they are sent again after the next
+start."""
 EXIT_HUNG = 70
 
 
@@ -63,6 +66,10 @@ class Publisher:
                 self._wait(stop, POLL.total_seconds())
         self._transport.close()
 
+    def hang_up(self) -> None:
+        """Close the connection at hand, from another thread."""
+        self._transport.close()
+
     def step(self) -> bool:
         """Send one result if one is due; ``False``: none is."""
         self._since = time.monotonic()
@@ -80,8 +87,13 @@ class Publisher:
             self._since = float("inf")
 
 
-def run_publishers(publishers: Sequence[Publisher], stop: threading.Event, hung: Callable[[], None] | None = None) -> None:
-    """Each in its own thread, until ``stop``; returns when each has finished what it was at.
+def run_publishers(
+    publishers: Sequence[Publisher],
+    stop: threading.Event,
+    hung: Callable[[], None] | None = None,
+    drain: timedelta = DRAIN,
+) -> None:
+    """Each in its own thread, until ``stop``; returns when each has finished what it was at, or ``drain`` is over.
 
     ``hung``: called when one hangs in foreign code, which cannot be interrupted; without it the process ends itself, and what
     was under way is sent again.
@@ -95,8 +107,12 @@ def run_publishers(publishers: Sequence[Publisher], stop: threading.Event, hung:
             if one.hangs:
                 structlog.get_logger().error("delivery hangs", destination=one.destination)
                 (hung or (lambda: os._exit(EXIT_HUNG)))()
-    for thread in threads:
-        thread.join()
+    deadline = time.monotonic() + drain.total_seconds()
+    for one, thread in zip(publishers, threads, strict=True):
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive():
+            structlog.get_logger().warning("delivery left unfinished", destination=one.destination)
+            one.hang_up()
 
 
 def trouble_of(database: Database, names: Sequence[str], clock: Clock) -> str | None:

@@ -3,6 +3,8 @@
 import fcntl
 import os
 import secrets
+import threading
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from triage.bootstrap import Launch, Site
 
 
+LOCKED_WITHIN, LOOK_EVERY = 60.0, 0.2
+"""Seconds."""
+
+
 def run_publisher(site: "Site", launch: "Launch") -> None:
     """Send results until SIGTERM.
 
@@ -29,7 +35,7 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
     if not settings:
         raise ConfigError("publisher: no destination is configured; add [[destinations]] to the settings (docs/results.md)")
     stop = stop_event(launch.supervised)
-    lock = _lock(site)
+    lock = lock_of(site, stop)
     transports = {one.name: transport_of(site, one) for one in settings}
     names = [one.name for one in settings]
     register(site.database, names, utc_now)
@@ -64,12 +70,22 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
     os.close(lock)
 
 
-def _lock(site: "Site") -> int:
-    """This home's only publisher: two would send the same result at the same time after a restart of one."""
+def lock_of(site: "Site", stop: threading.Event, within: float = LOCKED_WITHIN) -> int:
+    """This home's only publisher: two would send the same result at the same time after a restart of one.
+
+    One whose supervisor has died may still finish what it was at: it is waited for.
+
+    Raises:
+        ConfigError: another one runs, and does not end.
+    """
     handle = os.open(site.settings.home / "publisher.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise ConfigError(f"publisher: another one runs on {site.settings.home}; stop it first") from None
-    return handle
+    end = time.monotonic() + within
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() < end and not stop.wait(LOOK_EVERY):
+                continue
+            os.close(handle)
+            raise ConfigError(f"publisher: another one runs on {site.settings.home}; stop it first") from None
+        return handle

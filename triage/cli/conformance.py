@@ -1,7 +1,7 @@
 """``triage conformance``: the DICOM Conformance Statement of this configuration, as Markdown or JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,12 +24,17 @@ def register(app: typer.Typer) -> None:
     app.command()(conformance)
 
 
-def conformance(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
+def conformance(
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown (the default).")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+    config: Config = None,
+) -> None:
     """Print the DICOM Conformance Statement of this configuration: for the administrators of other systems."""
     from triage.dimse.conformance import statement
 
     told = statement(configured(settings(home, config)))
-    if as_json:
+    if as_json and not as_markdown:
         print_json(told)
     else:
         typer.echo(markdown(told))

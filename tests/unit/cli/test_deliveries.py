@@ -1,7 +1,9 @@
 """``triage deliveries`` on a home, and what *verify*, *check* and *study* say of results."""
 
 import json
+import os
 import socket
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests import films
 from tests.unit.services.peer import Peer
 from tests.unit.services.world import World
 from triage.bootstrap import note_destinations, open_site
+from triage.bootstrap.publisher import lock_of
 from triage.cli import app
 from triage.cli.checks_results import destinations
 from triage.cli.common import operator
@@ -142,6 +145,16 @@ def test_check_says_whether_a_destination_answers(home: Path, port: int) -> None
     with socket.create_server(("127.0.0.1", port)):
         marks = [(one.mark, one.subject) for one in destinations(settings)]
     assert marks == [("ok", "destination"), ("WARN", "deliveries")]
+
+
+def test_one_publisher_waits_for_the_other_and_then_says_so(home: Path) -> None:
+    site, stop = open_site(load(home=home, environment={})), threading.Event()
+    first = lock_of(site, stop)
+    with pytest.raises(ConfigError, match="another one runs"):
+        lock_of(site, stop, within=0.3)
+    threading.Timer(0.3, os.close, (first,)).start()
+    os.close(lock_of(site, stop, within=20))
+    site.database.close()
 
 
 def test_a_publisher_without_destinations_does_not_start(tmp_path: Path) -> None:

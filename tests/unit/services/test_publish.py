@@ -378,6 +378,30 @@ def test_a_try_that_hangs_is_seen_and_ends_the_process(desk: Desk) -> None:
     assert seen.is_set()
 
 
+def test_a_stop_waits_for_what_is_at_hand_only_so_long(desk: Desk) -> None:
+    desk.assess(0.9)
+    desk.peer.slow.clear()
+    stop, begun = threading.Event(), threading.Event()
+    one = Publisher(
+        destination="pacs",
+        transport=desk.peer,
+        database=desk.database,
+        within=WITHIN,
+        clock=desk.clock,
+        chance=lambda: 0.0,
+        wait=lambda stop, seconds: stop.wait(0.01),
+        reached=lambda step: begun.set() if step == "claimed" else None,
+    )
+    thread = threading.Thread(target=run_publishers, args=([one], stop), kwargs={"drain": timedelta(seconds=0.1)})
+    thread.start()
+    assert begun.wait(20)
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert (desk.peer.closed, desk.states()) == (True, [SENDING])
+    desk.peer.slow.set()
+
+
 def test_a_publisher_outlives_whatever_goes_wrong(desk: Desk) -> None:
     stop, looks = threading.Event(), list[datetime]()
 
