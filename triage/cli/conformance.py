@@ -42,10 +42,12 @@ def conformance(
 
 def configured(values: "Settings") -> "Configured":
     """Of the settings, what the statement depends on."""
+    from triage.config.destinations import DIMSE
     from triage.config.sections import DimseSettings
     from triage.dimse.conformance import Configured
 
     dimse = values.dimse
+    sent = [one for one in values.destinations if one.kind in DIMSE]
     fields = DimseSettings.model_fields
     return Configured(
         version=__version__,
@@ -58,6 +60,8 @@ def configured(values: "Settings") -> "Configured":
         retrieve_peers=dimse.retrieve_peers,
         move_destinations=dimse.move_destinations,
         commitment_peers=dimse.commitment_peers,
+        results_to=[str(one.entity) for one in sent],
+        asked=sorted({one.entity.ae_title for one in sent if one.commitment}),
         settings={f"dimse.{name}": (getattr(dimse, name), fields[name].description or "") for name in SHOWN},
     )
 
