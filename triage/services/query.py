@@ -99,9 +99,11 @@ def _patients(database: Database, query: Query, uids: list[str], go_on: Callable
 
 def _below_patients(database: Database, query: Query, uids: list[str], go_on: Callable[[], object]) -> Iterator[Match]:
     for found in _studies(database, uids, go_on):
-        patient, study = patient_of(found), study_of(found)
-        levels = ((patient, QueryLevel.PATIENT), (study, QueryLevel.STUDY))
-        if not all(query.matches(attributes, level, unsure=found.unsure) for attributes, level in levels):
+        patient = patient_of(found)
+        if not query.matches(patient, QueryLevel.PATIENT, unsure=found.unsure):
+            continue
+        study = study_of(found)
+        if not query.matches(study, QueryLevel.STUDY, unsure=found.unsure):
             continue
         above = {**patient, **study}
         if query.level is QueryLevel.STUDY:
