@@ -14,7 +14,17 @@ from tests.unit.database.stores import KINDS, opened, sql_database
 from tests.unit.domain.make import FACTS, MODEL, NOW, digest, study
 from triage.database.deliveries import due_query, unheard_query
 from triage.database.memory import MemoryDatabase
-from triage.domain.delivery import DELIVERED, REFUSED, SENDING, SUPERSEDED, WAITING, Delivery, DeliveryState, Receipt
+from triage.domain.delivery import (
+    DELIVERED,
+    PASSED_AFTER,
+    REFUSED,
+    SENDING,
+    SUPERSEDED,
+    WAITING,
+    Delivery,
+    DeliveryState,
+    Receipt,
+)
 from triage.domain.level import Level
 from triage.domain.reason import Reason
 from triage.domain.result import Result, ResultImage
@@ -165,6 +175,25 @@ def test_a_later_result_waits_for_the_earlier_and_names_it_if_it_arrived(databas
     do(database, "delivered", again, TAKEN, NOW)
     second = claimed(database, NOW + SECOND)
     assert do(database, "payload", second) == (result(number=2), (result(),))
+
+
+def test_an_earlier_result_whose_answer_never_comes_does_not_keep_the_later_back_for_ever(database: Database) -> None:
+    do(database, "register", ["pacs"], NOW)
+    say(database)
+    spread(database)
+    do(database, "put_off", claimed(database), "no answer", NOW)
+    say(database, number=2)
+    spread(database)
+    for _ in range(PASSED_AFTER - 1):
+        first = claimed(database)
+        assert first.number == 1
+        do(database, "put_off", first, "no answer", NOW)
+    second = claimed(database)
+    assert do(database, "payload", second) == (result(number=2), (result(),)), "it may have arrived: it is named"
+    assert states(database) == {("1.2.3", 1): SUPERSEDED, ("1.2.3", 2): SENDING}
+    assert claim(database) is None, "and is not sent behind the later"
+    (to,) = do(database, "destinations")
+    assert (to.superseded, to.waiting) == (1, 1)
 
 
 def test_what_was_refused_is_not_named(database: Database) -> None:

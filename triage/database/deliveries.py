@@ -11,7 +11,17 @@ from triage.database.delivery_tables import OPEN, REFUSED, delivery, destination
 from triage.database.result_documents import dump_result, load_result
 from triage.database.tables import Moment, study
 from triage.domain import delivery as rules
-from triage.domain.delivery import LONGEST_WAIT, NOT_KEPT, STEPS, Delivery, DeliveryState, DestinationState, Receipt, Step
+from triage.domain.delivery import (
+    LONGEST_WAIT,
+    NOT_KEPT,
+    PASSED_AFTER,
+    STEPS,
+    Delivery,
+    DeliveryState,
+    DestinationState,
+    Receipt,
+    Step,
+)
 from triage.domain.result import Result
 
 _ROW, _TO = delivery.c, destination.c
@@ -107,8 +117,10 @@ class SqlDeliveries:
         """As :func:`triage.domain.delivery.overtaken` has it."""
         mine = (_ROW.study_instance_uid == study_instance_uid, _ROW.destination == destination)
         latest = select(func.max(_ROW.number)).where(*mine).scalar_subquery()
-        behind = (_ROW.state == WAITING, _ROW.attempts == 0, _ROW.number < latest)
-        change = update(delivery).where(*mine, *behind).values(state=SUPERSEDED, ended_at=now)
+        self._give_way(destination, now, *mine, _ROW.attempts == 0, _ROW.number < latest)
+
+    def _give_way(self, destination: str, now: datetime, *which: ColumnElement[bool]) -> None:
+        change = update(delivery).where(*which, _ROW.state == WAITING).values(state=SUPERSEDED, ended_at=now)
         if gone := self._connection.execute(change).rowcount:
             self._connection.execute(_of(destination).values(superseded=_TO.superseded + gone))
 
@@ -120,12 +132,17 @@ class SqlDeliveries:
             .returning(*COLUMNS)
         )
         row = self._connection.execute(statement).one_or_none()
-        return _delivery(row) if row else None
+        if row is None:
+            return None
+        mine = (_ROW.study_instance_uid == row.study_instance_uid, _ROW.destination == destination)
+        self._give_way(destination, now, *mine, _ROW.number < row.number)
+        return _delivery(row)
 
     def payload(self, delivery: Delivery) -> tuple[Result, tuple[Result, ...]]:
         mine = result.c.study_instance_uid == delivery.study_instance_uid
         own = select(result.c.document).where(mine, result.c.number == delivery.number)
-        there = and_(_ROW.result_id == result.c.id, _ROW.destination == delivery.destination, _ROW.state == DELIVERED)
+        may_be = or_(_ROW.state == DELIVERED, and_(_ROW.state == SUPERSEDED, _ROW.attempts > 0))
+        there = and_(_ROW.result_id == result.c.id, _ROW.destination == delivery.destination, may_be)
         arrived = select(result.c.document).where(mine, result.c.number < delivery.number, exists().where(there))
         earlier = self._connection.execute(arrived.order_by(result.c.number)).scalars()
         return load_result(self._connection.execute(own).scalar_one()), tuple(load_result(one) for one in earlier)
@@ -262,7 +279,7 @@ def due_query(name: str, now: datetime) -> Select[Any]:
         earlier.c.study_instance_uid == _ROW.study_instance_uid,
         earlier.c.destination == _ROW.destination,
         earlier.c.number < _ROW.number,
-        earlier.c.state.in_((WAITING, SENDING)),
+        or_(earlier.c.state == SENDING, and_(earlier.c.state == WAITING, earlier.c.attempts < PASSED_AFTER)),
     )
     beyond = now + LONGEST_WAIT
     resting = exists().where(_TO.name == name, _TO.not_before > now, _TO.not_before <= beyond)

@@ -9,6 +9,7 @@ from triage.domain.delivery import (
     LONGEST_WAIT,
     NOT_KEPT,
     OPEN,
+    PASSED_AFTER,
     REFUSED,
     SENDING,
     STEPS,
@@ -118,6 +119,9 @@ class MemoryDeliveries:
         state, attempts, token = STEPS[row.state, Step.CLAIM], row.attempts + 1, row.token + 1
         held = replace(row, state=state, attempts=attempts, token=token, not_before=lease_until, tried_at=now)
         self._rows[row.id] = held
+        for one in self._of(destination):
+            if one.study_instance_uid == row.study_instance_uid and one.number < row.number and one.state is WAITING:
+                self._supersede(one, now)
         return held
 
     def _due(self, destination: str, now: datetime) -> Delivery | None:
@@ -126,8 +130,8 @@ class MemoryDeliveries:
         if rest is not None and now < rest <= beyond:
             return None
         open_ = [row for row in self._of(destination) if row.state in OPEN]
-        first = {uid: min(row.number for row in open_ if row.study_instance_uid == uid) for uid in _studies(open_)}
-        mine = [row for row in open_ if row.number == first[row.study_instance_uid]]
+        first = {uid: min(_holding(row for row in open_ if row.study_instance_uid == uid)) for uid in _studies(open_)}
+        mine = [row for row in open_ if row.number <= first[row.study_instance_uid]]
         due = [row for row in mine if row.not_before <= now or row.not_before > beyond]
         return min(due, key=lambda row: (row.attempts, row.id), default=None)
 
@@ -136,7 +140,8 @@ class MemoryDeliveries:
         there = {
             row.number
             for row in self._of(delivery.destination)
-            if row.study_instance_uid == delivery.study_instance_uid and row.state is DELIVERED
+            if row.study_instance_uid == delivery.study_instance_uid
+            and (row.state is DELIVERED or (row.state is SUPERSEDED and row.attempts > 0))
         }
         earlier = tuple(one for one in results if one.number < delivery.number and one.number in there)
         return results[delivery.number - 1], earlier
@@ -254,6 +259,12 @@ class MemoryDeliveries:
         change: dict[str, object] = {"state": STEPS[row.state, step], **values}
         self._rows[row.id] = replace(row, **change)  # type: ignore[arg-type]
         return True
+
+
+def _holding(rows: Iterable[Delivery]) -> Iterator[float]:
+    """The numbers of a study's open deliveries behind which no later one goes; infinity where there is none."""
+    yield float("inf")
+    yield from (row.number for row in rows if row.state is SENDING or row.attempts < PASSED_AFTER)
 
 
 def _studies(rows: Iterable[Delivery]) -> set[str]:

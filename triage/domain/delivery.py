@@ -98,6 +98,8 @@ LONGEST_WAIT = timedelta(minutes=15)
 """No wait and no claim is longer; what would end later was written while the clock was ahead, and is due now."""
 MOST_FAULTS = 5
 """So often is a result tried whose sending fails here, for a cause nobody foresaw; then a person has to look."""
+PASSED_AFTER = 5
+"""So often is an earlier result of a study tried before the next one goes out in its stead."""
 LONG = timedelta(minutes=10)
 """A result that waits longer than this is said on the pages."""
 OVERDUE = timedelta(days=1)

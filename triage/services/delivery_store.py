@@ -40,7 +40,8 @@ class DeliveryStore(Protocol):
         many: fewer than ``limit`` where that was all."""
 
     def claim(self, destination: str, now: datetime, lease_until: datetime) -> Delivery | None:
-        """The delivery that is due, or whose claim has run out; none of a study while an earlier one of it is open. Of several
+        """The delivery that is due, or whose claim has run out; none of a study while an earlier one of it is open, unless
+        that was tried :data:`triage.domain.delivery.PASSED_AFTER` times: then it is superseded by the claim. Of several
         that which was tried least often, then the oldest.
 
         Due, too, is what would wait longer than :data:`triage.domain.delivery.LONGEST_WAIT`.
@@ -49,7 +50,7 @@ class DeliveryStore(Protocol):
         """
 
     def payload(self, delivery: Delivery) -> tuple[Result, tuple[Result, ...]]:
-        """The result of a delivery, and the study's earlier ones that have arrived there, oldest first."""
+        """The result of a delivery, and the study's earlier ones that have arrived there or may have, oldest first."""
 
     def delivered(self, delivery: Delivery, receipt: Receipt, now: datetime) -> bool:
         """The peer has taken it, and so it answers; ``False``: no longer the claimant's.

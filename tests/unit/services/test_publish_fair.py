@@ -17,6 +17,8 @@ from tests.unit.services.test_publish import WITHIN, Desk
 from triage.database.delivery_tables import result as said
 from triage.database.memory import MemoryDatabase
 from triage.domain.delivery import REFUSED, PeerAway, Receipt
+from triage.domain.doubt import Doubt
+from triage.domain.level import Level
 from triage.domain.result import Result
 from triage.domain.study import with_outcome
 from triage.publisher import Publisher, run_publishers
@@ -47,6 +49,25 @@ class Unwilling:
 
 
 @dataclass
+class Keeps:
+    """Keeps what it gets; never answers to the first of a study."""
+
+    kept: list[Result] = field(default_factory=list)
+    named: list[tuple[int, ...]] = field(default_factory=list)
+
+    def send(self, result: Result, predecessors: tuple[Result, ...]) -> Receipt:
+        if result not in self.kept:
+            self.kept.append(result)
+            self.named.append(tuple(one.number for one in predecessors))
+        if result.number == 1:
+            raise PeerAway("the peer cannot take Secondary Capture Image Storage now: status A700")
+        return Receipt(status="0x0000")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
 class Round:
     """A publisher at work for as long as it is told."""
 
@@ -65,6 +86,12 @@ class Round:
             while publish(self.desk.database, "pacs", self.peer, WITHIN, self.desk.clock, self.chance.random):
                 pass
             self.desk.clock.forward(seconds=20)
+
+
+@pytest.fixture(params=KINDS)
+def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
+    with opened(request.param, tmp_path) as database:
+        yield Desk(database)
 
 
 @pytest.fixture(params=KINDS)
@@ -143,6 +170,21 @@ def test_the_past_is_said_in_slices_so_that_a_film_need_not_wait_for_all_of_it(m
     assert send_past(desk.database, "pacs", NOW, "adm", desk.clock) == 25
     assert max(written) == 10
     assert send_past(desk.database, "pacs", NOW, "adm", desk.clock) == 0
+
+
+def test_what_was_not_flagged_is_taken_back_though_the_answer_to_it_never_comes(desk: Desk) -> None:
+    """A PACS that keeps the report and answers *later* for ever, as of a page that it has no room for."""
+    peer = Keeps()
+    desk.assess(0.1)
+    for _ in range(20):
+        publish(desk.database, "pacs", peer, WITHIN, desk.clock, lambda: 1.0)
+        desk.clock.forward(minutes=10)
+    desk.doubt(Doubt.IDENTITY_CONFLICT)
+    for _ in range(5):
+        publish(desk.database, "pacs", peer, WITHIN, desk.clock, lambda: 1.0)
+        desk.clock.forward(minutes=10)
+    assert [one.level for one in peer.kept] == [Level.NOT_FLAGGED, Level.NOT_ASSESSED]
+    assert peer.named == [(), (peer.kept[0].number,)]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
