@@ -142,7 +142,7 @@ def _patients(message: Message) -> Iterator[PatientNumber]:
                 PatientNumber(number, issuer or None)
                 for one in pid.repetitions(field)
                 if (number := _bounded(pid.within(one), "PID", field))
-                for issuer in [pid.within(one, 4) or pid.within(one, 4, 2)]
+                for issuer in [_bounded(pid.within(one, 4) or pid.within(one, 4, 2), "PID", field)]
             ]
             if found:
                 yield from dict.fromkeys(found)

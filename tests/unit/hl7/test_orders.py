@@ -117,6 +117,7 @@ BAD = {
     "no number at all": (order(control="CA", accession=None, placer=None), 101),
     "a long number": (order(accession="9" * 200), 104),
     "fifty-one orders": (order(tail="ORC|NW|1\rOBR|1|||||||||||||||||A\r" * 50), 104),
+    "an issuer that is endless": (order(patient="P-1^^^" + "X" * 200), 104),
     "too many segments": (order(tail="NTE|1\r" * 2000), 100),
     "no MSH": (b"PID|1\r", 100),
     "nothing": (b"", 100),
