@@ -45,7 +45,7 @@ def objects_of(site: "Site", settings: DestinationSettings) -> Make:
         objects = [structured_report(result, predecessors, films, device)]
         if settings.page:
             objects.append(page(result, predecessors, films, device))
-        if settings.presentation_state and (state := presentation_state(result, films, device)):
+        if settings.presentation_state and (state := presentation_state(result, films, device, predecessors)):
             objects.append(state)
         return objects
 

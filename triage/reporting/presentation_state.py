@@ -31,9 +31,16 @@ FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 Film = tuple[ResultImage, Dataset]
 
 
-def presentation_state(result: Result, films: Sequence[Dataset], device: Device) -> DicomObject | None:
-    """The state over every film that was scored and can have one; ``None``: none can. The same bytes each time."""
-    scored = [pair for pair in zip(result.images, films, strict=False) if pair[0].probability is not None and _simple(pair[1])]
+def presentation_state(
+    result: Result, films: Sequence[Dataset], device: Device, predecessors: Sequence[Result] = ()
+) -> DicomObject | None:
+    """The state over every film that was scored and can have one; ``None``: none can. The same bytes each time.
+
+    Scored by this result or by one that it replaces: a line that does not count any more must not be the last one over a film.
+    """
+    counts = {one.sop_instance_uid for said in (*predecessors, result) for one in said.images if one.probability is not None}
+    shown = zip(result.images, films, strict=False)
+    scored = [(image, film) for image, film in shown if image.sop_instance_uid in counts and _simple(film)]
     # one shape counts for all that a state refers to
     alike = [pair for pair in scored if _shape(pair[1]) == _shape(scored[0][1])]
     if not alike:

@@ -1,5 +1,6 @@
 """The page and the presentation state: the same bytes each time, nobody named, no film shown otherwise than it is."""
 
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from tests.unit.reporting.results import DEVICE, KINDS, header, image, scored
+from tests.unit.reporting.results import DEVICE, KINDS, excused, header, image, scored
 from tests.unit.reporting.test_structured_report import DENIALS
 from triage.domain.reason import Reason
 from triage.reporting.presentation_state import presentation_state
@@ -52,6 +53,18 @@ def test_a_state_repeats_how_the_film_is_shown() -> None:
     inverse = presentation_state(scored(), [header(**WINDOWED, PhotometricInterpretation="MONOCHROME1")], DEVICE)
     assert inverse is not None
     assert dcmread(BytesIO(inverse.content)).PresentationLUTShape == "INVERSE"
+
+
+def test_a_line_over_a_film_that_was_scored_is_replaced_when_it_is_taken_back() -> None:
+    earlier, film = scored(0.03), [header(**WINDOWED)]
+    assert presentation_state(excused(), film, DEVICE) is None, "there is no line that would be wrong"
+    state = presentation_state(replace(excused(), number=2), film, DEVICE, [earlier])
+    assert state is not None
+    read = dcmread(BytesIO(state.content))
+    (line,) = read.GraphicAnnotationSequence[0].TextObjectSequence
+    assert line.UnformattedTextValue.startswith("Not assessed by this model. ")
+    (series,) = read.ReferencedSeriesSequence
+    assert [one.ReferencedSOPInstanceUID for one in series.ReferencedImageSequence] == [earlier.images[0].sop_instance_uid]
 
 
 @pytest.mark.parametrize(
