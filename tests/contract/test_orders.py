@@ -17,7 +17,9 @@ from triage.domain.order import PatientNumber, Statement
 from triage.services.ports import Database
 
 DAY = timedelta(days=1)
-ONE = Statement(placer_order_number="PL", accession_number="A-1", patients=(PatientNumber("P"),), stat=True, said_at=NOW)
+ONE = Statement(
+    placer_order_number="PL", accession_number="A-1", patients=(PatientNumber("P"),), placed=True, stat=True, said_at=NOW
+)
 anything = st.builds(
     Statement,
     placer_order_number=st.none() | texts,

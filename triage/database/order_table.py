@@ -15,6 +15,7 @@ said = Table(
     Column("accession_number", Text),
     Column("study_instance_uid", Text),
     Column("patients", Text, nullable=False, comment="JSON: pairs of Patient ID and issuer"),
+    Column("placed", Integer, nullable=False, comment="a new order"),
     Column("stat", Integer, comment="empty: not said"),
     Column("over", Integer, nullable=False, comment="cancelled or discontinued"),
     Column("said_at", Moment, nullable=False, comment="by the sender's clock"),

@@ -78,6 +78,7 @@ def _statement(row: Row[Any]) -> Statement:
         accession_number=row.accession_number,
         study_instance_uid=row.study_instance_uid,
         patients=tuple(PatientNumber(number, issuer) for number, issuer in json.loads(row.patients)),
+        placed=bool(row.placed),
         stat=None if row.stat is None else bool(row.stat),
         over=bool(row.over),
         said_at=row.said_at,

@@ -26,8 +26,8 @@ class PatientNumber:
 class Statement:
     """What one message says of one order; what it leaves out is ``None`` and changes nothing.
 
-    ``stat``: whether it asks for STAT. ``over``: the order was cancelled or discontinued. ``said_at``: aware, UTC, by the
-    sender's clock.
+    ``placed``: it is a new order, not word of one that there is. ``stat``: whether it asks for STAT. ``over``: the order was
+    cancelled or discontinued. ``said_at``: aware, UTC, by the sender's clock.
     """
 
     placer_order_number: str | None = None
@@ -35,6 +35,7 @@ class Statement:
     accession_number: str | None = None
     study_instance_uid: str | None = None
     patients: tuple[PatientNumber, ...] = ()
+    placed: bool = False
     stat: bool | None = None
     over: bool = False
     said_at: datetime
@@ -93,15 +94,24 @@ class Alike(Enum):
 
 
 def orders_of(statements: Iterable[Statement]) -> list[Order]:
-    """The orders that statements of one key make: one for each patient, as placers use a number again. Where a statement names
-    none, it counts for each of them."""
+    """The orders that statements of one key make: one for each patient, as placers use a number again, and one for each
+    accession number, as they order several procedures under one. What a statement does not name, it says of each of them."""
     said = sorted(statements, key=lambda one: one.said_at)
     patients: list[tuple[PatientNumber, ...]] = []
     for one in said:
         if one.patients and all(same_patient(known, one.patients) is Alike.OTHER for known in patients):
             patients.append(one.patients)
     alike = ([one for one in said if same_patient(known, one.patients) is not Alike.OTHER] for known in patients or [()])
-    return [order_of(some) for some in alike]
+    return [order_of(some) for theirs in alike for some in _by_procedure(theirs)]
+
+
+def _by_procedure(statements: list[Statement]) -> list[list[Statement]]:
+    """Where orders were placed under one accession number, another one that is told later is where they moved to."""
+    placed = {one.accession_number for one in statements if one.placed and one.accession_number}
+    if len(placed) < 2:
+        return [statements]
+    numbers = sorted({one.accession_number for one in statements if one.accession_number})
+    return [[one for one in statements if one.accession_number in (None, number)] for number in numbers]
 
 
 def order_of(statements: Iterable[Statement]) -> Order:

@@ -123,6 +123,7 @@ def _statement(
         accession_number=_first(group, reading.places or PLACES[kind]),
         study_instance_uid=_study(group),
         patients=patients,
+        placed=control is Control.PLACED,
         stat=stat or None if control is Control.PLACED else stat,
         over=control is Control.OVER or orc.value(5).upper() in OVER,
         said_at=said_at,

@@ -24,7 +24,7 @@ def said(minute: int = 0, **changes: object) -> Statement:
     return replace(plain, said_at=NOW + timedelta(minutes=minute), **changes)  # type: ignore[arg-type]
 
 
-PLACED, URGENT, ROUTINE, CANCELLED = said(0), said(1, stat=True), said(2, stat=False), said(3, over=True)
+PLACED, URGENT, ROUTINE, CANCELLED = said(0, placed=True), said(1, stat=True), said(2, stat=False), said(3, over=True)
 
 
 @pytest.mark.parametrize(

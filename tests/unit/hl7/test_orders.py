@@ -30,6 +30,7 @@ def test_an_order_says_what_it_says(kind: str) -> None:
         accession_number="A-17",
         study_instance_uid="1.2.3",
         patients=(PatientNumber("P-1", "HOSP"),),
+        placed=True,
         stat=True,
         said_at=NOW,
     )

@@ -22,6 +22,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text(), nullable=True) for name in ("placer_order_number", "filler_order_number")),
         *(sa.Column(name, sa.Text(), nullable=True) for name in ("accession_number", "study_instance_uid")),
         sa.Column("patients", sa.Text(), nullable=False),
+        sa.Column("placed", sa.Integer(), nullable=False),
         sa.Column("stat", sa.Integer(), nullable=True),
         sa.Column("over", sa.Integer(), nullable=False),
         sa.Column("said_at", sa.BigInteger(), nullable=False),
