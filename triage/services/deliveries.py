@@ -10,7 +10,7 @@ from triage.services.ports import Clock, Database, Transaction
 from triage.services.results import note_result
 
 SLICE = 200
-"""Studies of the past that are written in one transaction: a film that arrives must not wait for all of them."""
+"""Studies of the past, or refused results, that are written in one transaction: a film must not wait for all of them."""
 
 
 def retry(database: Database, delivery_id: int, actor: str, clock: Clock) -> Delivery:
@@ -28,10 +28,14 @@ def retry(database: Database, delivery_id: int, actor: str, clock: Clock) -> Del
 
 def retry_refused(database: Database, destination: str | None, actor: str, clock: Clock) -> list[Delivery]:
     """The same for every refused one, or those of one destination."""
-    with database.write() as transaction:
-        refused = transaction.deliveries.deliveries(states=[REFUSED], destination=destination)
-        found = (_retry(transaction, one.id, actor, clock()) for one in reversed(refused))
-        return [one for one in found if one is not None]
+    with database.read() as transaction:
+        refused = [one.id for one in reversed(transaction.deliveries.deliveries(states=[REFUSED], destination=destination))]
+    again = list[Delivery]()
+    for first in range(0, len(refused), SLICE):
+        with database.write() as transaction:
+            found = (_retry(transaction, one, actor, clock()) for one in refused[first : first + SLICE])
+            again += [one for one in found if one is not None]
+    return again
 
 
 def send_past(database: Database, name: str, since: datetime, actor: str, clock: Clock) -> int:

@@ -22,7 +22,7 @@ from triage.domain.level import Level
 from triage.domain.result import Result
 from triage.domain.study import with_outcome
 from triage.publisher import Publisher, run_publishers
-from triage.services.deliveries import send_past
+from triage.services.deliveries import retry_refused, send_past
 from triage.services.ports import Transaction
 from triage.services.publish import publish
 
@@ -170,6 +170,20 @@ def test_the_past_is_said_in_slices_so_that_a_film_need_not_wait_for_all_of_it(m
     assert send_past(desk.database, "pacs", NOW, "adm", desk.clock) == 25
     assert max(written) == 10
     assert send_past(desk.database, "pacs", NOW, "adm", desk.clock) == 0
+    desk.peer.refuses = True
+    desk.drain()
+    states = list[int]()
+
+    @contextmanager
+    def watched() -> Iterator[Transaction]:
+        with begin() as tx:
+            before = len(tx.deliveries.deliveries(states=[REFUSED]))
+            yield tx
+            states.append(before - len(tx.deliveries.deliveries(states=[REFUSED])))
+
+    monkeypatch.setattr(desk.database, "write", watched)
+    assert len(retry_refused(desk.database, "pacs", "adm", desk.clock)) == 25
+    assert max(states) == 10
 
 
 def test_what_was_not_flagged_is_taken_back_though_the_answer_to_it_never_comes(desk: Desk) -> None:
