@@ -172,6 +172,14 @@ def test_a_bad_parameter_is_refused_in_one_line(client: Client, query: str) -> N
     assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("depth", [40, 20_000])
+@pytest.mark.parametrize("name", ["{}", "includefield"])
+def test_an_attribute_within_sequences_without_end_is_refused_at_once(name: str, depth: int) -> None:
+    path = ".".join(["Rows"] * depth)
+    with pytest.raises(Refused):
+        search_of(QueryLevel.STUDY, [(name.format(path), path)], {})
+
+
 def test_a_uid_of_the_address_is_one_and_stands_there_alone(client: Client) -> None:
     assert client.get(f"{STUDIES}/1.02/series").status_code == 400
     assert client.get(f"{STUDIES}/{quote('*')}/series").status_code == 400
