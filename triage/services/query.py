@@ -7,7 +7,7 @@ database stays open for somebody who fetches slowly. At most a page of studies i
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 
 from triage.domain.query import Attributes, Film, Found, Query, by_series
 from triage.domain.query_keys import KEYS, QueryLevel
@@ -34,6 +34,10 @@ _FACTS = {
     "Modality": "modality",
 }
 """What the list knows of a study whose headers are to be read yet."""
+_COARSER = frozenset({"PatientName", "Modality"})
+"""Of these: one group of the name, and the modality of the first film alone."""
+_OF_ROWS = frozenset({key.keyword for key in KEYS.values() if key.computed or key.vr == "UI"}) - {"ModalitiesInStudy"}
+"""What no header is read for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def _patients(database: Database, query: Query, uids: list[str], go_on: Callable
     for found in _studies(database, uids, go_on):
         patient = patient_of(found)
         who = (*patient.get("PatientID", ("", found.study.study_instance_uid)), *patient.get("IssuerOfPatientID", ()))
-        if who not in seen and query.matches(patient, QueryLevel.PATIENT, unsure=found.unsure):
+        if who not in seen and query.matches(patient, QueryLevel.PATIENT, _settled(found.study, found.films)):
             seen.add(who)
             yield Match(QueryLevel.PATIENT, found.study.study_instance_uid, patient)
 
@@ -101,7 +105,8 @@ def _below_patients(database: Database, query: Query, uids: list[str], go_on: Ca
     for found in _studies(database, uids, go_on):
         patient, study = patient_of(found), study_of(found)
         levels = ((patient, QueryLevel.PATIENT), (study, QueryLevel.STUDY))
-        if not all(query.matches(attributes, level, unsure=found.unsure) for attributes, level in levels):
+        settled = _settled(found.study, found.films)
+        if not all(query.matches(attributes, level, settled) for attributes, level in levels):
             continue
         above = {**patient, **study}
         if query.level is QueryLevel.STUDY:
@@ -114,14 +119,14 @@ def _below_studies(query: Query, found: Found, above: Attributes) -> Iterator[Ma
     uid = found.study.study_instance_uid
     for series_uid, films in by_series(found.films):
         series = series_of(found, series_uid, films)
-        if not query.matches(series, QueryLevel.SERIES, unsure=found.unsure):
+        if not query.matches(series, QueryLevel.SERIES, _settled(found.study, films)):
             continue
         if query.level is QueryLevel.SERIES:
             yield Match(query.level, uid, {**above, **series})
             continue
         for film in films:
             image = image_of(film)
-            if query.matches(image, QueryLevel.IMAGE, unsure=film.attributes is None):
+            if query.matches(image, QueryLevel.IMAGE, _settled(found.study, [film])):
                 yield Match(query.level, uid, {**above, **series, **image})
 
 
@@ -173,6 +178,14 @@ def _told(found: Found, films: Sequence[Film]) -> Attributes:
     for film in reversed(films):
         told.update(film.attributes if film.attributes is not None else _listed(found.study))
     return told
+
+
+def _settled(study: Study, films: Sequence[Film]) -> frozenset[str] | None:
+    """What stays as :func:`_told` has it once every header was read; ``None``: all were."""
+    if all(film.attributes is not None for film in films):
+        return None
+    before = takewhile(lambda attributes: attributes is not None, (film.attributes for film in films))
+    return _OF_ROWS | (_listed(study).keys() - _COARSER) | {keyword for attributes in before for keyword in attributes or {}}
 
 
 def _listed(study: Study) -> Attributes:

@@ -151,6 +151,37 @@ def test_a_film_that_cannot_be_read_hides_no_study_and_stops_no_other(world: Wor
     assert uids(world.database, StudyDate="20200101-") == ["1.1"]
 
 
+NAME = {"patient_name": "Yamada^Tarou=山田^太郎", "SpecificCharacterSet": "ISO_IR 192"}
+
+
+@pytest.mark.parametrize("unread", [("1.1.1.1",), ("1.1.2.1",), ("1.1.1.1", "1.1.2.1")])
+def test_no_value_of_another_film_hides_one_whose_header_is_to_be_read_yet(unread: tuple[str, ...]) -> None:
+    world = World()
+    world.store(film("1.1", "1.1.1.1", series_uid="1.1.1", **NAME))
+    world.clock.forward(minutes=1)
+    computed = "1.2.840.10008.5.1.4.1.1.1"
+    world.store(film("1.1", "1.1.2.1", series_uid="1.1.2", modality="CR", sop_class_uid=computed, **DAY, **NAME))
+    world.clock.forward(minutes=1)
+    world.store(film("1.2", "1.2.1.1", patient_id="P-2", patient_name="Roe^Richard"))
+    asked: list[tuple[str, dict[str, str], str]] = [
+        ("STUDY", {"PatientName": "山田*"}, "1.1"),
+        ("STUDY", {"ModalitiesInStudy": "CR"}, "1.1"),
+        ("STUDY", {"StudyDate": "20260102"}, "1.1"),
+        ("SERIES", {"StudyInstanceUID": "1.1", "Modality": "CR"}, "1.1.2"),
+        ("SERIES", {"StudyInstanceUID": "1.1", "Modality": "DX"}, "1.1.1"),
+        ("PATIENT", {"PatientName": "山田*"}, "P-1"),
+    ]
+    for level, keys, wanted in asked:
+        assert uids(world.database, level, **keys) == [wanted]
+    for uid in unread:
+        del world.database._state.attributes[uid]  # type: ignore[attr-defined]
+    for level, keys, wanted in asked:
+        assert wanted in uids(world.database, level, **keys), keys
+    assert uids(world.database, PatientID="P-2") == ["1.2"], "another patient's study is in no answer"
+    if "1.1.1.1" in unread:
+        assert "1.1" in uids(world.database, StudyDate="19991231"), "the first film may say so"
+
+
 def test_hostile_values_are_bounded_and_printable() -> None:
     odd = film(
         PatientName="A" * 5000,
