@@ -126,6 +126,14 @@ class DimseSettings(Section):
             raise ValueError("beyond loopback without TLS, list who may send: AET@ADDRESS")
         return value
 
+    @field_validator("query_peers", "retrieve_peers")
+    @classmethod
+    def _known_by_address(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        tls, host = info.data.get("tls"), info.data.get("host", "127.0.0.1")
+        if not _is_loopback(host) and tls is not None and tls.certificate is None and not all("@" in one for one in value):
+            raise ValueError("beyond loopback without TLS anybody can take a title: give AET@ADDRESS")
+        return value
+
     @field_validator("commitment_peers", "move_destinations")
     @classmethod
     def _destinations(cls, value: list[str]) -> list[str]:
