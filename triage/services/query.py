@@ -84,10 +84,11 @@ def _matches(database: Database, query: Query, retrieve_ae_title: str, go_on: Ca
 
 def _studies(database: Database, uids: list[str], go_on: Callable[[], object]) -> Iterator[Found]:
     for first in range(0, len(uids), PAGE):
-        go_on()
         with database.read() as tx:
             page = tx.queries.found(uids[first : first + PAGE])
-        yield from page
+        for found in page:
+            go_on()  # a thousand wild cards take a moment for each
+            yield found
 
 
 def _patients(database: Database, query: Query, uids: list[str], go_on: Callable[[], object]) -> Iterator[Match]:
