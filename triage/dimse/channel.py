@@ -48,6 +48,11 @@ class Channel:
         self._stores = 0
         self._is_cancelled = False
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the association is to end now."""
+        return self._is_cut()
+
     def respond(self, response: bytes, data_set: bytes = b"") -> None:
         """Send a response that is not the last one.
 
