@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -149,6 +150,24 @@ def test_a_film_that_cannot_be_read_hides_no_study_and_stops_no_other(world: Wor
     world.archive.take_back(film_of["1.1.1.1"].digest)
     assert read_headers(world.archive, world.database, 10).read == 1
     assert uids(world.database, StudyDate="20200101-") == ["1.1"]
+
+
+def test_a_film_that_is_replaced_while_its_header_is_read_does_not_lend_its_attributes(world: World) -> None:
+    """A replacement is often the correction of exactly this: whose film it is."""
+    first = {one.sop_instance_uid: one for one in forgotten(world)}["1.2.1.1"]
+
+    class Disk:
+        def open(self, digest: str) -> Any:
+            if digest == first.digest:
+                with world.database.write() as tx:
+                    tx.remove_instance(first.sop_instance_uid)
+                    tx.add_instance(replace(first, digest="f" * 64))
+            return world.archive.open(digest)
+
+    read_headers(Disk(), world.database, 10)  # type: ignore[arg-type]
+    with world.database.read() as tx:
+        (found,) = tx.queries.found(["1.2"])
+    assert [film.attributes for film in found.films] == [None]
 
 
 NAME = {"patient_name": "Yamada^Tarou=山田^太郎", "SpecificCharacterSet": "ISO_IR 192"}
