@@ -23,6 +23,7 @@ from tests.unit.web.signed_in import SignedIn
 from triage.domain.account import Role
 from triage.imaging.metadata import INLINE_BYTES
 from triage.web.app import create_app
+from triage.web.dicomweb import metadata
 from triage.web.identity import name_of
 
 JPEG_LS, JPEG_2000, EXPLICIT = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.1"
@@ -129,6 +130,15 @@ def test_metadata_hold_what_a_viewer_needs_and_no_pixels(client: Viewer) -> None
     assert told["00282000"] == {"vr": "OB", "BulkDataURI": f"{ONE}/bulkdata/00282000"}, "relative, never from the Host header"
     value = client.get(told["00282000"]["BulkDataURI"])
     assert parts(value) == [("application/octet-stream", bytes(2 * INLINE_BYTES))]
+
+
+def test_headers_that_are_too_large_together_are_refused_and_one_alone_is_told(
+    client: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata, "MOST_BYTES", len(client.get(f"{ONE}/metadata").content) + 100)
+    answer = client.get(f"{STUDY}/metadata")
+    assert (answer.status_code, "too large" in answer.json()["detail"]) == (413, True)
+    assert client.get(f"{ONE}/metadata").status_code == 200
 
 
 def test_metadata_of_study_and_series_name_every_film_even_one_that_cannot_be_read(client: Viewer) -> None:
