@@ -7,7 +7,7 @@ database stays open for somebody who fetches slowly. At most a page of studies i
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import islice
 
 from triage.domain.query import Attributes, Film, Found, Query, by_series
 from triage.domain.query_keys import KEYS, QueryLevel
@@ -34,8 +34,8 @@ _FACTS = {
     "Modality": "modality",
 }
 """What the list knows of a study whose headers are to be read yet."""
-_COARSER = frozenset({"PatientName", "Modality"})
-"""Of these: one group of the name, and the modality of the first film alone."""
+_ONE_OF_ALL = frozenset({"PatientID"})
+"""Of these: what no film of the study can have otherwise, for then it would be set aside."""
 _OF_ROWS = frozenset({key.keyword for key in KEYS.values() if key.computed or key.vr == "UI"}) - {"ModalitiesInStudy"}
 """What no header is read for."""
 
@@ -97,7 +97,9 @@ def _patients(database: Database, query: Query, uids: list[str], go_on: Callable
     for found in _studies(database, uids, go_on):
         patient = patient_of(found)
         who = (*patient.get("PatientID", ("", found.study.study_instance_uid)), *patient.get("IssuerOfPatientID", ()))
-        if who not in seen and query.matches(patient, QueryLevel.PATIENT, _settled(found.study, found.films)):
+        if who not in seen and query.matches(
+            _said(patient, found.films), QueryLevel.PATIENT, _settled(found.study, found.films)
+        ):
             seen.add(who)
             yield Match(QueryLevel.PATIENT, found.study.study_instance_uid, patient)
 
@@ -107,7 +109,7 @@ def _below_patients(database: Database, query: Query, uids: list[str], go_on: Ca
         patient, study = patient_of(found), study_of(found)
         levels = ((patient, QueryLevel.PATIENT), (study, QueryLevel.STUDY))
         settled = _settled(found.study, found.films)
-        if not all(query.matches(attributes, level, settled) for attributes, level in levels):
+        if not all(query.matches(_said(attributes, found.films), level, settled) for attributes, level in levels):
             continue
         above = {**patient, **study}
         if query.level is QueryLevel.STUDY:
@@ -120,7 +122,7 @@ def _below_studies(query: Query, found: Found, above: Attributes) -> Iterator[Ma
     uid = found.study.study_instance_uid
     for series_uid, films in by_series(found.films):
         series = series_of(found, series_uid, films)
-        if not query.matches(series, QueryLevel.SERIES, _settled(found.study, films)):
+        if not query.matches(_said(series, films), QueryLevel.SERIES, _settled(found.study, films)):
             continue
         if query.level is QueryLevel.SERIES:
             yield Match(query.level, uid, {**above, **series})
@@ -181,12 +183,23 @@ def _told(found: Found, films: Sequence[Film]) -> Attributes:
     return told
 
 
+def _said(told: Attributes, films: Sequence[Film]) -> Attributes:
+    """What is matched: beside what is told, what any film says. A study may have films of several orders, dates and spellings
+    of a name, and is found by each."""
+    said = dict(told)
+    for film in films[1:]:
+        attributes = film.attributes or {}
+        for keyword in told.keys() & attributes.keys():
+            if attributes[keyword] != told[keyword]:
+                said[keyword] = (*said[keyword], *attributes[keyword])
+    return said
+
+
 def _settled(study: Study, films: Sequence[Film]) -> frozenset[str] | None:
-    """What stays as :func:`_told` has it once every header was read; ``None``: all were."""
+    """Of what no film can say more once every header was read; ``None``: all were."""
     if all(film.attributes is not None for film in films):
         return None
-    before = takewhile(lambda attributes: attributes is not None, (film.attributes for film in films))
-    return _OF_ROWS | (_listed(study).keys() - _COARSER) | {keyword for attributes in before for keyword in attributes or {}}
+    return _OF_ROWS | (_ONE_OF_ALL & _listed(study).keys())
 
 
 def _listed(study: Study) -> Attributes:
