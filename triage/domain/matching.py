@@ -170,12 +170,13 @@ _DAY = 24 * 3600 * 1_000_000
 
 
 def date_span(text: str) -> Span:
-    """A date, as in PS3.5 6.2 or of old (``2020.01.02``), as the number of its day.
+    """A date, as in PS3.5 6.2, of old (``2020.01.02``) or as some devices write it (``2020-01-02``), as the number of its day.
 
     Raises:
         ValueError: no date.
     """
-    digits = _digits(text.replace(".", "") if len(text) == 10 and text[4] == text[7] == "." else text)
+    parted = len(text) == 10 and text[4] == text[7] and text[4] in ".-"
+    digits = _digits(text.replace(text[4], "") if parted else text)
     if len(digits) != 8:
         raise ValueError("not a date")
     day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:])).toordinal()
@@ -185,13 +186,16 @@ def date_span(text: str) -> Span:
 def time_span(text: str) -> Span:
     """A time of day in microseconds, from the first to the last that its digits can stand for: ``10`` is the whole hour.
 
+    What is finer is cut off: some devices write seven digits of a second.
+
     Raises:
         ValueError: no time.
     """
     whole, _, fraction = text.replace(":", "").partition(".")
     digits = _digits(whole)
-    if len(digits) not in (2, 4, 6) or (fraction and (len(digits) != 6 or len(_digits(fraction)) > 6)):
+    if len(digits) not in (2, 4, 6) or (fraction and len(digits) != 6):
         raise ValueError("not a time")
+    fraction = _digits(fraction)[:6] if fraction else ""
     hour, minute, second = (int(digits[at : at + 2] or "0") for at in (0, 2, 4))
     if hour > 23 or minute > 59 or second > 60:
         raise ValueError("not a time")
