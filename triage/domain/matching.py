@@ -104,8 +104,24 @@ def fits(pattern: str, text: str) -> bool:
 
 
 def _name_test(wanted: str) -> Callable[[str], bool]:
-    """A name: the whole of it or one of its groups (alphabetic, ideographic, phonetic); empty components do not count."""
-    folded = _folded(wanted)
+    """A name: the whole of it or one of its groups (alphabetic, ideographic, phonetic); empty components do not count.
+
+    Of a key of several groups each that is not empty is that of its place: ``=山田*`` asks for the ideographic one.
+    """
+    groups = _folded(wanted).split("=")
+    if len(groups) == 1:
+        return _group_test(groups[0])
+    whole = _group_test(_folded(wanted))
+    tests = [(place, _group_test(group)) for place, group in enumerate(groups) if group.strip("^ ")]
+
+    def matches(value: str) -> bool:
+        theirs = value.split("=")
+        return whole(value) or (bool(tests) and all(place < len(theirs) and test(theirs[place]) for place, test in tests))
+
+    return matches
+
+
+def _group_test(folded: str) -> Callable[[str], bool]:
     if not is_wild(folded):
         bare = "=".join(_bare(group) for group in folded.split("=")).rstrip("=")
         return lambda value: bare in _spellings(value, padded=False)
