@@ -41,7 +41,8 @@ def matcher(keyword: str, vr: str, asked: str) -> Matcher | None:
     if len(asked) > LONGEST_KEY:
         raise MalformedKey(f"{keyword}: the key is too long")
     wanted = [one for value in asked.split("\\") if (one := value.strip(" \0"))]
-    if not wanted or any(set(one) == {"*"} for one in wanted) or vr == "SQ":
+    nothing = frozenset("*^= ") if vr == "PN" else frozenset("*")  # *^*, ^: a form of which no part was filled in
+    if not wanted or any(nothing.issuperset(one) for one in wanted) or vr == "SQ":
         return None
     if len(wanted) > MOST_VALUES or max(map(len, wanted)) > LONGEST_VALUE:
         raise MalformedKey(f"{keyword}: the key is too long")

@@ -22,6 +22,13 @@ def test_an_empty_key_or_a_star_matches_everything(asked: str) -> None:
     assert matcher("Key", "LO", asked) is None
 
 
+@pytest.mark.parametrize("asked", ["^", "^^^^", "*^*", "*^*^*=*", "=", "**^ ^"])
+def test_a_name_of_which_no_part_was_filled_in_matches_everything(asked: str) -> None:
+    """Also a study without a name."""
+    assert matcher("Key", "PN", asked) is None
+    assert matcher("Key", "LO", asked) is not None
+
+
 CASES = [
     ("LO", "chest", ("chest",), True),
     ("LO", "chest", ("Chest",), False),
