@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from triage.config import known_keys
+from triage.config.destinations import DestinationSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = sorted(path for name in ("triage", "training") for path in (ROOT / name).rglob("*.py"))
@@ -121,9 +122,10 @@ def test_every_setting_of_the_example_exists() -> None:
     if not example.is_file():
         pytest.skip("deploy/triage.example.toml is not written yet")
     section, unknown = "", []
+    known = {*known_keys(), *(f"destinations.{one}" for one in DestinationSettings.model_fields)}
     for line in example.read_text(encoding="utf-8").splitlines():
-        if heading := re.fullmatch(r"#?\s*\[([\w.]+)\]\s*", line):
+        if heading := re.fullmatch(r"#?\s*\[+([\w.]+)\]+\s*", line):
             section = f"{heading[1]}."
-        elif (setting := re.match(r"#?\s?(\w+)\s*=", line)) and f"{section}{setting[1]}" not in known_keys():
+        elif (setting := re.match(r"#?\s?(\w+)\s*=", line)) and f"{section}{setting[1]}" not in known:
             unknown.append(f"{section}{setting[1]}")
     assert unknown == []

@@ -59,7 +59,7 @@ def test_nothing_executes_and_nothing_is_asked_elsewhere(serve: Serve, watched: 
     page = watched.page
     tame: dict[str, set[tuple[str, ...]]] = {}
     for words in (lambda field, number: f"{field} {number}", lambda *_: ""):
-        for shown in in_turn(every_page(serve, House(datetime.now(UTC), words, len(PAYLOADS))), 3):
+        for shown in in_turn(every_page(serve, House(datetime.now(UTC), words, len(PAYLOADS))), 5):
             come_to_rest(page, shown.url)
             tame.setdefault(shown.route, set()).update(shape(page))
     for lines in (watched.console, watched.requests):
@@ -71,11 +71,11 @@ def test_nothing_executes_and_nothing_is_asked_elsewhere(serve: Serve, watched: 
         return PAYLOADS[number % len(PAYLOADS)]
 
     full, loads, wrong = House(datetime.now(UTC), tell, len(PAYLOADS)), 0, []
-    pages = in_turn(every_page(serve, full), 3)
+    pages = in_turn(every_page(serve, full), 5)
     for shown in pages:
         urls = [shown.url]
         if shown.role is Role.RADIOLOGIST and shown.path == f"/study/{full.uids[0]}":
-            urls = [f"{shown.site}/study/{uid}" for uid in full.uids[:: size(4, 1)]]
+            urls = [f"{shown.site}/study/{uid}" for uid in full.uids[:: size(8, 1)]]
         for number, url in enumerate(urls):
             full.beat(number)
             opened(page, url)
@@ -87,7 +87,7 @@ def test_nothing_executes_and_nothing_is_asked_elsewhere(serve: Serve, watched: 
             assert page.evaluate("window.owned") == 0
     banners = House(datetime.now(UTC), tell, 1)
     site = serve(banners.database)
-    for number in range(0, len(PAYLOADS), size(6, 2)):  # two banners: the intake's trouble and the worker's
+    for number in range(0, len(PAYLOADS), size(10, 2)):  # two banners: the intake's trouble and the worker's
         banners.beat(number)
         opened(page, site.url)
         loads += 1

@@ -54,6 +54,7 @@ def test_a_verdict_whose_answer_is_lost(serve: Serve, browse: Callable[..., Page
     status(page).to_have_text("Unread")
 
 
+@pytest.mark.soak
 def test_a_step_that_hangs_ends_by_itself(serve: Serve, browse: Callable[..., Page], room: Room) -> None:
     page = opened(browse(), serve(room.database, authenticator=Named(), who=name_of, films=room.films), "1.2.1")
     page.evaluate(HANGING)

@@ -353,3 +353,27 @@ def test_what_is_due_is_found_by_index(tmp_path: Path) -> None:
         assert not [line for line in plan if line.startswith("SCAN")], plan
         assert not [line for line in plan if "TEMP B-TREE" in line], plan
     database.close()
+
+
+def test_what_a_peer_says_of_keeping_it(database: Database) -> None:
+    do(database, "register", ["pacs", "ris"], NOW)
+    say(database)
+    spread(database, "pacs", "ris")
+    uid, mine = result().commitment_uid, ["pacs"]
+    assert not do(database, "reported", uid, mine, True, NOW), "nothing was sent yet"
+    one = claimed(database)
+    assert not do(database, "reported", "2.25.1", mine, True, NOW)
+    assert not do(database, "reported", uid, ["ris"], True, NOW)
+    assert do(database, "reported", uid, mine, True, NOW), "it may be told before the answer to the C-STORE is noted"
+    assert do(database, "delivered", one, Receipt(status="0x0000", committed=False), NOW)
+    (told,) = do(database, "deliveries", destination="pacs")
+    assert (told.state, told.committed) == (DELIVERED, True)
+    assert do(database, "reported", uid, mine, False, NOW + MINUTE)
+    (lost,) = do(database, "deliveries", destination="pacs")
+    assert (lost.state, lost.committed, lost.ended_at) == (WAITING, False, None)
+    assert "does not keep" in lost.error
+    assert [one.delivered for one in do(database, "destinations")] == [0, 0]
+    again = claimed(database, NOW + 2 * MINUTE)
+    assert (again.id, again.attempts) == (one.id, 2)
+    assert do(database, "delivered", again, TAKEN, NOW + 2 * MINUTE)
+    assert [one.delivered for one in do(database, "destinations")] == [1, 0]

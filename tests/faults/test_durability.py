@@ -7,13 +7,16 @@ import pytest
 from tests.faults import aborts, day, disk, locked, power, room, sabotaged, same, sweep
 from tests.faults.account import Account
 from tests.faults.intake import Intake
+from tests.size import size
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="no strace: install it (Debian: strace)")
 needs_disk = pytest.mark.skipif(bool(disk.missing()), reason=disk.missing() or "there is one")
 
 
 @needs_strace
-@pytest.mark.parametrize(("how", "every"), [("kill", 10), ("ENOSPC", 16), ("EIO", 16)])
+@pytest.mark.parametrize(
+    ("how", "every"), size([("kill", 14), ("ENOSPC", 24), ("EIO", 24)], [("kill", 10), ("ENOSPC", 16), ("EIO", 16)])
+)
 def test_nothing_is_lost_wherever_a_store_is_struck(how, every, tmp_path):
     rows = sweep.sweep(tmp_path, [how], ["new"], every)
     print({name: (row.tried, dict(row.answers)) for name, row in rows.items()})
@@ -48,6 +51,7 @@ def test_a_disk_without_room_is_said_to_be_so_and_recovers(name):
     assert story.good, story.wrong
 
 
+@pytest.mark.soak
 def test_a_database_that_somebody_holds_is_waited_for_or_said_to_be_busy():
     rows = locked.locked([0.5, 6.0])
     assert not any(row.wrong for row in rows.values()), rows

@@ -135,8 +135,10 @@ SYNTAXES = {
     for tail in ("", ".1", ".5", *(f".4.{n}" for n in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203)))
 }
 OTHERS = {"1.2.840.10008.1.1", "1.2.840.10008.1.20.1"}
-EXACTLY = set(product(STORAGE, SYNTAXES)) | set(product(OTHERS, {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}))
-"""CR, DX for presentation and for processing, Secondary Capture, and beside them Verification and Storage Commitment;
+RESULTS = {"1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.11.1"}
+EXACTLY = set(product(STORAGE, SYNTAXES)) | set(product(OTHERS | RESULTS, {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}))
+"""CR, DX for presentation and for processing, Secondary Capture; beside them Verification, Storage Commitment, and what our own
+results are, for those that come back;
 no deflated, no big endian, no retired syntax."""
 
 

@@ -67,6 +67,10 @@ class Orthanc:
     def post(self, path: str, body: bytes | dict[str, Any]) -> Any:
         return self._ask("POST", path, body if isinstance(body, bytes) else json.dumps(body).encode())
 
+    def knows(self, name: str, ae_title: str, port: int) -> None:
+        """Have it know another system from now on."""
+        self._ask("PUT", f"/modalities/{name}", json.dumps({"AET": ae_title, "Host": "127.0.0.1", "Port": port}).encode())
+
     def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
         with closing(http.client.HTTPConnection("127.0.0.1", self._http_port, timeout=30)) as connection:
             try:
@@ -75,7 +79,7 @@ class Orthanc:
                 content = answer.read()
             except (OSError, http.client.HTTPException):
                 return None
-        return json.loads(content) if answer.status == 200 else None
+        return json.loads(content) if answer.status == 200 and content else None
 
     def send(self, *numbers: int) -> None:
         """Upload films to Orthanc and have it C-STORE them to us."""

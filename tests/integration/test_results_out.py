@@ -27,6 +27,7 @@ DESTINATION = """
 name = "{name}"
 kind = "{kind}"
 to = "{to}"
+commitment = {commitment}
 within = "{within}s"
 """
 
@@ -34,7 +35,8 @@ within = "{within}s"
 def configured(home: Path, *destinations: tuple[str, str, str, int]) -> Path:
     home.mkdir(mode=0o700)
     names = ("name", "kind", "to", "within")
-    tables = (DESTINATION.format(**dict(zip(names, one, strict=True))) for one in destinations)
+    given = (dict(zip(names, one, strict=True)) for one in destinations)
+    tables = (DESTINATION.format(**one, commitment=str(one["kind"] == "dicom").lower()) for one in given)
     (home / "triage.toml").write_text("".join(tables))
     return home
 
@@ -58,6 +60,11 @@ def delivered(service: Service) -> int:
     return int(service.rows("SELECT sum(delivered) AS total FROM destination")[0]["total"])
 
 
+def committed(service: Service) -> list[Any]:
+    """What a PACS has said of keeping each result."""
+    return [row["committed"] for row in service.rows("SELECT committed FROM delivery WHERE destination = 'pacs'")]
+
+
 def says_nothing(caller: Caller) -> None:
     caller.over.wait()
 
@@ -71,6 +78,7 @@ def test_results_arrive_whatever_dies_and_whoever_is_silent(serve: Serve, tmp_pa
             ("pacs", "dicom", f"ORTHANC@127.0.0.1:{port}", 20),
         )
         service = serve("intake", "worker", "publisher", home=home, network=True)
+        pacs.knows("triage", "TRIAGE", service.dimse_port)
         with modality(service.dimse_port) as sender:
             assert sender.store(film(1)) == 0
             until(lambda: len(ris.messages) == 1, HEARD_WITHIN, "the RIS hears, though another one is silent")
@@ -83,6 +91,7 @@ def test_results_arrive_whatever_dies_and_whoever_is_silent(serve: Serve, tmp_pa
         assert [one["SOPClassUID"] for one in reports] == [COMPREHENSIVE_SR] * 2
         studies = {row["study_instance_uid"] for row in service.rows("SELECT study_instance_uid FROM study")}
         assert {one["StudyInstanceUID"] for one in reports} == studies
+        until(lambda: committed(service) == [1, 1], HEARD_WITHIN, "the PACS says on associations of its own that it keeps them")
         silent, kept, heard = deliveries(service)["destinations"]
         assert (silent["name"], silent["delivered"], silent["waiting"]) == ("deaf", 0, 2)
         assert (kept["name"], kept["waiting"], kept["refused"]) == ("pacs", 0, 0)

@@ -200,6 +200,7 @@ def test_the_command_writes_the_same_bytes_for_the_same_run(html: str, judged: R
     assert not (films.path / "test_looks.txt").exists()
 
 
+@pytest.mark.soak
 def test_without_metrics_it_shows_val_and_reads_no_test_label(tmp_path: Path, films: DataSet) -> None:
     begun = set_up(tmp_path / "unjudged", films)
     html = build.html(begun, films)
@@ -215,6 +216,7 @@ def test_without_metrics_it_shows_val_and_reads_no_test_label(tmp_path: Path, fi
     assert build.html(begun, replace(films, films=tuple(turned))) == html
 
 
+@pytest.mark.soak
 def test_one_pool_and_no_radiologist(tmp_path: Path, films: DataSet) -> None:
     plain = replace(
         films,

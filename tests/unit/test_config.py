@@ -242,3 +242,17 @@ def test_a_commitment_peer_that_cannot_be_called_is_a_fault(tmp_path: Path, wron
 
 def test_a_commitment_peer_listens_at_one_place(tmp_path: Path) -> None:
     assert "twice" in faults(tmp_path, "[dimse]\ncommitment_peers = ['CT1@a:104', 'CT1@b:104']")[0]
+
+
+@pytest.mark.parametrize("name", ["query_peers", "retrieve_peers"])
+def test_who_may_ask_and_fetch_is_nobody_unless_named(tmp_path: Path, name: str) -> None:
+    assert getattr(load(home=tmp_path, environment={}).dimse, name) == []
+    variable = {f"TRIAGE_DIMSE__{name.upper()}": "VIEWER@10.0.0.1, PACS"}
+    assert getattr(load(home=tmp_path, environment=variable).dimse, name) == ["VIEWER@10.0.0.1", "PACS"]
+    (fault,) = faults(tmp_path, f"[dimse]\n{name} = ['A TITLE THAT IS TOO LONG']")
+    assert fault.startswith(f"dimse.{name}: ")
+
+
+def test_a_move_destination_needs_its_port(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, "[dimse]\nmove_destinations = ['ARCHIVE']")
+    assert fault.startswith("dimse.move_destinations: ")

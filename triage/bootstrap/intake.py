@@ -10,7 +10,9 @@ import structlog
 
 from triage.archive.receiving import nobody_receives
 from triage.clock import utc_now
+from triage.config.destinations import DIMSE
 from triage.config.sections import DimseSettings
+from triage.dimse.commitment_heard import Reports
 from triage.dimse.commitment_scp import StorageCommitment
 from triage.dimse.commitment_scu import Calls
 from triage.dimse.contexts import STORAGE_CLASSES
@@ -26,6 +28,7 @@ from triage.domain.destination import Destination
 from triage.domain.errors import TriageError
 from triage.heartbeat import Heartbeat
 from triage.services.audit import turned_away
+from triage.services.publish import reported
 from triage.services.receive import Reception
 from triage.services.reconcile import reconcile
 from triage.supervisor import stop_event
@@ -83,6 +86,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         refused=refusals.note,
         commitments=commitment,
         queries=_queries(site),
+        reports=_reports(site),
     )
 
     def trouble() -> str | None:
@@ -112,6 +116,19 @@ def _commitment(site: "Site") -> StorageCommitment:
         clock=utc_now,
         chance=secrets.SystemRandom().random,
     )
+
+
+def _reports(site: "Site") -> Reports | None:
+    """What those tell whom we ask whether they keep our results; ``None``: we ask nobody."""
+    asked: dict[str, list[str]] = {}
+    for one in site.settings.destinations:
+        if one.commitment and one.kind in DIMSE:
+            asked.setdefault(one.entity.ae_title, []).append(one.name)
+
+    def heard(ae_title: str, commitment_uid: str, kept: bool) -> bool:
+        return reported(site.database, asked[ae_title], commitment_uid, kept, utc_now)
+
+    return Reports(tuple(asked), heard) if asked else None
 
 
 def _queries(site: "Site") -> Queries:

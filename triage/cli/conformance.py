@@ -1,7 +1,7 @@
 """``triage conformance``: the DICOM Conformance Statement of this configuration, as Markdown or JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,12 +24,17 @@ def register(app: typer.Typer) -> None:
     app.command()(conformance)
 
 
-def conformance(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
+def conformance(
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown (the default).")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+    config: Config = None,
+) -> None:
     """Print the DICOM Conformance Statement of this configuration: for the administrators of other systems."""
     from triage.dimse.conformance import statement
 
     told = statement(configured(settings(home, config)))
-    if as_json:
+    if as_json and not as_markdown:
         print_json(told)
     else:
         typer.echo(markdown(told))
@@ -37,10 +42,12 @@ def conformance(as_json: AsJson = False, home: Home = None, config: Config = Non
 
 def configured(values: "Settings") -> "Configured":
     """Of the settings, what the statement depends on."""
+    from triage.config.destinations import DIMSE
     from triage.config.sections import DimseSettings
     from triage.dimse.conformance import Configured
 
     dimse = values.dimse
+    sent = [one for one in values.destinations if one.kind in DIMSE]
     fields = DimseSettings.model_fields
     return Configured(
         version=__version__,
@@ -53,6 +60,8 @@ def configured(values: "Settings") -> "Configured":
         retrieve_peers=dimse.retrieve_peers,
         move_destinations=dimse.move_destinations,
         commitment_peers=dimse.commitment_peers,
+        results_to=[str(one.entity) for one in sent],
+        asked=sorted({one.entity.ae_title for one in sent if one.commitment}),
         settings={f"dimse.{name}": (getattr(dimse, name), fields[name].description or "") for name in SHOWN},
     )
 

@@ -20,7 +20,7 @@ class Kind(StrEnum):
     WEBHOOK = "webhook"
 
 
-_DIMSE = (Kind.DICOM, Kind.DICOM_TLS)
+DIMSE = (Kind.DICOM, Kind.DICOM_TLS)
 _ADDRESS = {
     Kind.DICOM: "to = AET@HOST:PORT",
     Kind.DICOM_TLS: "to = AET@HOST:PORT",
@@ -53,7 +53,7 @@ class DestinationSettings(Section):
     @model_validator(mode="after")
     def _addressed(self) -> "DestinationSettings":
         try:
-            if self.kind in _DIMSE:
+            if self.kind in DIMSE:
                 Destination.parse(self.to)
             elif self.kind is Kind.HL7:
                 Destination.parse(f"HL7@{self.to}")
@@ -66,4 +66,4 @@ class DestinationSettings(Section):
     @property
     def entity(self) -> Destination:
         """AE title, host and port; of ``hl7`` only host and port mean anything."""
-        return Destination.parse(self.to if self.kind in _DIMSE else f"HL7@{self.to}")
+        return Destination.parse(self.to if self.kind in DIMSE else f"HL7@{self.to}")

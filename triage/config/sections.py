@@ -16,10 +16,12 @@ from pydantic import (
     field_validator,
 )
 
+from triage.dimse.peers import Peer
 from triage.dimse.tls_settings import TlsSettings
 from triage.domain.account import SessionLimits
 from triage.domain.destination import Destination
 from triage.domain.duration import parse_duration
+from triage.domain.errors import ConfigError
 from triage.domain.identifiers import is_ae_title
 from triage.domain.level import HeadStarts
 from triage.web.viewer_link import check_template
@@ -128,7 +130,12 @@ class DimseSettings(Section):
 
     @field_validator("query_peers", "retrieve_peers")
     @classmethod
-    def _known_by_address(cls, value: list[str], info: ValidationInfo) -> list[str]:
+    def _peers(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        try:
+            for one in value:
+                Peer.parse(one, str(info.field_name))
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
         tls, host = info.data.get("tls"), info.data.get("host", "127.0.0.1")
         if not _is_loopback(host) and tls is not None and tls.certificate is None and not all("@" in one for one in value):
             raise ValueError("beyond loopback without TLS anybody can take a title: give AET@ADDRESS")

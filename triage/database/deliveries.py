@@ -11,7 +11,7 @@ from triage.database.delivery_tables import OPEN, REFUSED, delivery, destination
 from triage.database.result_documents import dump_result, load_result
 from triage.database.tables import Moment, study
 from triage.domain import delivery as rules
-from triage.domain.delivery import STEPS, Delivery, DeliveryState, DestinationState, Receipt, Step
+from triage.domain.delivery import NOT_KEPT, STEPS, Delivery, DeliveryState, DestinationState, Receipt, Step
 from triage.domain.result import Result
 
 _ROW, _TO = delivery.c, destination.c
@@ -28,7 +28,8 @@ class SqlDeliveries:
 
     def add_result(self, result_: Result) -> None:
         row = {"study_instance_uid": result_.study_instance_uid, "number": result_.number, "decided_at": result_.decided_at}
-        self._connection.execute(insert(result).values(row | {"document": dump_result(result_)}))
+        row |= {"document": dump_result(result_), "commitment_uid": result_.commitment_uid}
+        self._connection.execute(insert(result).values(row))
 
     def results(self, study_instance_uid: str) -> list[Result]:
         query = select(result.c.document).where(result.c.study_instance_uid == study_instance_uid).order_by(result.c.number)
@@ -128,7 +129,8 @@ class SqlDeliveries:
         return load_result(self._connection.execute(own).scalar_one()), tuple(load_result(one) for one in earlier)
 
     def delivered(self, delivery: Delivery, receipt: Receipt, now: datetime) -> bool:
-        committed = None if receipt.committed is None else int(receipt.committed)
+        said = None if receipt.committed is None else int(receipt.committed)
+        committed = case((_ROW.committed == 1, 1), else_=said)
         if not self._end(delivery, Step.TAKEN, now, status=receipt.status, committed=committed, error=None):
             return False
         heard = {"failures": 0, "away_since": None, "not_before": None, "error": None, "last_delivered_at": now}
@@ -141,6 +143,25 @@ class SqlDeliveries:
         heard = {"failures": 0, "away_since": None, "not_before": None, "error": error}
         self._connection.execute(_of(delivery.destination).values(**heard))
         return True
+
+    def reported(self, commitment_uid: str, destinations: Collection[str], kept: bool, now: datetime) -> bool:
+        asked = select(result.c.id).where(result.c.commitment_uid == commitment_uid).scalar_subquery()
+        mine = (_ROW.result_id == asked, _ROW.destination.in_(sorted(destinations)), _ROW.state.in_((SENDING, DELIVERED)))
+        found = self._connection.execute(select(*COLUMNS).where(*mine)).all()
+        for row in found:
+            values: dict[str, Any] = {"committed": int(kept)}
+            if not kept and row.state == DELIVERED:
+                state = STEPS[rules.DELIVERED, Step.LOST].value
+                again = {
+                    "state": state,
+                    "ended_at": None,
+                    "not_before": now + rules.backoff(row.attempts, 1),
+                    "error": NOT_KEPT,
+                }
+                values |= again
+                self._connection.execute(_of(row.destination).values(delivered=_TO.delivered - 1))
+            self._connection.execute(update(delivery).where(_ROW.id == row.id).values(**values))
+        return bool(found)
 
     def put_off(self, delivery: Delivery, error: str, not_before: datetime) -> bool:
         return self._step(delivery, Step.PUT_OFF, error=error, not_before=not_before)

@@ -12,6 +12,7 @@ result = Table(
     Column("number", Integer, nullable=False),
     Column("decided_at", Moment, nullable=False),
     Column("document", Text, nullable=False, comment="the result as JSON (result_documents.py)"),
+    Column("commitment_uid", Text, nullable=False, unique=True, comment="under which a peer is asked whether it keeps it"),
     UniqueConstraint("study_instance_uid", "number"),
     comment="the network's word on a study, each time it changed (triage/domain/result.py)",
 )

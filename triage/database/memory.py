@@ -163,12 +163,14 @@ class MemoryTransaction:
         self._state.studies[study.study_instance_uid] = study
         self._state.revision += 1
 
-    def add_instance(self, instance: Instance) -> None:
+    def add_instance(self, instance: Instance, attributes: Attributes | None = None) -> None:
         if instance.study_instance_uid not in self._state.studies:
             raise LookupError("an instance needs its study")
         if instance.sop_instance_uid in self._state.instances:
             raise LookupError("an instance is indexed once")
         self._state.instances[instance.sop_instance_uid] = instance
+        if attributes is not None:
+            self.queries.put_attributes(instance.sop_instance_uid, attributes)
 
     def remove_instance(self, sop_instance_uid: str) -> None:
         removed = self._state.instances.pop(sop_instance_uid, None)

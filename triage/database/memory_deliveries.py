@@ -6,6 +6,7 @@ from datetime import datetime
 
 from triage.domain.delivery import (
     DELIVERED,
+    NOT_KEPT,
     OPEN,
     REFUSED,
     SENDING,
@@ -17,6 +18,7 @@ from triage.domain.delivery import (
     DestinationState,
     Receipt,
     Step,
+    backoff,
     overtaken,
 )
 from triage.domain.result import Result
@@ -135,7 +137,9 @@ class MemoryDeliveries:
         return results[delivery.number - 1], earlier
 
     def delivered(self, delivery: Delivery, receipt: Receipt, now: datetime) -> bool:
-        answer = {"ended_at": now, "status": receipt.status, "committed": receipt.committed, "error": None}
+        row = self._rows.get(delivery.id)
+        committed = True if row is not None and row.committed else receipt.committed
+        answer = {"ended_at": now, "status": receipt.status, "committed": committed, "error": None}
         if not self._step(delivery, Step.TAKEN, **answer):
             return False
         to = self._to[delivery.destination]
@@ -149,6 +153,25 @@ class MemoryDeliveries:
         to = self._to[delivery.destination]
         self._to[to.name] = replace(to, failures=0, away_since=None, not_before=None, error=error)
         return True
+
+    def reported(self, commitment_uid: str, destinations: Collection[str], kept: bool, now: datetime) -> bool:
+        asked = {(one.study_instance_uid, one.number) for one in self._results if one.commitment_uid == commitment_uid}
+        found = [
+            row
+            for row in self._rows.values()
+            if (row.study_instance_uid, row.number) in asked
+            and row.destination in destinations
+            and row.state in (SENDING, DELIVERED)
+        ]
+        for row in found:
+            told = replace(row, committed=kept)
+            if not kept and row.state is DELIVERED:
+                later = now + backoff(row.attempts, 1)
+                told = replace(told, state=STEPS[DELIVERED, Step.LOST], ended_at=None, not_before=later, error=NOT_KEPT)
+                to = self._to[row.destination]
+                self._to[to.name] = replace(to, delivered=to.delivered - 1)
+            self._rows[row.id] = told
+        return bool(found)
 
     def put_off(self, delivery: Delivery, error: str, not_before: datetime) -> bool:
         return self._step(delivery, Step.PUT_OFF, error=error, not_before=not_before)

@@ -25,7 +25,7 @@ class SqlQueries:
         self._connection = connection
 
     def put_attributes(self, sop_instance_uid: str, attributes: Attributes) -> None:
-        self._connection.execute(_PUT, {"uid": sop_instance_uid, **_row(attributes)})
+        self._connection.execute(_PUT, {"uid": sop_instance_uid, **columns_of(attributes)})
 
     def candidates(self, coarse: Coarse) -> list[str]:
         unread, read = candidates_queries(coarse)
@@ -111,12 +111,15 @@ def _film(row: Row[Any]) -> Film:
     return Film(instance, {keyword: tuple(values) for keyword, values in json.loads(row.attributes).items()})
 
 
-def _row(attributes: Attributes) -> dict[str, Any]:
+def columns_of(attributes: Attributes | None) -> dict[str, Any]:
+    """The columns of a film that hold them; ``None``: its header is to be read yet."""
+    if attributes is None:
+        return dict.fromkeys(("attributes", "study_date", "patient_id", "accession_number"))
     return {
-        "document": json.dumps(attributes, ensure_ascii=False, separators=(",", ":"), sort_keys=True),
-        "day": day_of(attributes),
-        "patient": _one(attributes, "PatientID"),
-        "accession": _one(attributes, "AccessionNumber"),
+        "attributes": json.dumps(attributes, ensure_ascii=False, separators=(",", ":")),
+        "study_date": day_of(attributes),
+        "patient_id": _one(attributes, "PatientID"),
+        "accession_number": _one(attributes, "AccessionNumber"),
     }
 
 
@@ -132,13 +135,4 @@ def _one(attributes: Attributes, keyword: str) -> str | None:
     return next(iter(attributes.get(keyword, ())), None)
 
 
-_PUT = (
-    update(tables.instance)
-    .where(_FILM.sop_instance_uid == bindparam("uid"))
-    .values(
-        attributes=bindparam("document"),
-        study_date=bindparam("day"),
-        patient_id=bindparam("patient"),
-        accession_number=bindparam("accession"),
-    )
-)
+_PUT = update(tables.instance).where(_FILM.sop_instance_uid == bindparam("uid"))

@@ -15,7 +15,7 @@ from triage.database.deliveries import SqlDeliveries
 from triage.database.documents import decided_at, dump_outcome, load_outcome
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.orders import SqlOrders
-from triage.database.query import SqlQueries
+from triage.database.query import SqlQueries, columns_of
 from triage.database.queue import SqlQueue
 from triage.database.rows import FACTS, study_of
 from triage.domain.assessment import Outcome, image_set
@@ -24,6 +24,7 @@ from triage.domain.fault import Checked, Fault, Upkeep
 from triage.domain.instance import Decision, Instance, QuarantinedObject, Sender
 from triage.domain.jobs import RetryPolicy
 from triage.domain.level import Level
+from triage.domain.query import Attributes
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection, search_text
@@ -106,11 +107,11 @@ class SqlTransaction:
         self.connection.execute(_PUT_STUDY, _row(study))
         self.connection.execute(_RAISE_REVISION)
 
-    def add_instance(self, instance: Instance) -> None:
+    def add_instance(self, instance: Instance, attributes: Attributes | None = None) -> None:
         series = {"study_instance_uid": instance.study_instance_uid, "series_instance_uid": instance.series_instance_uid}
         self.connection.execute(_ADD_SERIES, series)
         row = {name: getattr(instance, name) for name in INSTANCE}
-        self.connection.execute(_ADD_INSTANCE, row | {"checked_at": instance.received_at})
+        self.connection.execute(_ADD_INSTANCE, row | columns_of(attributes) | {"checked_at": instance.received_at})
 
     def remove_instance(self, sop_instance_uid: str) -> None:
         self.connection.execute(delete(tables.instance).where(tables.instance.c.sop_instance_uid == sop_instance_uid))

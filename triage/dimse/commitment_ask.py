@@ -15,15 +15,16 @@ from triage.dimse.requestor import steady
 from triage.domain.commitment import SOP_CLASS_UID, SOP_INSTANCE_UID, TRANSFER_SYNTAXES
 from triage.domain.delivery import DicomObject, PeerAway
 
-REPORT_WITHIN = 5.0
+REPORT_WITHIN = 2.0
 """Seconds that the report is waited for on the same association; most peers give it there, or much later on another one."""
 
 
 class Asked:
     """One request. The same result asks by the same Transaction UID: it is the same question about the same objects."""
 
-    def __init__(self, transaction_uid: str, objects: Sequence[DicomObject]) -> None:
+    def __init__(self, transaction_uid: str, objects: Sequence[DicomObject], within: float = REPORT_WITHIN) -> None:
         self.transaction_uid = transaction_uid
+        self._within = within
         self._objects = {one.sop_instance_uid: one.sop_class_uid for one in objects}
         self._heard = threading.Event()
         self._kept: set[str] = set()
@@ -53,7 +54,7 @@ class Asked:
             return False
         if answer.get("Status") != 0x0000:
             return False
-        if not self._heard.wait(max(0.0, min(REPORT_WITHIN, deadline - time.monotonic() - 1))):
+        if not self._heard.wait(max(0.0, min(self._within, deadline - time.monotonic() - 1))):
             return False
         if lost := len(self._objects.keys() - self._kept):
             raise PeerAway(f"the peer took {len(self._objects)} objects and does not keep {lost}")

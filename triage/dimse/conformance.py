@@ -27,12 +27,14 @@ NAMES = {
 }
 EVERYBODY, NOBODY = "every peer that may associate", "nobody"
 OWN_ONLY = f"{EVERYBODY}; only results of this service that come back, which are dropped: any other is refused (0122)"
-RESULTS_TO = "results to: the destinations of kind dicom and dicom_tls in the settings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """Of the settings, what the statement depends on. ``settings``: name → (value, what it is for)."""
+    """Of the settings, what the statement depends on. ``settings``: name → (value, what it is for).
+
+    ``results_to``: destinations that results go to by C-STORE; ``asked``: AE titles of those that are asked to keep them.
+    """
 
     version: str
     ae_title: str
@@ -44,6 +46,8 @@ class Configured:
     retrieve_peers: Sequence[str]
     move_destinations: Sequence[str]
     commitment_peers: Sequence[str]
+    results_to: Sequence[str] = ()
+    asked: Sequence[str] = ()
     settings: Mapping[str, tuple[Any, str]]
 
 
@@ -125,8 +129,12 @@ def _as_scu(configured: Configured) -> Iterator[dict[str, Any]]:
     fetching = _peers(configured.retrieve_peers, "dimse.retrieve_peers")
     for uid in STORAGE_CLASSES:
         yield {**_service(uid, tuple(TRANSFER_SYNTAXES), f"C-MOVE to: {to}; C-GET by: {fetching}"), "role": "SCU"}
-    for uid in (*RESULT_CLASSES, SECONDARY_CAPTURE, commitment.SOP_CLASS_UID):
-        yield {**_service(uid, UNCOMPRESSED, RESULTS_TO), "role": "SCU"}
+    results_to = ", ".join(configured.results_to) or f"{NOBODY} (destinations of kind dicom, dicom_tls)"
+    for uid in (*RESULT_CLASSES, SECONDARY_CAPTURE):
+        yield {**_service(uid, UNCOMPRESSED, f"results to: {results_to}"), "role": "SCU"}
+    asked = ", ".join(configured.asked) or f"{NOBODY} (destinations with commitment)"
+    for role in ("SCU", "SCU, as acceptor of the association of the report"):
+        yield {**_service(commitment.SOP_CLASS_UID, commitment.TRANSFER_SYNTAXES, f"on results: {asked}"), "role": role}
     reports = ", ".join(configured.commitment_peers) or "the association of the request only (dimse.commitment_peers)"
     yield {
         **_service(commitment.SOP_CLASS_UID, commitment.TRANSFER_SYNTAXES, f"reports (N-EVENT-REPORT) to: {reports}"),

@@ -17,8 +17,8 @@ from triage.services.query import find
 
 MOST_MATCHES = 10_000
 """Of one query; the one that finds more is told so at the end, after the first ones in triage order."""
-AT_A_TIME = 8
-"""Queries that are answered at the same time: each may hold the UIDs of all studies."""
+AT_A_TIME = 4
+"""Queries that are answered at the same time: each may hold the UIDs of all studies, and films are received beside them."""
 UIDS = (command.AFFECTED_SOP_CLASS_UID,)
 
 

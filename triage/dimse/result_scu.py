@@ -11,7 +11,7 @@ from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import AssociationSocket
 
-from triage.dimse.commitment_ask import Asked, context_for_commitment
+from triage.dimse.commitment_ask import REPORT_WITHIN, Asked, context_for_commitment
 from triage.dimse.requestor import steady
 from triage.dimse.tls_client import ClientContext
 from triage.domain.delivery import DicomObject, PeerAway, PeerRefused, Receipt
@@ -53,12 +53,13 @@ class DicomTransport:
         self._commitment = commitment
         self._seconds = within_seconds
         self._within = Within(within_seconds)
+        self._reports_within = REPORT_WITHIN
         self._line: _Line | None = None
 
     def send(self, result: Result, predecessors: tuple[Result, ...]) -> Receipt:
         """Make the objects and store them; see the Protocol."""
         objects = self._make(result, predecessors)
-        asked = Asked(result.uid("commitment"), objects) if self._commitment else None
+        asked = Asked(result.commitment_uid, objects, self._reports_within) if self._commitment else None
         return self._within.run(lambda deadline: self._deliver(objects, asked, deadline), self.close)
 
     def close(self) -> None:
@@ -70,9 +71,15 @@ class DicomTransport:
         keep_quiet()
         with self._associated(objects, asked) as association:
             statuses = [self._store(association, one) for one in objects]
-            committed = asked.committed(association, deadline) if asked is not None else None
+            committed = self._committed(asked, association, deadline) if asked is not None else None
         telling = next((status for status in statuses if status != SUCCESS), SUCCESS)
         return Receipt(status=f"0x{telling:04X}", committed=committed)
+
+    def _committed(self, asked: Asked, association: Association, deadline: float) -> bool | None:
+        """One that does not report here is not waited for again: it tells our listener (``commitment_heard.py``)."""
+        committed = asked.committed(association, deadline)
+        self._reports_within = 0.0 if committed is False else REPORT_WITHIN
+        return committed
 
     @contextmanager
     def _associated(self, objects: Sequence[DicomObject], asked: Asked | None) -> Iterator[Association]:

@@ -74,6 +74,7 @@ class Step(StrEnum):
     PUT_OFF = "put off"
     OVERTAKEN = "overtaken"
     REPLAY = "replay"
+    LOST = "lost"
 
 
 STEPS: dict[tuple[DeliveryState, Step], DeliveryState] = {
@@ -84,10 +85,12 @@ STEPS: dict[tuple[DeliveryState, Step], DeliveryState] = {
     (SENDING, Step.PUT_OFF): WAITING,
     (WAITING, Step.OVERTAKEN): SUPERSEDED,  # only what was never tried: see overtaken()
     (REFUSED, Step.REPLAY): WAITING,
+    (DELIVERED, Step.LOST): WAITING,  # the peer says that it does not keep what it took
     (REFUSED, Step.OVERTAKEN): SUPERSEDED,  # a person asks for it again, and a later result counts by now
 }
-"""Every step that there is; *delivered* and *superseded* have none."""
+"""Every step that there is; *superseded* has none."""
 
+NOT_KEPT = "the peer took it, and says that it does not keep it"
 FIRST_BACKOFF, MAX_BACKOFF = timedelta(seconds=2), timedelta(minutes=10)
 LEASE_BEYOND = timedelta(seconds=60)
 """A claim lasts so much longer than the most that one try takes."""

@@ -57,6 +57,11 @@ class Result:
         return derived_uid(purpose, self.study_instance_uid, str(self.number), self.decided_at.isoformat(), self._said)
 
     @property
+    def commitment_uid(self) -> str:
+        """Transaction UID under which a peer is asked whether it keeps what was made of this result (PS3.4 J.3.2)."""
+        return self.uid("commitment")
+
+    @property
     def _said(self) -> str:
         bundle = self.model.bundle_id if self.model else ""
         images = ",".join(sorted(image.digest for image in self.images))

@@ -21,13 +21,23 @@ def known(terms: Sequence[str]) -> tuple[str, ...] | None:
     """The terms as they may be written again; ``None``: they are not of the standard, or do not go together."""
     given = tuple(term.strip() for term in terms) or DEFAULT
     if len(given) == 1:
-        if given[0] in _DEFAULT_TERMS:
-            return DEFAULT
-        return given if given[0] in _TERMS else None
+        return _alone(given[0])
     first, *rest = given
     extensions = all(term.startswith("ISO 2022 ") and term in _TERMS for term in rest)
     fits = first in _TERMS and first not in _ALONE and not first.startswith("ISO_IR")
     return given if extensions and fits and len(set(given)) == len(given) else None
+
+
+def _alone(term: str) -> tuple[str, ...] | None:
+    """A single term, or another one by which the same bytes are the same letters."""
+    if term in _DEFAULT_TERMS:
+        return DEFAULT
+    if term.startswith("ISO 2022 "):  # with code extensions: not alone (PS3.3 C.12.1.1.2)
+        single = term.replace("ISO 2022 ", "ISO_")
+        return (single,) if single in _TERMS else ("", term) if term in _TERMS else None
+    if term == "GBK":
+        return ("GB18030",)  # holds all of GBK, and older judges know it
+    return (term,) if term in _TERMS else None
 
 
 def decoded(value: bytes, terms: tuple[str, ...], name: bool) -> str | None:
@@ -35,7 +45,7 @@ def decoded(value: bytes, terms: tuple[str, ...], name: bool) -> str | None:
     try:
         if terms == DEFAULT:
             text = value.decode("ascii")
-        elif len(terms) == 1 and not terms[0].startswith("ISO 2022"):
+        elif len(terms) == 1:
             text = value.decode(python_encoding[terms[0]])
         else:
             text = decode_bytes(value, convert_encodings(list(terms)), PN_DELIMS if name else TEXT_VR_DELIMS)
@@ -49,9 +59,11 @@ def encoded(text: str, terms: tuple[str, ...]) -> bytes:
     if text.isascii():
         return text.encode("ascii")
     try:
-        return encode_string(text, convert_encodings(list(terms)))
+        written = encode_string(text, convert_encodings(list(terms)))
     except (UnicodeError, LookupError, ValueError):
-        return text.encode("ascii", "replace")
+        written = b"\\"
+    # some sets have another letter, or a part of one, where the others have the delimiter of values
+    return written if b"\\" not in written else text.encode("ascii", "replace")
 
 
 def is_printable(text: str) -> bool:

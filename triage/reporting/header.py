@@ -17,7 +17,7 @@ from triage.domain.result import Result
 from triage.imaging.elements import text, values
 from triage.imaging.header import read_elements
 from triage.reporting import characters
-from triage.reporting.values import AGE, DATE, IDENTIFIER, NAME, SEX, SHORT_IDENTIFIER, TEXT, TIME, YES_NO, Rule
+from triage.reporting.values import AGE, DATE, IDENTIFIER, NAME, SEX, SHORT_IDENTIFIER, TEXT, TIME, YES_NO, Rule, nothing
 
 REQUIRED: Mapping[str, Rule] = {
     "StudyDate": DATE,
@@ -131,6 +131,8 @@ def _exact(value: bytes, rule: Rule, terms: tuple[str, ...]) -> bytes:
     read = characters.decoded(value, terms, rule.vr == "PN")
     if read is not None and rule.fits(read):
         return value
+    if rule.cured is nothing:
+        return b""
     lenient = read if read is not None else value.decode("latin-1")
     return characters.encoded(_valid(lenient, rule), terms)
 

@@ -21,7 +21,8 @@ class Rule(NamedTuple):
     cured: Callable[[str], str]
 
 
-def _nothing(text: str) -> str:
+def nothing(text: str) -> str:
+    """What is made of a value that must not be corrected."""
     return ""
 
 
@@ -60,13 +61,13 @@ def _cured_age(text: str) -> str:
     return padded if _AGE.fullmatch(padded) else ""
 
 
-DATE = Rule("DA", _is_date, _nothing)
-TIME = Rule("TM", lambda text: bool(_TIME.fullmatch(text)), _nothing)
+DATE = Rule("DA", _is_date, nothing)
+TIME = Rule("TM", lambda text: bool(_TIME.fullmatch(text)), nothing)
 AGE = Rule("AS", lambda text: bool(_AGE.fullmatch(text)), _cured_age)
 SEX = _only("M", "F", "O")
 YES_NO = _only("YES", "NO")
 NAME = Rule("PN", _is_name, _cured_name)
 TEXT = Rule("LO", _is_text(64), _cured_text(64))
 # an identifier that was cut or corrected would be another's: it stands as it is, or it does not stand at all
-IDENTIFIER = Rule("LO", _is_text(64), _nothing)
-SHORT_IDENTIFIER = Rule("SH", _is_text(16), _nothing)
+IDENTIFIER = Rule("LO", _is_text(64), nothing)
+SHORT_IDENTIFIER = Rule("SH", _is_text(16), nothing)

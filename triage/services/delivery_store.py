@@ -48,10 +48,19 @@ class DeliveryStore(Protocol):
         """The result of a delivery, and the study's earlier ones that have arrived there, oldest first."""
 
     def delivered(self, delivery: Delivery, receipt: Receipt, now: datetime) -> bool:
-        """The peer has taken it, and so it answers; ``False``: no longer the claimant's."""
+        """The peer has taken it, and so it answers; ``False``: no longer the claimant's.
+
+        That it keeps the objects, said meanwhile (:meth:`reported`), stays.
+        """
 
     def refused(self, delivery: Delivery, error: str, now: datetime) -> bool:
         """The peer will not have it, and so it answers; ``False``: no longer the claimant's."""
+
+    def reported(self, commitment_uid: str, destinations: Collection[str], kept: bool, now: datetime) -> bool:
+        """One of these destinations says whether it keeps a result that it was sent; what it does not keep waits again.
+
+        ``False``: nothing of the kind was sent to it.
+        """
 
     def put_off(self, delivery: Delivery, error: str, not_before: datetime) -> bool:
         """The try failed; ``False``: no longer the claimant's."""

@@ -14,6 +14,7 @@ from triage.domain.fault import Fault
 from triage.domain.instance import Instance, Sender
 from triage.domain.jobs import RetryPolicy
 from triage.domain.opinion import Opinion
+from triage.domain.query import Attributes
 from triage.domain.reading import FinishedReading
 from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection
@@ -219,8 +220,8 @@ class Transaction(UpkeepStore, Queried, HasOrders, Protocol):
     def put_study(self, study: Study) -> None:
         """Insert or replace a study; raises the revision."""
 
-    def add_instance(self, instance: Instance) -> None:
-        """Index an instance of a study that was put before."""
+    def add_instance(self, instance: Instance, attributes: Attributes | None = None) -> None:
+        """Index an instance of a study that was put before. ``attributes`` of its header; ``None``: they are read later."""
 
     def remove_instance(self, sop_instance_uid: str) -> None:
         """Take an instance out of the index; its study stays."""

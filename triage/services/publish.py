@@ -31,6 +31,12 @@ def recover(database: Database, names: Collection[str], clock: Clock) -> int:
         return transaction.deliveries.recover(names, clock())
 
 
+def reported(database: Database, names: Collection[str], commitment_uid: str, kept: bool, clock: Clock) -> bool:
+    """A destination tells whether it keeps what it was sent (PS3.4 J.3.3); ``False``: nothing that it was asked."""
+    with database.write() as transaction:
+        return transaction.deliveries.reported(commitment_uid, names, kept, clock())
+
+
 def publish(
     database: Database,
     name: str,

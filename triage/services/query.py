@@ -106,10 +106,11 @@ def _patients(database: Database, query: Query, uids: list[str], go_on: Callable
 
 def _below_patients(database: Database, query: Query, uids: list[str], go_on: Callable[[], object]) -> Iterator[Match]:
     for found in _studies(database, uids, go_on):
-        patient, study = patient_of(found), study_of(found)
-        levels = ((patient, QueryLevel.PATIENT), (study, QueryLevel.STUDY))
-        settled = _settled(found.study, found.films)
-        if not all(query.matches(_said(attributes, found.films), level, settled) for attributes, level in levels):
+        patient, settled = patient_of(found), _settled(found.study, found.films)
+        if not query.matches(_said(patient, found.films), QueryLevel.PATIENT, settled):
+            continue
+        study = study_of(found)
+        if not query.matches(_said(study, found.films), QueryLevel.STUDY, settled):
             continue
         above = {**patient, **study}
         if query.level is QueryLevel.STUDY:

@@ -259,8 +259,7 @@ def index(
         study = with_image(replace(study, facts=completed(study.facts, header.facts)), head_starts)
         study = with_doubt(study, Doubt.NAMES_DIFFER, head_starts) if unsure else study
     place(transaction, ordered(transaction, study, head_starts, now), instance.received_at)
-    transaction.add_instance(instance)
-    transaction.queries.put_attributes(instance.sop_instance_uid, header.attributes)
+    transaction.add_instance(instance, header.attributes)
     transaction.jobs.enqueue(uid, instance.received_at)
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.filereader import read_dataset
 
+from tests.size import size
 from tests.unit.dimse.requests import (
     DX,
     EXPLICIT,
@@ -53,14 +54,14 @@ def test_what_pydicom_writes_is_understood(
     assert found == ActionInformation(transaction, tuple(Reference(*pair) for pair in dict.fromkeys(asked)))
 
 
-@settings(max_examples=300)
+@settings(max_examples=size(120, 300))
 @given(st.binary(max_size=300), st.sampled_from([EXPLICIT, IMPLICIT, "1.2.840.10008.1.2.2", ""]))
 def test_whatever_the_bytes_are_there_is_one_error(data: bytes, syntax: str) -> None:
     with pytest.raises(CannotUnderstand):
         parse_action(data, syntax)
 
 
-@settings(max_examples=300)
+@settings(max_examples=size(120, 300))
 @given(st.integers(0, 2**32), st.sampled_from([EXPLICIT, IMPLICIT]), st.booleans(), st.integers(1, 6))
 def test_damaged_requests_are_refused_or_name_checked_uids(seed: int, syntax: str, undefined: bool, hits: int) -> None:
     data = bytearray(encoded(action("1.2.3.4", pairs(3)), syntax, undefined=undefined))

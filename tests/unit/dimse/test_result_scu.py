@@ -147,11 +147,11 @@ def test_who_takes_no_report_is_told_apart_from_who_is_away() -> None:
         transport(port).send(RESULT, ())
 
 
-def test_an_unknown_title_is_refused_and_a_full_house_is_away() -> None:
+def test_whoever_lets_nobody_in_is_away() -> None:
     def known(entity: AE) -> None:
         entity.require_calling_aet = ["SOMEBODY"]
 
-    with pacs(stored(), configure=known) as port, pytest.raises(PeerRefused, match="AE titles"):
+    with pacs(stored(), configure=known) as port, pytest.raises(PeerAway, match="does it know our AE title, "):
         transport(port).send(RESULT, ())
     full = pacs(stored(), configure=lambda entity: setattr(entity, "_maximum_associations", 0))
     with full as port, pytest.raises(PeerAway, match="no room"):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
 
+from tests.size import size
 from triage.domain.errors import PixelError
 from triage.domain.reason import Reason
 from triage.imaging.preprocess import preprocess
@@ -168,7 +169,7 @@ def test_lungs_are_darker_than_the_spine_in_real_films_of_either_polarity(real_f
     assert spine - lungs > 0.3
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=size(120, 300))
 @given(
     st.dictionaries(
         st.sampled_from(["RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"]),

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from pydicom.encaps import encapsulate
 
+from tests.size import size
 from triage.domain.errors import PixelError
 from triage.imaging.codecs import decode_frame, decode_low_band
 from triage.imaging.pyramid import LARGE, halved, levels, low_band
@@ -40,7 +41,7 @@ def picture(bits, shape, seed, kind):
 
 
 @pytest.mark.parametrize("bits", [2, 7, 8, 10, 12, 14, 15, 16])
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=size(10, 25))
 @given(data=st.data())
 def test_a_reduced_decoding_is_the_low_band(film, bits, data):
     pixels = data.draw(pictures(bits))
@@ -51,7 +52,7 @@ def test_a_reduced_decoding_is_the_low_band(film, bits, data):
         assert np.array_equal(decode_low_band(film(pixels, bits=bits, syntax=HIGH_THROUGHPUT), count), small)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=size(25, 60))
 @given(
     arrays(np.int32, st.tuples(st.integers(1, 40), st.integers(1, 40)), elements=st.integers(-(1 << 15), (1 << 16) - 1)),
     st.integers(0, 3),

@@ -88,6 +88,7 @@ def test_the_list_says_since_when(registry: Registry, bundle: Path) -> None:
     assert [entry.active_since for entry in registry.entries()] == [None, "2026-01-02T03:04:00+00:00"]
 
 
+@pytest.mark.soak
 def test_every_change_is_noted_and_a_refused_one_is_not(registry: Registry, bundle: Path, tmp_path: Path) -> None:
     packaged = registry.entries()[0].bundle_id
     change(bundle, "manifest.json", version="9.9")

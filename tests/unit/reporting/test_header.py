@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from tests.size import size
-from tests.unit.reporting.results import STUDY, header, headers, scored
+from tests.unit.reporting.results import STUDY, films, header, header_of, scored
 from triage.domain.instance import Facts
 from triage.reporting import characters
 from triage.reporting.header import COPIED, REQUIRED, patient_and_study
@@ -74,8 +74,9 @@ def test_a_film_that_states_no_character_set_keeps_its_bytes() -> None:
 
 
 @settings(max_examples=size(60, 2000), deadline=None)
-@given(headers())
-def test_values_that_may_stand_are_the_films_bytes_and_identifiers_are_those_or_none(film: Dataset) -> None:
+@given(films())
+def test_values_that_may_stand_are_the_films_bytes_and_identifiers_are_those_or_none(given: bytes) -> None:
+    film = header_of(given)
     found = of(film)
     terms = characters.known(str(found.get("SpecificCharacterSet", "")).strip("[]").replace("'", "").split(", "))
     assert found.StudyInstanceUID == STUDY
@@ -90,8 +91,9 @@ def test_values_that_may_stand_are_the_films_bytes_and_identifiers_are_those_or_
 
 
 @settings(max_examples=size(40, 2000), deadline=None)
-@given(headers())
-def test_an_identifier_is_the_films_or_none(film: Dataset) -> None:
+@given(films())
+def test_an_identifier_is_the_films_or_none(given: bytes) -> None:
+    film = header_of(given)
     stated = film.get_item("SpecificCharacterSet")
     if stated is not None:
         return  # then letters may have to be written in another set

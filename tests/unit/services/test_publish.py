@@ -431,7 +431,7 @@ def test_every_wait_lies_between_its_bounds(failures: int, chance: float) -> Non
 
 
 def test_the_table_of_steps_has_every_state_and_ends_where_nothing_follows() -> None:
-    assert {state for state, _ in STEPS} == {WAITING, SENDING, REFUSED}
+    assert {state for state, _ in STEPS} == {WAITING, SENDING, DELIVERED, REFUSED}
     assert set(STEPS.values()) == set(DeliveryState)
     assert {step for _, step in STEPS} == set(Step)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from tests.films import film
 from tests.unit.domain.make import POLICY
 from tests.unit.services.queries import ask, uids
 from tests.unit.services.world import World
+from triage.database.anchor import FileAnchor
 from triage.domain.instance import Instance
 from triage.domain.matching import MalformedKey
 from triage.domain.query import MOST_KEYS, understood
 from triage.domain.query_keys import KEYS, QueryLevel, supported
 from triage.domain.study import placed
 from triage.imaging.header import read_header
+from triage.scheduler import Bells
 from triage.services.attributes import read_headers
 from triage.services.query import find
 
@@ -47,6 +50,14 @@ def test_a_study_is_told_with_what_was_counted(world: World) -> None:
     assert told["InstanceAvailability"] == ("ONLINE",)
     assert told["RetrieveAETitle"] == ("TRIAGE",)
     assert told["StudyComments"] == ("AI triage: analysing (notification only)",)
+
+
+def test_the_film_that_came_first_tells_of_its_study(world: World) -> None:
+    world.clock.forward(minutes=1)
+    world.store(film("1.1", "1.1.2.2", series_uid="1.1.2", StudyDescription="Other", StudyTime="235959", InstitutionName="H"))
+    (one,) = ask(world.database, StudyInstanceUID="1.1")
+    assert (one.attributes["StudyDescription"], one.attributes["StudyTime"]) == (("Chest",), ("101112",))
+    assert uids(world.database, StudyDescription="Other") == ["1.1"], "it is found by what any of its films says"
 
 
 def test_series_and_images_come_with_their_study(world: World) -> None:
@@ -245,3 +256,17 @@ def test_implicit_representation_and_other_character_sets(character_set: str) ->
     dataset.save_as(stream, enforce_file_format=True, implicit_vr=True)
     told = read_header(BytesIO(stream.getvalue())).attributes
     assert (told["PatientName"], told["Rows"], told["StudyDate"]) == (("Müller^Jörg",), ("300",), ("20260102",))
+
+
+def test_the_scheduler_reads_the_headers_of_before(world: World, tmp_path: Path) -> None:
+    assert len(forgotten(world)) == 3
+    bells = Bells(
+        database=world.database,
+        archive=world.archive,
+        head_starts=POLICY,
+        clock=world.clock,
+        anchor=FileAnchor(tmp_path / "audit.head"),
+    )
+    next(step for name, _, step in bells.jobs if name == "headers")()
+    with world.database.read() as tx:
+        assert tx.queries.unread_headers("", 10) == []

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.films import film
+from tests.size import size
 from tests.unit.sandbox.servers import server
 from tests.unit.web.conftest import NOW, Open
 from tests.unit.web.pictures import Room
@@ -45,7 +46,7 @@ def room(**elements: Any) -> Room:
 def test_each_asks_for_its_setting_and_its_role(open_site: Open, role: Role) -> None:
     stored = room(PixelData=None)  # what is allowed gets as far as the film: 422
     for full_frames in (False, True):
-        for heat_map in (None, RULES):
+        for heat_map in size((RULES if full_frames else None,), (None, RULES)):
             client = open_site(
                 stored.database, films=stored.films, full_frames=full_frames, heat_map=heat_map, authenticator=SignedIn(role)
             )

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import httpx
 
 from tests.hostile import PAYLOADS
+from tests.size import size
 from tests.unit.web.conftest import NOW, Client, Open
 from tests.unit.web.every_page import Address, addresses, is_page
 from tests.unit.web.furnished import House, Tell
@@ -106,11 +107,11 @@ def test_hostile_text_stays_text_on_every_page(open_site: Open) -> None:
 
 def _seen(open_site: Open, tell: Callable[[str, int], str], studies: int = 12) -> dict[str, set[tuple[str, ...]]]:
     seen: dict[str, set[tuple[str, ...]]] = {}
-    for role in (Role.RADIOLOGIST, Role.PACS_ADMIN, Role.ML_ADMIN, Role.AUDITOR):
+    for role in size((Role.RADIOLOGIST, Role.PACS_ADMIN), (Role.RADIOLOGIST, Role.PACS_ADMIN, Role.ML_ADMIN, Role.AUDITOR)):
         house, client, found = answered(open_site, role, tell, studies)
         paths = {one.path: one.route for one in found if not one.route.startswith("/api/v1/")}
         if role is Role.RADIOLOGIST:
-            paths |= {f"/study/{uid}": "/study/{uid}" for uid in house.uids}
+            paths |= {f"/study/{uid}": "/study/{uid}" for uid in house.uids[:: size(2, 1)]}
         for path, route in paths.items():
             house.beat(int(path.rpartition(".")[2]) if route == "/study/{uid}" and "?" not in path else 1)
             answer = client.get(path)

@@ -20,10 +20,12 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("decided_at", sa.BigInteger(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("commitment_uid", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["study_instance_uid"], ["study.study_instance_uid"], name=op.f("fk_result_study_instance_uid")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_result")),
+        sa.UniqueConstraint("commitment_uid", name=op.f("uq_result_commitment_uid")),
         sa.UniqueConstraint("study_instance_uid", "number", name=op.f("uq_result_study_instance_uid_number")),
     )
     op.create_table(
