@@ -60,3 +60,13 @@ def test_beyond_loopback_only_with_tls_or_the_word_of_the_operator(tmp_path: Pat
 
 def test_a_faulty_section_is_told_once(tmp_path: Path) -> None:
     assert [one.partition(":")[0] for one in faults(tmp_path, BEYOND + "[dimse.tls]\nkey = 'x'")] == ["dimse.tls"]
+
+
+@pytest.mark.parametrize("name", ["query_peers", "retrieve_peers"])
+def test_who_may_have_films_without_tls_is_known_by_the_address(tmp_path: Path, name: str) -> None:
+    """A title is whatever a caller writes."""
+    plain = BEYOND + "allow_plain_dicom = true\nallowed_peers = ['CT1@10.0.0.2']\n"
+    (fault,) = faults(tmp_path, plain + f"{name} = ['VIEWER']")
+    assert fault == f"dimse.{name}: beyond loopback without TLS anybody can take a title: give AET@ADDRESS"
+    assert getattr(settings(tmp_path, plain + f"{name} = ['VIEWER@10.0.0.3']").dimse, name) == ["VIEWER@10.0.0.3"]
+    assert getattr(settings(tmp_path, f"[dimse]\n{name} = ['VIEWER']").dimse, name) == ["VIEWER"]

@@ -10,7 +10,8 @@ from triage.domain.stray import Kind, Stray
 PART = ".part"
 SUFFIX = ".dcm"
 RECEIVING_LOCK = "receive.lock"
-LOCKS = ("intake.lock", "settle.lock", RECEIVING_LOCK)
+TURNSTILE_LOCK = "turnstile.lock"
+LOCKS = ("intake.lock", "settle.lock", RECEIVING_LOCK, TURNSTILE_LOCK)
 _OF_THE_DISK = "lost+found"  # a file system that is mounted here brings it along
 
 

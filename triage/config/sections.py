@@ -136,6 +136,9 @@ class DimseSettings(Section):
                 Peer.parse(one, str(info.field_name))
         except ConfigError as error:
             raise ValueError(str(error)) from None
+        tls, host = info.data.get("tls"), info.data.get("host", "127.0.0.1")
+        if not _is_loopback(host) and tls is not None and tls.certificate is None and not all("@" in one for one in value):
+            raise ValueError("beyond loopback without TLS anybody can take a title: give AET@ADDRESS")
         return value
 
     @field_validator("commitment_peers", "move_destinations")

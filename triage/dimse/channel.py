@@ -16,7 +16,7 @@ from triage.dimse.pdu import Connection, Ended, ProtocolError, TooSlow
 STORED_WITHIN = 60.0
 """Seconds for the peer to answer a film that was sent to it."""
 WITHIN = 600.0
-"""Seconds that a query may take altogether; a film that is sent begins them anew."""
+"""Seconds that a query may take altogether, and the peer to take one film; a film that is sent begins them anew."""
 MOST_HEARD = 16 << 20
 """Bytes of an identifier that are listened to before the association ends; what counts of it is far less."""
 
@@ -47,6 +47,11 @@ class Channel:
         self._command = bytearray()
         self._stores = 0
         self._is_cancelled = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the association is to end now."""
+        return self._is_cut()
 
     def respond(self, response: bytes, data_set: bytes = b"") -> None:
         """Send a response that is not the last one.
@@ -94,7 +99,12 @@ class Channel:
         self._stores = self._stores % 0xFFFF + 1
         request = command.store_request(sop_class_uid, sop_instance_uid, self._stores)
         self._connection.send(pdu.p_data(context_id, request, b"", self._longest))
+        self._deadline = time.monotonic() + WITHIN
         for part in pdu.data_parts(context_id, data_set, self._longest):
+            if self._is_cut():
+                raise Ended
+            if time.monotonic() > self._deadline:
+                raise TooSlow("a film that the peer takes too long to read")
             self._connection.send(part)
         self._deadline = time.monotonic() + WITHIN
         answer = None

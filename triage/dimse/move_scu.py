@@ -1,6 +1,10 @@
 """The C-STOREs of a C-MOVE, on an association of our own to the move destination (PS3.4 C.4.2.3)."""
 
-from collections.abc import Callable, Sequence
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,10 +21,15 @@ from triage.domain.instance import Instance
 
 CONNECT_WITHIN, ASSOCIATE_WITHIN, ANSWER_WITHIN = 5, 10, 60
 """Seconds."""
+FILM_WITHIN = 300.0
+"""Seconds for a destination to take one film and answer it: the library waits for ever for one that does not read."""
+LOOK_EVERY = 0.25
 
 
 class Delivery:
     """Films to one destination. ``originator``: AE title and Message ID of the C-MOVE; ``path_of``: a film's file by digest.
+
+    ``is_over``: asked while a film is on its way, whether nobody waits for it any more.
 
     Raises:
         Refused: the destination cannot be reached, refuses, or takes none of the kinds of film.
@@ -35,21 +44,44 @@ class Delivery:
         originator: tuple[str, int],
         path_of: Callable[[str], Path],
         tls: Callable[[Destination], ClientContext] | None = None,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._originator = originator
         self._path_of = path_of
+        self._is_over = is_over
         self._association = _associate(films, to, ae_title, tls(to) if tls else None)
 
     def send(self, film: Instance, data_set: BinaryIO) -> bool:
         """See :class:`triage.dimse.retrieve_scp.Sender`: the file's own bytes go, as the library reads them from its path."""
         title, message_id = self._originator
         try:
-            answer = steady(self._association).send_c_store(
-                self._path_of(film.digest), originator_aet=title, originator_id=message_id
-            )
+            with self._watched():
+                answer = steady(self._association).send_c_store(
+                    self._path_of(film.digest), originator_aet=title, originator_id=message_id
+                )
         except (ValueError, RuntimeError):  # no context for its kind; the association is over
             return False
         return "Status" in answer and is_stored(int(answer.Status))
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Shut the connection, which ends whatever the library waits for, where a film takes too long or nobody waits."""
+        done, until = threading.Event(), time.monotonic() + FILM_WITHIN
+
+        def watch() -> None:
+            while not done.wait(LOOK_EVERY):
+                if time.monotonic() > until or self._is_over():
+                    connection = self._association.dul.socket
+                    if connection is not None and connection.socket is not None:
+                        with suppress(OSError):
+                            socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)  # that of SSLSocket forgets TLS
+                    return
+
+        threading.Thread(target=watch, name="move", daemon=True).start()
+        try:
+            yield
+        finally:
+            done.set()
 
     def close(self) -> None:
         """Release the association."""

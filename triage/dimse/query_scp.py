@@ -92,7 +92,15 @@ class Queries:
 
             assert to is not None
             originator = (caller.ae_title, request.message_id)
-            return Delivery(films, to, ae_title=self._ae_title, originator=originator, path_of=self._path_of, tls=self._tls)
+            return Delivery(
+                films,
+                to,
+                ae_title=self._ae_title,
+                originator=originator,
+                path_of=self._path_of,
+                tls=self._tls,
+                is_over=lambda: channel.is_cut,
+            )
 
         def nowhere(channel: Channel, films: Sequence[Instance]) -> Sender:
             raise Refused(Status.DESTINATION_UNKNOWN, "the move destination is not known")

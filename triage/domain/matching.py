@@ -41,7 +41,8 @@ def matcher(keyword: str, vr: str, asked: str) -> Matcher | None:
     if len(asked) > LONGEST_KEY:
         raise MalformedKey(f"{keyword}: the key is too long")
     wanted = [one for value in asked.split("\\") if (one := value.strip(" \0"))]
-    if not wanted or any(set(one) == {"*"} for one in wanted) or vr == "SQ":
+    nothing = frozenset("*^= ") if vr == "PN" else frozenset("*")  # *^*, ^: a form of which no part was filled in
+    if not wanted or any(nothing.issuperset(one) for one in wanted) or vr == "SQ":
         return None
     if len(wanted) > MOST_VALUES or max(map(len, wanted)) > LONGEST_VALUE:
         raise MalformedKey(f"{keyword}: the key is too long")
@@ -104,8 +105,24 @@ def fits(pattern: str, text: str) -> bool:
 
 
 def _name_test(wanted: str) -> Callable[[str], bool]:
-    """A name: the whole of it or one of its groups (alphabetic, ideographic, phonetic); empty components do not count."""
-    folded = _folded(wanted)
+    """A name: the whole of it or one of its groups (alphabetic, ideographic, phonetic); empty components do not count.
+
+    Of a key of several groups each that is not empty is that of its place: ``=山田*`` asks for the ideographic one.
+    """
+    groups = _folded(wanted).split("=")
+    if len(groups) == 1:
+        return _group_test(groups[0])
+    whole = _group_test(_folded(wanted))
+    tests = [(place, _group_test(group)) for place, group in enumerate(groups) if group.strip("^ ")]
+
+    def matches(value: str) -> bool:
+        theirs = value.split("=")
+        return whole(value) or (bool(tests) and all(place < len(theirs) and test(theirs[place]) for place, test in tests))
+
+    return matches
+
+
+def _group_test(folded: str) -> Callable[[str], bool]:
     if not is_wild(folded):
         bare = "=".join(_bare(group) for group in folded.split("=")).rstrip("=")
         return lambda value: bare in _spellings(value, padded=False)
@@ -170,12 +187,13 @@ _DAY = 24 * 3600 * 1_000_000
 
 
 def date_span(text: str) -> Span:
-    """A date, as in PS3.5 6.2 or of old (``2020.01.02``), as the number of its day.
+    """A date, as in PS3.5 6.2, of old (``2020.01.02``) or as some devices write it (``2020-01-02``), as the number of its day.
 
     Raises:
         ValueError: no date.
     """
-    digits = _digits(text.replace(".", "") if len(text) == 10 and text[4] == text[7] == "." else text)
+    parted = len(text) == 10 and text[4] == text[7] and text[4] in ".-"
+    digits = _digits(text.replace(text[4], "") if parted else text)
     if len(digits) != 8:
         raise ValueError("not a date")
     day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:])).toordinal()
@@ -185,13 +203,16 @@ def date_span(text: str) -> Span:
 def time_span(text: str) -> Span:
     """A time of day in microseconds, from the first to the last that its digits can stand for: ``10`` is the whole hour.
 
+    What is finer is cut off: some devices write seven digits of a second.
+
     Raises:
         ValueError: no time.
     """
     whole, _, fraction = text.replace(":", "").partition(".")
     digits = _digits(whole)
-    if len(digits) not in (2, 4, 6) or (fraction and (len(digits) != 6 or len(_digits(fraction)) > 6)):
+    if len(digits) not in (2, 4, 6) or (fraction and len(digits) != 6):
         raise ValueError("not a time")
+    fraction = _digits(fraction)[:6] if fraction else ""
     hour, minute, second = (int(digits[at : at + 2] or "0") for at in (0, 2, 4))
     if hour > 23 or minute > 59 or second > 60:
         raise ValueError("not a time")

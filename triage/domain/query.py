@@ -3,7 +3,7 @@
 An attribute has values by keyword; an entity (patient, study, series, image) matches when every key does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from triage.domain.instance import Instance
@@ -33,11 +33,6 @@ class Found:
     study: Study
     films: tuple[Film, ...]
 
-    @property
-    def unsure(self) -> bool:
-        """Whether a header is to be read yet."""
-        return any(film.attributes is None for film in self.films)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coarse:
@@ -65,16 +60,20 @@ class Query:
     pairs: tuple[tuple[str, str, PairTest], ...] = ()
     ignored: tuple[str, ...] = field(default=())
 
-    def matches(self, attributes: Attributes, level: QueryLevel, *, unsure: bool = False) -> bool:
+    def matches(self, attributes: Attributes, level: QueryLevel, settled: Collection[str] | None = None) -> bool:
         """Whether the keys of one level match what that level's entity has.
 
-        ``unsure``: a header of it is to be read yet; then what is not known might match, and nobody is left out for it.
+        ``settled``: what is told now and stays so, where a header is to be read yet; anything else might match then, and nobody
+        is left out for it. ``None``: everything.
         """
+
+        def might(*names: str) -> bool:
+            return settled is not None and not all(name in settled for name in names)
+
         mine = ((keyword, test) for keyword, test in self.tests.items() if KEYS[keyword].level is level)
         pairs = ((days, clocks, test) for days, clocks, test in self.pairs if KEYS[days].level is level)
-        return all(test(attributes.get(name, ())) or (unsure and name not in attributes) for name, test in mine) and all(
-            test(attributes.get(days, ()), attributes.get(clocks, ())) or (unsure and days not in attributes)
-            for days, clocks, test in pairs
+        return all(might(name) or test(attributes.get(name, ())) for name, test in mine) and all(
+            might(days, clocks) or test(attributes.get(days, ()), attributes.get(clocks, ())) for days, clocks, test in pairs
         )
 
 

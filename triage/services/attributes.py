@@ -39,12 +39,13 @@ def read_headers(
             films = tx.queries.unread_headers(after, min(AT_A_TIME, most - read - unreadable))
         if not films:
             return Progress(last="", read=read, unreadable=unreadable)
-        told = {film.sop_instance_uid: _attributes(archive, film) for film in films}
-        known = {uid: attributes for uid, attributes in told.items() if attributes is not None}
+        told = [(film, _attributes(archive, film)) for film in films]
+        known = [(film, attributes) for film, attributes in told if attributes is not None]
         if known:
             with database.write() as tx:
-                for uid, attributes in known.items():
-                    tx.queries.put_attributes(uid, attributes)
+                for film, attributes in known:
+                    if tx.instance(film.sop_instance_uid) == film:  # else another took its place: its own header is to be read
+                        tx.queries.put_attributes(film.sop_instance_uid, attributes)
         read, unreadable, after = read + len(known), unreadable + len(told) - len(known), films[-1].sop_instance_uid
     return Progress(last=after, read=read, unreadable=unreadable)
 

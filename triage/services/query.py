@@ -34,6 +34,10 @@ _FACTS = {
     "Modality": "modality",
 }
 """What the list knows of a study whose headers are to be read yet."""
+_ONE_OF_ALL = frozenset({"PatientID"})
+"""Of these: what no film of the study can have otherwise, for then it would be set aside."""
+_OF_ROWS = frozenset({key.keyword for key in KEYS.values() if key.computed or key.vr == "UI"}) - {"ModalitiesInStudy"}
+"""What no header is read for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +84,11 @@ def _matches(database: Database, query: Query, retrieve_ae_title: str, go_on: Ca
 
 def _studies(database: Database, uids: list[str], go_on: Callable[[], object]) -> Iterator[Found]:
     for first in range(0, len(uids), PAGE):
-        go_on()
         with database.read() as tx:
             page = tx.queries.found(uids[first : first + PAGE])
-        yield from page
+        for found in page:
+            go_on()  # a thousand wild cards take a moment for each
+            yield found
 
 
 def _patients(database: Database, query: Query, uids: list[str], go_on: Callable[[], object]) -> Iterator[Match]:
@@ -92,18 +97,20 @@ def _patients(database: Database, query: Query, uids: list[str], go_on: Callable
     for found in _studies(database, uids, go_on):
         patient = patient_of(found)
         who = (*patient.get("PatientID", ("", found.study.study_instance_uid)), *patient.get("IssuerOfPatientID", ()))
-        if who not in seen and query.matches(patient, QueryLevel.PATIENT, unsure=found.unsure):
+        if who not in seen and query.matches(
+            _said(patient, found.films), QueryLevel.PATIENT, _settled(found.study, found.films)
+        ):
             seen.add(who)
             yield Match(QueryLevel.PATIENT, found.study.study_instance_uid, patient)
 
 
 def _below_patients(database: Database, query: Query, uids: list[str], go_on: Callable[[], object]) -> Iterator[Match]:
     for found in _studies(database, uids, go_on):
-        patient = patient_of(found)
-        if not query.matches(patient, QueryLevel.PATIENT, unsure=found.unsure):
+        patient, settled = patient_of(found), _settled(found.study, found.films)
+        if not query.matches(_said(patient, found.films), QueryLevel.PATIENT, settled):
             continue
         study = study_of(found)
-        if not query.matches(study, QueryLevel.STUDY, unsure=found.unsure):
+        if not query.matches(_said(study, found.films), QueryLevel.STUDY, settled):
             continue
         above = {**patient, **study}
         if query.level is QueryLevel.STUDY:
@@ -116,14 +123,14 @@ def _below_studies(query: Query, found: Found, above: Attributes) -> Iterator[Ma
     uid = found.study.study_instance_uid
     for series_uid, films in by_series(found.films):
         series = series_of(found, series_uid, films)
-        if not query.matches(series, QueryLevel.SERIES, unsure=found.unsure):
+        if not query.matches(_said(series, films), QueryLevel.SERIES, _settled(found.study, films)):
             continue
         if query.level is QueryLevel.SERIES:
             yield Match(query.level, uid, {**above, **series})
             continue
         for film in films:
             image = image_of(film)
-            if query.matches(image, QueryLevel.IMAGE, unsure=film.attributes is None):
+            if query.matches(image, QueryLevel.IMAGE, _settled(found.study, [film])):
                 yield Match(query.level, uid, {**above, **series, **image})
 
 
@@ -175,6 +182,25 @@ def _told(found: Found, films: Sequence[Film]) -> Attributes:
     for film in reversed(films):
         told.update(film.attributes if film.attributes is not None else _listed(found.study))
     return told
+
+
+def _said(told: Attributes, films: Sequence[Film]) -> Attributes:
+    """What is matched: beside what is told, what any film says. A study may have films of several orders, dates and spellings
+    of a name, and is found by each."""
+    said = dict(told)
+    for film in films[1:]:
+        attributes = film.attributes or {}
+        for keyword in told.keys() & attributes.keys():
+            if attributes[keyword] != told[keyword]:
+                said[keyword] = (*said[keyword], *attributes[keyword])
+    return said
+
+
+def _settled(study: Study, films: Sequence[Film]) -> frozenset[str] | None:
+    """Of what no film can say more once every header was read; ``None``: all were."""
+    if all(film.attributes is not None for film in films):
+        return None
+    return _OF_ROWS | (_ONE_OF_ALL & _listed(study).keys())
 
 
 def _listed(study: Study) -> Attributes:

@@ -58,6 +58,34 @@ def test_the_intake_does_not_wait_for_ever(root: Path) -> None:
     assert time.monotonic() - begun < 5
 
 
+def test_those_who_receive_one_after_another_let_the_intake_in(root: Path) -> None:
+    """Two who take turns, so that at no moment nobody receives."""
+    over, begun = threading.Event(), threading.Barrier(3)
+
+    def store(first: float) -> None:
+        begun.wait()
+        over.wait(first)
+        while not over.is_set():
+            try:
+                with receiving(root):
+                    over.wait(0.2)
+            except ArchiveAway:
+                over.wait(0.02)
+
+    threads = [threading.Thread(target=store, args=(first,)) for first in (0.0, 0.1)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    over.wait(0.15)
+    try:
+        with nobody_receives(root, 3):
+            pass
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
 def test_a_process_that_dies_while_it_receives_holds_nothing(root: Path) -> None:
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None

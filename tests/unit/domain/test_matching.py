@@ -22,6 +22,13 @@ def test_an_empty_key_or_a_star_matches_everything(asked: str) -> None:
     assert matcher("Key", "LO", asked) is None
 
 
+@pytest.mark.parametrize("asked", ["^", "^^^^", "*^*", "*^*^*=*", "=", "**^ ^"])
+def test_a_name_of_which_no_part_was_filled_in_matches_everything(asked: str) -> None:
+    """Also a study without a name."""
+    assert matcher("Key", "PN", asked) is None
+    assert matcher("Key", "LO", asked) is not None
+
+
 CASES = [
     ("LO", "chest", ("chest",), True),
     ("LO", "chest", ("Chest",), False),
@@ -63,6 +70,17 @@ CASES = [
     ("DA", "20260101 - 20260103", ("20260101",), True),
     ("DA", "20260101-", (), False),
     ("DA", "20260101-", ("yesterday",), False),
+    ("PN", "=山田*", ("Yamada^Tarou=山田^太郎",), True),
+    ("PN", "=山田^太郎", ("Yamada^Tarou=山田^太郎=やまだ^たろう",), True),
+    ("PN", "yamada^tarou=山田^太郎", ("Yamada^Tarou=山田^太郎=やまだ^たろう",), True),
+    ("PN", "yam*=*太郎", ("Yamada^Tarou=山田^太郎=やまだ^たろう",), True),
+    ("PN", "yamada*=", ("Yamada^Tarou=山田^太郎",), True),
+    ("PN", "=yamada*", ("Yamada^Tarou=山田^太郎",), False),
+    ("PN", "=山田*", ("Yamada^Tarou",), False),
+    ("PN", "suzuki*=山田*", ("Yamada^Tarou=山田^太郎",), False),
+    ("DA", "20260102", ("2026-01-02",), True),
+    ("TM", "1030", ("103000.1234567",), True),
+    ("TM", "1030", ("103000.half",), False),
     ("TM", "1030", ("103059.999",), True),
     ("TM", "1030", ("103100",), False),
     ("TM", "10-1030", ("103059",), True),

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -56,7 +57,7 @@ def test_the_film_that_came_first_tells_of_its_study(world: World) -> None:
     world.store(film("1.1", "1.1.2.2", series_uid="1.1.2", StudyDescription="Other", StudyTime="235959", InstitutionName="H"))
     (one,) = ask(world.database, StudyInstanceUID="1.1")
     assert (one.attributes["StudyDescription"], one.attributes["StudyTime"]) == (("Chest",), ("101112",))
-    assert uids(world.database, StudyDescription="Other") == []
+    assert uids(world.database, StudyDescription="Other") == ["1.1"], "it is found by what any of its films says"
 
 
 def test_series_and_images_come_with_their_study(world: World) -> None:
@@ -160,6 +161,74 @@ def test_a_film_that_cannot_be_read_hides_no_study_and_stops_no_other(world: Wor
     world.archive.take_back(film_of["1.1.1.1"].digest)
     assert read_headers(world.archive, world.database, 10).read == 1
     assert uids(world.database, StudyDate="20200101-") == ["1.1"]
+
+
+def test_a_film_that_is_replaced_while_its_header_is_read_does_not_lend_its_attributes(world: World) -> None:
+    """A replacement is often the correction of exactly this: whose film it is."""
+    first = {one.sop_instance_uid: one for one in forgotten(world)}["1.2.1.1"]
+
+    class Disk:
+        def open(self, digest: str) -> Any:
+            if digest == first.digest:
+                with world.database.write() as tx:
+                    tx.remove_instance(first.sop_instance_uid)
+                    tx.add_instance(replace(first, digest="f" * 64))
+            return world.archive.open(digest)
+
+    read_headers(Disk(), world.database, 10)  # type: ignore[arg-type]
+    with world.database.read() as tx:
+        (found,) = tx.queries.found(["1.2"])
+    assert [film.attributes for film in found.films] == [None]
+
+
+def test_a_study_is_found_by_what_any_film_of_it_says(world: World) -> None:
+    """Two orders in one study, a night between, a marriage between."""
+    second = film(
+        "1.1",
+        "1.1.2.2",
+        series_uid="1.1.2",
+        modality="CR",
+        patient_name="Roe^Jane",
+        accession_number="ACC-9",
+        StudyDate="20260103",
+    )
+    world.store(second)
+    for keys in ({"AccessionNumber": "ACC-9"}, {"PatientName": "roe^j*"}, {"StudyDate": "20260103-"}):
+        assert "1.1" in uids(world.database, **keys), keys
+    assert "P-1" in uids(world.database, "PATIENT", PatientName="roe^jane")
+    (first,) = ask(world.database, AccessionNumber="ACC-9")
+    assert first.attributes["StudyDate"] == ("20260102",), "the first film tells"
+    assert uids(world.database, StudyDate="20260104-") == []
+
+
+NAME = {"patient_name": "Yamada^Tarou=山田^太郎", "SpecificCharacterSet": "ISO_IR 192"}
+
+
+@pytest.mark.parametrize("unread", [("1.1.1.1",), ("1.1.2.1",), ("1.1.1.1", "1.1.2.1")])
+def test_no_value_of_another_film_hides_one_whose_header_is_to_be_read_yet(unread: tuple[str, ...]) -> None:
+    world = World()
+    world.store(film("1.1", "1.1.1.1", series_uid="1.1.1", **NAME))
+    world.clock.forward(minutes=1)
+    computed = "1.2.840.10008.5.1.4.1.1.1"
+    world.store(film("1.1", "1.1.2.1", series_uid="1.1.2", modality="CR", sop_class_uid=computed, **DAY, **NAME))
+    world.clock.forward(minutes=1)
+    world.store(film("1.2", "1.2.1.1", patient_id="P-2", patient_name="Roe^Richard"))
+    asked: list[tuple[str, dict[str, str], str]] = [
+        ("STUDY", {"PatientName": "山田*"}, "1.1"),
+        ("STUDY", {"ModalitiesInStudy": "CR"}, "1.1"),
+        ("STUDY", {"StudyDate": "20260102"}, "1.1"),
+        ("SERIES", {"StudyInstanceUID": "1.1", "Modality": "CR"}, "1.1.2"),
+        ("SERIES", {"StudyInstanceUID": "1.1", "Modality": "DX"}, "1.1.1"),
+        ("PATIENT", {"PatientName": "山田*"}, "P-1"),
+    ]
+    for level, keys, wanted in asked:
+        assert uids(world.database, level, **keys) == [wanted]
+    for uid in unread:
+        del world.database._state.attributes[uid]  # type: ignore[attr-defined]
+    for level, keys, wanted in asked:
+        assert wanted in uids(world.database, level, **keys), keys
+    assert uids(world.database, PatientID="P-2") == ["1.2"], "another patient's study is in no answer"
+    assert "1.1" in uids(world.database, StudyDate="19991231"), "the film may say so"
 
 
 def test_hostile_values_are_bounded_and_printable() -> None:

@@ -23,6 +23,7 @@ from tests.unit.web.signed_in import SignedIn
 from triage.domain.account import Role
 from triage.imaging.metadata import INLINE_BYTES
 from triage.web.app import create_app
+from triage.web.dicomweb import metadata
 from triage.web.identity import name_of
 
 JPEG_LS, JPEG_2000, EXPLICIT = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.1"
@@ -131,6 +132,24 @@ def test_metadata_hold_what_a_viewer_needs_and_no_pixels(client: Viewer) -> None
     assert parts(value) == [("application/octet-stream", bytes(2 * INLINE_BYTES))]
 
 
+def test_damaged_bytes_do_not_go_out_as_what_was_received(client: Viewer) -> None:
+    room = client.room
+    one = room.store(film(sop_uid="1.2.3.1.8", rows=8, columns=8), NOW)
+    room.archive.objects[one.digest] = room.archive.objects[one.digest][:-1] + b"\xff"
+    assert client.get(f"{STUDY}/series/1.2.3.1/instances/1.2.3.1.8").status_code == 404
+    study = client.get(STUDY)
+    assert (study.status_code, "damaged" in study.headers["warning"], len(parts(study))) == (206, True, 3)
+
+
+def test_headers_that_are_too_large_together_are_refused_and_one_alone_is_told(
+    client: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata, "MOST_BYTES", len(client.get(f"{ONE}/metadata").content) + 100)
+    answer = client.get(f"{STUDY}/metadata")
+    assert (answer.status_code, "too large" in answer.json()["detail"]) == (413, True)
+    assert client.get(f"{ONE}/metadata").status_code == 200
+
+
 def test_metadata_of_study_and_series_name_every_film_even_one_that_cannot_be_read(client: Viewer) -> None:
     room = client.room
     broken = room.store(film(sop_uid="1.2.3.1.7"), NOW)
@@ -171,7 +190,7 @@ def test_a_film_that_is_missing_on_the_disk_is_said_to_be(client: Viewer) -> Non
     del room.archive.objects[first]
     answer = client.get(STUDY)
     assert (answer.status_code, len(parts(answer))) == (206, 2)
-    assert answer.headers["warning"] == '299 triage "1 films are missing"'
+    assert answer.headers["warning"] == '299 triage "1 films are missing or damaged"'
     assert client.get(ONE).status_code == 404
     assert "triage verify" in client.get(ONE).json()["detail"]
 

@@ -14,6 +14,7 @@ from tests.unit.web.conftest import NOW, Client, Open
 from tests.unit.web.pictures import Room
 from triage.domain.query_keys import QueryLevel
 from triage.imaging.header import read_header
+from triage.web.dicomweb import qido
 from triage.web.dicomweb.refused import Refused
 from triage.web.dicomweb.search_query import MOST_RESULTS, search_of
 
@@ -170,6 +171,23 @@ def test_a_bad_parameter_is_refused_in_one_line(client: Client, query: str) -> N
     assert 0 < len(answer.json()["detail"]) < 120
     assert "\n" not in answer.json()["detail"]
     assert "set-cookie" not in answer.headers
+
+
+def test_a_search_ends_in_time_and_gives_its_place_back(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(qido, "SECONDS", -1.0)
+        for _ in range(qido.AT_ONCE + 1):
+            answer = client.get(f"{STUDIES}?PatientName=*z*")
+            assert (answer.status_code, "too long" in answer.json()["detail"]) == (503, True)
+    assert uids(client, f"{STUDIES}?PatientName=adams*") == ["1.2.1"]
+
+
+@pytest.mark.parametrize("depth", [40, 20_000])
+@pytest.mark.parametrize("name", ["{}", "includefield"])
+def test_an_attribute_within_sequences_without_end_is_refused_at_once(name: str, depth: int) -> None:
+    path = ".".join(["Rows"] * depth)
+    with pytest.raises(Refused):
+        search_of(QueryLevel.STUDY, [(name.format(path), path)], {})
 
 
 def test_a_uid_of_the_address_is_one_and_stands_there_alone(client: Client) -> None:

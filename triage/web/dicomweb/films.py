@@ -27,6 +27,11 @@ class Told:
     encoded: bytes
 
     @property
+    def model(self) -> Model:
+        """In the DICOM JSON Model; references are tags."""
+        return model_of(self.encoded)
+
+    @property
     def size_bytes(self) -> int:
         """How much room it takes."""
         return len(self.encoded)
@@ -40,14 +45,14 @@ class OpenedFilms:
         self._child = Child(deadline_seconds, PRINT_BYTES, command)
         self._headers: Shelf[Told] = Shelf(HEADERS_BYTES, WAITING)
 
-    def header(self, digest: str) -> Model:
-        """The header of a kept object in the DICOM JSON Model; references are tags.
+    def header(self, digest: str) -> Told:
+        """The header of a kept object.
 
         Raises:
             PixelError: it cannot be read, or is not there.
             Busy: no film can be opened at this moment.
         """
-        return model_of(self._headers.get(digest, lambda: self._ask(digest, {"do": "header"}, _told)).encoded)
+        return self._headers.get(digest, lambda: self._ask(digest, {"do": "header"}, _told))
 
     def bulk(self, digest: str, tag: str) -> bytes | None:
         """One long value; ``None``: the object has none under this tag. Raises as :meth:`header`."""

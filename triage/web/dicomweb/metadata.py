@@ -20,6 +20,8 @@ from triage.web.shelf import Busy
 
 MOST_INSTANCES = 500
 """Headers in one answer; a study of more is asked for series by series."""
+MOST_BYTES = 32 << 20
+"""Of all headers in one answer, as JSON; of most films, some thousand of them. As objects they take ten times as much."""
 OFFERS = [Offer(media_type=MEDIA_TYPE), Offer(media_type="application/json")]
 
 
@@ -43,17 +45,25 @@ def router(resources: Resources) -> APIRouter:
         form(request, OFFERS)
         if len(found) > MOST_INSTANCES:
             raise Refused(413, f"more than {MOST_INSTANCES} films; ask for the metadata of a series or an instance")
-        told = [header(one) for one in found]
+        told, size = list[Model](), 0
+        for one in found:
+            model, bytes_more = header(one)
+            size += bytes_more
+            if size > MOST_BYTES:
+                raise Refused(413, "the headers are too large together; ask for the metadata of a series or an instance")
+            told.append(model)
         resources.site.note_image(request, found[0].study_instance_uid)
         return DicomJson(told)
 
-    def header(one: Instance) -> Model:
+    def header(one: Instance) -> tuple[Model, int]:
+        model, size = Model(), 0
         try:
-            model = resources.opened.header(one.digest)
+            told = resources.opened.header(one.digest)
+            model, size = told.model, told.size_bytes
         except PixelError:
-            model = {}
+            pass
         except Busy as error:
             raise busy(error) from None
-        return of_instance(model, one, resources.addresses.instance(one))
+        return of_instance(model, one, resources.addresses.instance(one)), size
 
     return routes

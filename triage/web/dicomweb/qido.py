@@ -1,6 +1,8 @@
 """Search (PS3.18 10.6): studies in the order of the reading list, and their series and films, for any workstation."""
 
 import threading
+import time
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -18,6 +20,8 @@ from triage.web.dicomweb.search_query import Search, search_of
 
 AT_ONCE, WAIT_SECONDS = 4, 5.0
 """Searches at the same time, each of which holds a thread; and how long one more waits."""
+SECONDS = 120.0
+"""Of one search, whose caller may have gone long ago; half a list is no answer."""
 MORE = "The number of results exceeded the maximum supported by the server. Additional results can be requested."
 OFFERS = [Offer(media_type=MEDIA_TYPE), Offer(media_type="application/json")]
 _WHOLE_NUMBERS = frozenset({"IS", "US", "UL", "SS", "SL"})
@@ -63,7 +67,9 @@ def router(resources: Resources) -> APIRouter:
         if not places.acquire(timeout=WAIT_SECONDS):
             raise Refused(503, "too many searches at the same time; try again", {"Retry-After": "5"})
         try:
-            matches = find(resources.site.database, search.query, limit=search.limit + 1, offset=search.offset)
+            matches = find(
+                resources.site.database, search.query, limit=search.limit + 1, offset=search.offset, go_on=_within(SECONDS)
+            )
             found = list(islice(matches, search.limit + 1))
         finally:
             places.release()
@@ -71,6 +77,17 @@ def router(resources: Resources) -> APIRouter:
         return DicomJson(told, headers=_warned([*search.warnings, *([MORE] if len(found) > search.limit else [])]))
 
     return routes
+
+
+def _within(seconds: float) -> Callable[[], None]:
+    """Raises :class:`Refused` once so much time has gone."""
+    until = time.monotonic() + seconds
+
+    def go_on() -> None:
+        if time.monotonic() > until:
+            raise Refused(503, "the search takes too long; narrow it, by date for example")
+
+    return go_on
 
 
 def told_of(match: Match, search: Search, addresses: Addresses) -> Model:

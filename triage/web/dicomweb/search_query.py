@@ -13,6 +13,8 @@ from triage.web.dicomweb.refused import Refused
 
 MOST_RESULTS = 1000
 """In one answer; more are asked for by ``offset``."""
+MOST_DEPTH = 8
+"""Names of one parameter, of an attribute within sequences."""
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _TAG = re.compile(r"[0-9A-Fa-f]{8}", re.ASCII)
 _LISTED = frozenset({"UI", "CS"})
@@ -80,9 +82,9 @@ def _keyword_of(name: str) -> str:
         return keyword_for_tag(int(name, 16)) or f"{name.upper()}"
     if tag_for_keyword(name) is not None:
         return name
-    outer, point, inner = name.partition(".")  # within a sequence (PS3.18 8.3.4.1): known, and not matched
-    if point and _keyword_of(outer) and _keyword_of(inner):
-        return f"{_keyword_of(outer)}.{_keyword_of(inner)}"
+    path = name.split(".", MOST_DEPTH)  # within sequences (PS3.18 8.3.4.1): known, and not matched
+    if 1 < len(path) <= MOST_DEPTH and all(path):
+        return ".".join(map(_keyword_of, path))
     raise Refused(400, "a parameter is no attribute: give a keyword or a tag of eight hexadecimal digits")
 
 

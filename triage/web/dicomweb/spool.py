@@ -138,10 +138,15 @@ class Taking:
 
 
 class _Slice(RawIOBase):
-    """A piece of an open file, with a place of its own in it."""
+    """A piece of an open file, with a place and a handle of its own: a server that ends closes the file while one reads."""
 
     def __init__(self, descriptor: int, one: Spooled) -> None:
-        self._descriptor, self._one, self._at = descriptor, one, 0
+        self._descriptor, self._one, self._at = os.dup(descriptor), one, 0
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
     def readable(self) -> bool:
         return True

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from triage.archive.content import data_set_digest
 from triage.domain.instance import Instance
 from triage.web.dicomweb import multipart
 from triage.web.dicomweb.accept import Offer
@@ -44,13 +45,17 @@ def router(resources: Resources) -> APIRouter:
 
     def answer(request: Request, found: list[Instance]) -> Response:
         offer = form(request, offers(found))
-        there = [one for one in found if _is_there(resources.films, one)]
+        there = [one for one in found if _is_intact(resources.films, one)]
         if not there:
-            raise Refused(404, "the film is missing in the archive; the administrator runs: triage verify")
+            raise Refused(404, "the film is missing in the archive, or damaged; the administrator runs: triage verify")
         resources.site.note_image(request, found[0].study_instance_uid, WHOLE)
         if not resources.places.acquire(blocking=False):
             raise Refused(503, "too many films are on their way; try again", {"Retry-After": "1"})
-        headers = {} if len(there) == len(found) else {"Warning": f'299 triage "{len(found) - len(there)} films are missing"'}
+        headers = (
+            {}
+            if len(there) == len(found)
+            else {"Warning": f'299 triage "{len(found) - len(there)} films are missing or damaged"'}
+        )
         status = 200 if len(there) == len(found) else 206
         return sent(resources.films, there, offer, resources.places, headers, status)
 
@@ -91,9 +96,10 @@ def _bytes_of(films: Films, one: Instance) -> Iterator[bytes]:
         yield from iter(partial(stream.read, PIECE), b"")
 
 
-def _is_there(films: Films, one: Instance) -> bool:
+def _is_intact(films: Films, one: Instance) -> bool:
+    """Whether it is there, as it was received: whoever fetches it may keep it, and hand it on as what the modality sent."""
     try:
-        films(one.digest).close()
-    except FileNotFoundError:
+        with films(one.digest) as stream:
+            return data_set_digest(stream) == one.digest
+    except OSError:
         return False
-    return True
