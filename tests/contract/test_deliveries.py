@@ -406,3 +406,15 @@ def test_what_a_peer_says_of_keeping_it(database: Database) -> None:
     assert (again.id, again.attempts) == (one.id, 2)
     assert do(database, "delivered", again, TAKEN, NOW + 2 * MINUTE)
     assert [one.delivered for one in do(database, "destinations")] == [1, 0]
+
+
+def test_what_is_not_kept_of_an_earlier_result_is_not_sent_behind_a_later_one(database: Database) -> None:
+    do(database, "register", ["pacs"], NOW)
+    for number in (1, 2):
+        say(database, number=number)
+        spread(database)
+        assert do(database, "delivered", claimed(database), Receipt(status="0x0000", committed=False), NOW)
+    assert do(database, "reported", result().commitment_uid, ["pacs"], False, NOW)
+    assert set(states(database).values()) == {DELIVERED}
+    assert do(database, "reported", result(number=2).commitment_uid, ["pacs"], False, NOW)
+    assert states(database) == {("1.2.3", 1): DELIVERED, ("1.2.3", 2): WAITING}

@@ -93,6 +93,9 @@ def test_studies_are_found_by_accession_number(database: Database) -> None:
         assert tx.orders.studies({"A-1"}) == ["1.0", "1.2"]
         assert tx.orders.studies({f"X{number}" for number in range(1200)} | {"A-2"}) == ["1.1"]
         assert tx.orders.studies(set()) == []
+        number = tx.study("1.0").facts.patient_id
+        assert tx.orders.studies({"A-1"}, {number}) == ["1.0", "1.2"]
+        assert tx.orders.studies({"A-1"}, {"nobody's"}) == tx.orders.studies({"A-1"}, set()) == []
 
 
 def test_an_order_is_forgotten_whole_and_only_when_nothing_is_heard_of_it(database: Database) -> None:

@@ -169,7 +169,7 @@ class SqlDeliveries:
         found = self._connection.execute(select(*COLUMNS).where(*mine)).all()
         for row in found:
             values: dict[str, Any] = {"committed": int(kept)}
-            if not kept and row.state == DELIVERED:
+            if not kept and row.state == DELIVERED and not self._has_later(_delivery(row)):
                 state = STEPS[rules.DELIVERED, Step.LOST].value
                 again = {
                     "state": state,
@@ -201,18 +201,17 @@ class SqlDeliveries:
         found = self.delivery(delivery_id)
         if found is None or (found.state, Step.REPLAY) not in STEPS:
             return None
-        later = exists().where(
-            _ROW.study_instance_uid == found.study_instance_uid,
-            _ROW.destination == found.destination,
-            _ROW.number > found.number,
-        )
-        if self._connection.execute(select(later)).scalar_one():
+        if self._has_later(found):
             values: dict[str, Any] = {"state": SUPERSEDED, "ended_at": now}
             self._connection.execute(_of(found.destination).values(superseded=_TO.superseded + 1))
         else:
             values = {"state": WAITING, "ended_at": None, "not_before": now}
         self._connection.execute(update(delivery).where(_ROW.id == delivery_id).values(**values))
         return self.delivery(delivery_id)
+
+    def _has_later(self, one: Delivery) -> bool:
+        mine = (_ROW.study_instance_uid == one.study_instance_uid, _ROW.destination == one.destination)
+        return bool(self._connection.execute(select(exists().where(*mine, _ROW.number > one.number))).scalar_one())
 
     def delivery(self, delivery_id: int) -> Delivery | None:
         row = self._connection.execute(select(*COLUMNS).where(_ROW.id == delivery_id)).one_or_none()

@@ -175,7 +175,7 @@ class MemoryDeliveries:
         ]
         for row in found:
             told = replace(row, committed=kept)
-            if not kept and row.state is DELIVERED:
+            if not kept and row.state is DELIVERED and not self._has_later(row):
                 later = now + backoff(row.attempts, 1)
                 told = replace(told, state=STEPS[DELIVERED, Step.LOST], ended_at=None, not_before=later, error=NOT_KEPT)
                 to = self._to[row.destination]
@@ -204,12 +204,15 @@ class MemoryDeliveries:
         row = self._rows.get(delivery_id)
         if row is None or (row.state, Step.REPLAY) not in STEPS:
             return None
-        theirs = (one for one in self._of(row.destination) if one.study_instance_uid == row.study_instance_uid)
-        if any(one.number > row.number for one in theirs):
+        if self._has_later(row):
             self._supersede(row, now)
         else:
             self._rows[row.id] = replace(row, state=STEPS[row.state, Step.REPLAY], ended_at=None, not_before=now)
         return self._rows[row.id]
+
+    def _has_later(self, row: Delivery) -> bool:
+        theirs = (one for one in self._of(row.destination) if one.study_instance_uid == row.study_instance_uid)
+        return any(one.number > row.number for one in theirs)
 
     def delivery(self, delivery_id: int) -> Delivery | None:
         return self._rows.get(delivery_id)

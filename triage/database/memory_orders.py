@@ -46,8 +46,9 @@ class MemoryOrders:
     def of(self, key: str) -> list[Statement]:
         return [one for one in self._said() if one.key == key]
 
-    def studies(self, accession_numbers: Collection[str]) -> list[str]:
-        found = (one for one in self._studies.values() if one.facts.accession_number in accession_numbers)
+    def studies(self, accession_numbers: Collection[str], patient_ids: Collection[str] | None = None) -> list[str]:
+        named = (one for one in self._studies.values() if one.facts.accession_number in accession_numbers)
+        found = (one for one in named if patient_ids is None or one.facts.patient_id in patient_ids)
         return sorted(one.study_instance_uid for one in found)
 
     def forget(self, before: datetime) -> int:

@@ -45,10 +45,12 @@ class SqlOrders:
         query = select(said).where(_ROW.order_key == key).order_by(_ROW.number)
         return [_statement(row) for row in self._connection.execute(query)]
 
-    def studies(self, accession_numbers: Collection[str]) -> list[str]:
+    def studies(self, accession_numbers: Collection[str], patient_ids: Collection[str] | None = None) -> list[str]:
         wanted, found = sorted(accession_numbers), list[str]()
         for first in range(0, len(wanted), AT_ONCE):
-            found += self._connection.execute(studies_query(wanted[first : first + AT_ONCE])).scalars().all()
+            query = studies_query(wanted[first : first + AT_ONCE])
+            query = query if patient_ids is None else query.where(tables.study.c.patient_id.in_(sorted(patient_ids)))
+            found += self._connection.execute(query).scalars().all()
         return sorted(found)
 
     def forget(self, before: datetime) -> int:

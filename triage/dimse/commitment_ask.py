@@ -22,10 +22,10 @@ REPORT_WITHIN = 2.0
 class Asked:
     """One request. The same result asks by the same Transaction UID: it is the same question about the same objects."""
 
-    def __init__(self, transaction_uid: str, objects: Sequence[DicomObject], within: float = REPORT_WITHIN) -> None:
+    def __init__(self, transaction_uid: str, within: float = REPORT_WITHIN) -> None:
         self.transaction_uid = transaction_uid
         self._within = within
-        self._objects = {one.sop_instance_uid: one.sop_class_uid for one in objects}
+        self._objects: dict[str, str] = {}
         self._heard = threading.Event()
         self._kept: set[str] = set()
 
@@ -38,12 +38,13 @@ class Asked:
         self._heard.set()
         return 0x0000, None
 
-    def committed(self, association: Association, deadline: float) -> bool | None:
-        """``True``: it will keep every object; ``False``: it has not said so yet; ``None``: it does not offer to be asked.
+    def committed(self, objects: Sequence[DicomObject], association: Association, deadline: float) -> bool | None:
+        """Ask about what it took. ``True``: it keeps every object; ``False``: it has not said so yet; ``None``: it cannot say.
 
         Raises:
             PeerAway: it says that it does not keep one: to be sent again.
         """
+        self._objects = {one.sop_instance_uid: one.sop_class_uid for one in objects}
         if SOP_CLASS_UID not in {str(context.abstract_syntax) for context in association.accepted_contexts}:
             return None
         try:

@@ -59,7 +59,7 @@ class DicomTransport:
     def send(self, result: Result, predecessors: tuple[Result, ...]) -> Receipt:
         """Make the objects and store them; see the Protocol."""
         objects = self._make(result, predecessors)
-        asked = Asked(result.commitment_uid, objects, self._reports_within) if self._commitment else None
+        asked = Asked(result.commitment_uid, self._reports_within) if self._commitment else None
         return self._within.run(lambda deadline: self._deliver(objects, asked, deadline), self.close)
 
     def close(self) -> None:
@@ -70,14 +70,22 @@ class DicomTransport:
     def _deliver(self, objects: Sequence[DicomObject], asked: Asked | None, deadline: float) -> Receipt:
         keep_quiet()
         with self._associated(objects, asked) as association:
-            statuses = [self._store(association, one) for one in objects]
-            committed = self._committed(asked, association, deadline) if asked is not None else None
+            statuses, remarks = [self._store(association, objects[0])], list[str]()
+            for one in objects[1:]:
+                try:
+                    statuses.append(self._store(association, one))
+                except PeerRefused as error:  # the report is there, and counts: the next one has to name it
+                    remarks.append(f"; {error}")
+                    objects = [other for other in objects if other is not one]
+            committed = self._committed(asked, objects, association, deadline) if asked is not None else None
         telling = next((status for status in statuses if status != SUCCESS), SUCCESS)
-        return Receipt(status=f"0x{telling:04X}", committed=committed)
+        return Receipt(status=f"0x{telling:04X}{''.join(remarks)}", committed=committed)
 
-    def _committed(self, asked: Asked, association: Association, deadline: float) -> bool | None:
+    def _committed(
+        self, asked: Asked, objects: Sequence[DicomObject], association: Association, deadline: float
+    ) -> bool | None:
         """One that does not report here is not waited for again: it tells our listener (``commitment_heard.py``)."""
-        committed = asked.committed(association, deadline)
+        committed = asked.committed(objects, association, deadline)
         self._reports_within = 0.0 if committed is False else REPORT_WITHIN
         return committed
 

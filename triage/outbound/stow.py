@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from triage.domain.delivery import DicomObject, PeerAway, Receipt
+from triage.domain.delivery import DicomObject, PeerAway, PeerRefused, Receipt
 from triage.domain.result import Result
 from triage.domain.store_status import SUCCESS, check_taken
 from triage.outbound.http import Posting
@@ -33,15 +33,22 @@ class StowTransport:
         reply = self._posting.post(body, {"Content-Type": content_type, "Accept": "application/dicom+json"})
         if reply.status not in (OK, ACCEPTED, CONFLICT):
             raise self._posting.failure(reply.status)
-        told = statuses(reply.body)
-        for one in objects:
-            status = told.get(one.sop_instance_uid, SUCCESS if reply.status == OK and not told else None)
-            if status is None and reply.status == CONFLICT:
-                raise self._posting.failure(reply.status)
-            if status is None:
-                raise PeerAway(f"HTTP {reply.status}, and not a word of the object {one.sop_instance_uid}")
-            check_taken(status, "the object")
-        return Receipt(status=f"HTTP {reply.status}")
+        told, remarks = statuses(reply.body), list[str]()
+        self._check(objects[0], told, reply.status)
+        for one in objects[1:]:
+            try:
+                self._check(one, told, reply.status)
+            except PeerRefused as error:  # the report is there, and counts: the next one has to name it
+                remarks.append(f"; {error}")
+        return Receipt(status=f"HTTP {reply.status}{''.join(remarks)}")
+
+    def _check(self, one: DicomObject, told: Mapping[str, int], answered: int) -> None:
+        status = told.get(one.sop_instance_uid, SUCCESS if answered == OK and not told else None)
+        if status is None and answered == CONFLICT:
+            raise self._posting.failure(answered)
+        if status is None:
+            raise PeerAway(f"HTTP {answered}, and not a word of the object {one.sop_instance_uid}")
+        check_taken(status, "the object")
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -62,7 +62,8 @@ class DeliveryStore(Protocol):
         """The peer will not have it, and so it answers; ``False``: no longer the claimant's."""
 
     def reported(self, commitment_uid: str, destinations: Collection[str], kept: bool, now: datetime) -> bool:
-        """One of these destinations says whether it keeps a result that it was sent; what it does not keep waits again.
+        """One of these destinations says whether it keeps a result that it was sent; what it does not keep waits again,
+        unless a later result of the study counts by now.
 
         ``False``: nothing of the kind was sent to it.
         """

@@ -20,8 +20,8 @@ class OrderStore(Protocol):
     def of(self, key: str) -> list[Statement]:
         """All that was said of one order, as it came."""
 
-    def studies(self, accession_numbers: Collection[str]) -> list[str]:
-        """The studies with one of these accession numbers, by UID."""
+    def studies(self, accession_numbers: Collection[str], patient_ids: Collection[str] | None = None) -> list[str]:
+        """The studies with one of these accession numbers, by UID; ``patient_ids``: only with one of these Patient IDs, too."""
 
     def forget(self, before: datetime) -> int:
         """Drop orders of which nothing was heard since then, whole; returns how many statements."""

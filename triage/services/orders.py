@@ -18,6 +18,9 @@ RIS = "(ris)"
 """The actor where an order acted."""
 KEPT = timedelta(days=90)
 """How long an order of which nothing is heard waits for its film."""
+MOST_ALIKE = 50
+"""Studies of one accession number. Where more bear it, it is a placeholder, and only its patient's are looked at: films that
+arrive must not wait for thousands."""
 OTHER_PATIENT = "an order with its number is another patient's: not applied"
 
 
@@ -83,7 +86,12 @@ def _touched(transaction: Transaction, keys: set[str]) -> list[str]:
     """Studies that an order names, or has named."""
     said = [one for key in sorted(keys) for one in transaction.orders.of(key)]
     uids = {one.study_instance_uid for one in said if one.study_instance_uid}
-    return sorted(uids.union(transaction.orders.studies({one.accession_number for one in said if one.accession_number})))
+    for number in {one.accession_number for one in said if one.accession_number}:
+        found = transaction.orders.studies({number})
+        if len(found) > MOST_ALIKE:
+            found = transaction.orders.studies({number}, {patient.number for one in said for patient in one.patients})
+        uids |= set(found)
+    return sorted(uids)
 
 
 def _named(order: Order) -> str:

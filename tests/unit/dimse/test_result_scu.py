@@ -133,13 +133,17 @@ def test_no_status_has_two_fates() -> None:
 
 
 def test_each_object_is_answered_for_itself() -> None:
-    answers = iter([0x0000, 0xA900])
+    answers = iter([0x0000, 0xA900, 0xA900, 0x0000])
 
     def two(result: Result, predecessors: tuple[Result, ...]) -> Sequence[DicomObject]:
         return [*make(result, predecessors), *make(scored(0.95), predecessors)]
 
-    with pacs((evt.EVT_C_STORE, lambda event: next(answers))) as port, pytest.raises(PeerRefused, match="A900"):
-        transport(port, make=two).send(RESULT, ())
+    with pacs((evt.EVT_C_STORE, lambda event: next(answers))) as port:
+        status = transport(port, make=two).send(RESULT, ()).status
+        assert status.startswith("0x0000; "), "the report counts: a later one has to name it"
+        assert "A900" in status
+        with pytest.raises(PeerRefused, match="A900"):
+            transport(port, make=two).send(RESULT, ())
 
 
 def test_who_takes_no_report_is_told_apart_from_who_is_away() -> None:

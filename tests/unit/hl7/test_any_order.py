@@ -1,6 +1,7 @@
 """Orders, their changes, films and assessments come in any order: the row is the same."""
 
 import time
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise, permutations
 
@@ -17,7 +18,7 @@ from triage.domain.level import Level
 from triage.domain.reading import Step
 from triage.domain.study import Study
 from triage.hl7.desk import Desk
-from triage.services.orders import RIS, take_orders
+from triage.services.orders import MOST_ALIKE, RIS, take_orders
 from triage.services.reading import take
 from triage.services.verify import verify
 
@@ -157,6 +158,19 @@ def test_another_patients_order_is_noted_once_and_moves_nothing() -> None:
     site.hear(order(accession="ACC-1", patient="P-2", after=9, placer="PL-2", control="XO"))
     assert site.audited() == ["order"]
     assert site.study() == before
+
+
+def test_a_number_that_everybody_bears_raises_its_patient_and_looks_at_nobody_else() -> None:
+    site = Hospital()
+    site.after("film")
+    with site.database.write() as tx:
+        one = site.study()
+        for number in range(MOST_ALIKE + 1):
+            facts = replace(one.facts, patient_id=f"Q-{number}")
+            tx.put_study(replace(one, study_instance_uid=f"1.9.{number}", facts=facts))
+    site.hear(order(accession="ACC-1", patient="P-1^^^HOSP", after=1, control="NW", priority="S"))
+    assert site.study().level is Level.STAT
+    assert site.audited() == ["stat"], "not a record for each of the others"
 
 
 def test_repeats_have_one_effect() -> None:

@@ -45,7 +45,8 @@ def test_objects_arrive_as_they_were_made_with_the_token() -> None:
     [
         ([0x0000, 0xB000], Receipt(status="HTTP 200")),
         ([0x0000, 0xA700], PeerAway),
-        ([0x0000, 0xC000], PeerRefused),
+        ([0x0000, 0xC000], Receipt(status="HTTP 202; the peer does not take the object: status C000")),
+        ([0xC000, 0x0000], PeerRefused),
         ([0x0122, 0x0122], PeerRefused),
         ([0xA700, 0xA700], PeerAway),
         ([0x0111, 0x0111], Receipt(status="HTTP 409")),  # it has them already
