@@ -58,6 +58,7 @@ def test_off_there_is_no_button_no_key_and_no_request(serve: Serve, watched: Wat
     assert watched.console == []
 
 
+@pytest.mark.soak
 def test_full_resolution_keeps_window_and_place_and_stays_on(serve: Serve, watched: Watched) -> None:
     page = opened(serve, watched, large(), full_frames=True)
     readout, detail = page.locator("#film .readout"), page.locator("#film .detail")

@@ -147,6 +147,7 @@ def tick(page: Page, milliseconds: int) -> None:
         page.clock.run_for(1000)
 
 
+@pytest.mark.soak
 def test_the_way_back_and_a_filter_that_waits_for_its_answer(serve: Serve, watched: Watched) -> None:
     database, _ = scene.afternoon()
     page = watched.page

@@ -304,6 +304,7 @@ def test_of_two_browsers_exactly_one_claims(serve: Serve, browse: Callable[..., 
         site.start()  # the fixture stops it; the database is closed before
 
 
+@pytest.mark.soak
 def test_a_claim_lasts_while_the_page_is_open_and_comes_back_when_the_browser_is_killed(
     serve: Serve, browse: Callable[..., Page], browser: Browser, room: Room
 ) -> None:

@@ -25,6 +25,7 @@ from tests.integration.conftest import Serve, running
 from tests.integration.objects import film, study_uid
 from tests.integration.raw import A_ABORT, A_ASSOCIATE_AC, associate_rq
 from tests.integration.service import Service, until
+from tests.size import size
 from triage.clock import utc_now
 from triage.pki.issue import Issuer
 
@@ -327,7 +328,7 @@ def test_what_cannot_be_used_does_not_start(tmp_path: Path) -> None:
         ({"dimse__tls__key": f"{at}/open.key"}, "can be read by others; run: chmod 600"),
         ({"dimse__tls__certificate": f"{at}/old.pem", "dimse__tls__key": f"{at}/old.key"}, "is expired"),
         ({"dimse__tls__crl": f"{at}/ca.pem"}, "no revocation list that can be read"),
-    ):
+    )[:: size(2, 1)]:
         line = ended_at_once(tmp_path / "home", {**good, **change})
         print(line)
         assert words in line

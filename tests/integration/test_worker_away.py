@@ -10,7 +10,7 @@ from tests.integration.service import Service, until
 from tests.size import size
 
 WITHOUT_WORKER = ("intake", "web", "scheduler")
-FILMS = size(20, 50)
+FILMS = size(10, 50)
 ASSESSED_WITHIN = 60
 
 

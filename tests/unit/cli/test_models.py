@@ -66,6 +66,7 @@ def test_a_card_is_shown_by_what_the_list_calls_its_bundle(tmp_path: Path, bundl
         models(home, "show", "recommended")
 
 
+@pytest.mark.soak
 def test_where_there_is_a_database_its_audit_says_which_bundle_serves(tmp_path: Path, bundle: Path) -> None:
     home = tmp_path / "home"
     database = open_site(load(home=home, environment={}), create=True).database

@@ -61,6 +61,7 @@ def who_ask(path: str, method: str) -> list[Role]:
     )
 
 
+@pytest.mark.soak
 def test_the_service_does_not_fail_and_says_what_it_can_answer(house: tuple[House, FastAPI]) -> None:
     furnished, app = house
     schema = openapi.from_dict(app.openapi())
