@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.integration.conftest import Serve
 from tests.integration.modality import modality
 from tests.integration.objects import digest_of, film, sop_uid, study_uid
@@ -22,6 +24,7 @@ def path_of(service: Service, content: bytes) -> Path:
     return service.home / "instances" / "objects" / digest[:2] / f"{digest}.dcm"
 
 
+@pytest.mark.soak
 def test_what_was_refused_is_released_and_discarded_beside_a_running_intake(serve: Serve) -> None:
     service = serve("intake")
     first, again = film(1), film(1, PatientComments="again")

@@ -14,6 +14,7 @@ from tests.integration.conftest import Serve, running
 from tests.integration.modality import Modality, associate, modality
 from tests.integration.objects import data_of, digest_of, film, study_uid
 from tests.integration.service import Service, until
+from tests.size import size
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_dicom"
 FILMS = 19
@@ -80,7 +81,7 @@ def dcmsend(service: Service, folder: Path) -> str:
 
 @needs_dcmtk
 @pytest.mark.peer
-@pytest.mark.parametrize("send", [storescu, dcmsend])
+@pytest.mark.parametrize("send", size([storescu], [storescu, dcmsend]))
 def test_dcmtk_films_are_all_stored_listed_and_assessed(serve: Serve, folder: Path, send: object) -> None:
     service = serve(network=True)
     sent = {str(dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in folder.rglob("*.dcm")}

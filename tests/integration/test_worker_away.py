@@ -3,6 +3,8 @@
 import json
 from collections.abc import Sequence
 
+import pytest
+
 from tests.integration.conftest import Serve
 from tests.integration.modality import modality
 from tests.integration.objects import film, study_uid
@@ -88,6 +90,7 @@ def test_a_bundle_that_comes_later_assesses_what_waited(serve: Serve) -> None:
     assert service.verify()["assessed"] == 5
 
 
+@pytest.mark.soak
 def test_two_workers_share_the_films(serve: Serve) -> None:
     service = serve(network=True, settings={"worker__processes": "2"})
     until(lambda: service.is_up("worker-2"), ASSESSED_WITHIN, "the second worker up")

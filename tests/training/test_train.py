@@ -161,6 +161,7 @@ def test_a_finished_run_is_not_trained_again_and_says_so(place: Path) -> None:
         invoke("train", place / "tiny.toml", "--data", place / "own/data", "--out", run)
 
 
+@pytest.mark.soak
 def test_a_time_budget_ends_every_network_after_a_whole_epoch_and_says_so(place: Path) -> None:
     run = place / "budget"
     out = invoke("train", place / "tiny.toml", "--data", place / "own/data", "--out", run, "--time-budget", "0")
@@ -220,6 +221,7 @@ def test_pretraining_needs_its_table_and_other_patients(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.soak
 def test_only_the_networks_named_are_pretrained_and_then_learn_less(place: Path, tmp_path: Path) -> None:
     text = (
         RECIPE.replace("epochs = 10", "epochs = 2")
