@@ -14,7 +14,7 @@ from triage.clock import utc_now
 from triage.domain.errors import ConfigError
 from triage.heartbeat import Heartbeat
 from triage.publisher import Publisher, run_publishers, trouble_of
-from triage.services.publish import recover, register
+from triage.services.publish import recover
 from triage.supervisor import stop_event
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
     lock = lock_of(site, stop)
     transports = {one.name: transport_of(site, one) for one in settings}
     names = [one.name for one in settings]
-    register(site.database, names, utc_now)
     if again := recover(site.database, names, utc_now):
         structlog.get_logger().info("deliveries recovered", results=again)
     publishers, bells = [], []

@@ -22,7 +22,7 @@ from triage.dimse.peers import Peer
 from triage.dimse.query_scp import Queries
 from triage.dimse.store_scp import Begin, Store
 from triage.domain.commitment import SOP_CLASS_UID, TRANSFER_SYNTAXES
-from triage.domain.errors import ConfigError
+from triage.listening import listen
 
 DRAIN = timedelta(seconds=10)
 CUT_WITHIN = 2.0
@@ -82,7 +82,7 @@ class Listener:
             services |= queries.services
         if reports is not None:
             services[command.N_EVENT_REPORT_RQ] = reports.begin
-        listening = _listen(host, port)
+        listening = listen(host, port, BACKLOG, "dimse.port")
         self.port = int(listening.getsockname()[1])
         self._lobby = Lobby(listening, self._enter, secure, refused)
         self._house = House(
@@ -195,19 +195,6 @@ def _commitment(commitments: Commitments) -> Service:
         return Request(request, context, caller.ae_title, caller.address, commitments)
 
     return begin
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise ConfigError(f"dimse.port: cannot listen on {host}:{port} ({error.strerror}); is it in use?") from error
-    return listening
 
 
 def _join(associations: Sequence[Association], within: float) -> None:

@@ -21,6 +21,20 @@ class Facts:
     view: str | None = None
 
 
+FACTS_BY_KEYWORD = {
+    "PatientName": "patient_name",
+    "PatientID": "patient_id",
+    "IssuerOfPatientID": "issuer_of_patient_id",
+    "PatientBirthDate": "patient_birth_date",
+    "PatientSex": "patient_sex",
+    "PatientAge": "patient_age",
+    "AccessionNumber": "accession_number",
+    "StudyDescription": "study_description",
+    "Modality": "modality",
+}
+"""Which attribute of a header each of :class:`Facts` is, but for the view, which is told by several."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One received SOP Instance, already durable.

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from triage.domain.errors import ConfigError
 from triage.hl7.line import Late, Line
 from triage.hl7.mllp import Frames, NotFramed, framed
+from triage.listening import listen
 
 BACKLOG = 64
 DRAIN = 10.0
@@ -63,7 +63,7 @@ class Listener:
         self.unframed = unframed
         self._lock = threading.Lock()
         self._connections: set[_Connection] = set()
-        self._listening = _listen(host, port)
+        self._listening = listen(host, port, BACKLOG, "hl7.port")
         self.port = int(self._listening.getsockname()[1])
         self._is_open = True
         self._thread = threading.Thread(target=self._run, name="orders", daemon=True)
@@ -238,16 +238,3 @@ def _log(address: str, cause: str) -> None:
 def _refuse(connected: socket.socket, address: str, cause: str) -> None:
     _log(address, cause)
     connected.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise ConfigError(f"hl7.port: cannot listen on {host}:{port} ({error.strerror}); is it in use?") from error
-    return listening

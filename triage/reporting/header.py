@@ -13,6 +13,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from triage.domain.instance import FACTS_BY_KEYWORD
 from triage.domain.result import Result
 from triage.imaging.elements import text, values
 from triage.imaging.header import read_elements
@@ -46,16 +47,6 @@ PICTURE = (
 )
 """What a presentation state has to know of the picture."""
 _READ = (*COPIED, *PICTURE, "SpecificCharacterSet", "TimezoneOffsetFromUTC", "StudyInstanceUID")
-_FACTS = {
-    "PatientName": "patient_name",
-    "PatientID": "patient_id",
-    "IssuerOfPatientID": "issuer_of_patient_id",
-    "PatientBirthDate": "patient_birth_date",
-    "PatientSex": "patient_sex",
-    "PatientAge": "patient_age",
-    "AccessionNumber": "accession_number",
-    "StudyDescription": "study_description",
-}
 _OFFSET = re.compile(r"([+-])(0[0-9]|1[0-4])([0-5][0-9])", re.ASCII)
 
 
@@ -112,7 +103,8 @@ def _of_film(film: Dataset) -> tuple[dict[str, bytes], tuple[str, ...]]:
 
 
 def _of_facts(result: Result) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    told = {keyword: getattr(result.facts, field) or "" for keyword, field in _FACTS.items()}
+    facts = ((keyword, field) for keyword, field in FACTS_BY_KEYWORD.items() if keyword in COPIED)
+    told = {keyword: getattr(result.facts, field) or "" for keyword, field in facts}
     valid = {keyword: _valid(value, COPIED[keyword]) for keyword, value in told.items()}
     given = {keyword: valid.get(keyword, "").encode() for keyword in COPIED}
     return given, characters.DEFAULT if all(map(bytes.isascii, given.values())) else characters.UTF_8

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from triage.domain.instance import FACTS_BY_KEYWORD
 from triage.domain.query import Attributes, Film, Found, Query, by_series
 from triage.domain.query_keys import KEYS, QueryLevel
 from triage.domain.study import Study
@@ -22,18 +23,6 @@ NOTICE = "AI triage: {} (notification only)"
 """Study Comments (0032,4000): where viewers show a free text of the study."""
 
 _OF_LEVEL = {level: tuple(key.keyword for key in KEYS.values() if key.level is level) for level in QueryLevel}
-_FACTS = {
-    "PatientName": "patient_name",
-    "PatientID": "patient_id",
-    "IssuerOfPatientID": "issuer_of_patient_id",
-    "PatientBirthDate": "patient_birth_date",
-    "PatientSex": "patient_sex",
-    "PatientAge": "patient_age",
-    "AccessionNumber": "accession_number",
-    "StudyDescription": "study_description",
-    "Modality": "modality",
-}
-"""What the list knows of a study whose headers are to be read yet."""
 _ONE_OF_ALL = frozenset({"PatientID"})
 """Of these: what no film of the study can have otherwise, for then it would be set aside."""
 _OF_ROWS = frozenset({key.keyword for key in KEYS.values() if key.computed or key.vr == "UI"}) - {"ModalitiesInStudy"}
@@ -204,5 +193,6 @@ def _settled(study: Study, films: Sequence[Film]) -> frozenset[str] | None:
 
 
 def _listed(study: Study) -> Attributes:
-    known = ((keyword, getattr(study.facts, name)) for keyword, name in _FACTS.items())
+    """What the list knows of a study whose headers are to be read yet."""
+    known = ((keyword, getattr(study.facts, name)) for keyword, name in FACTS_BY_KEYWORD.items())
     return {keyword: (value,) for keyword, value in known if value}

@@ -1,9 +1,8 @@
 """From the study's row to the peer: what is sent, when, how often, and what a crash at each step leaves."""
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.database.stores import KINDS, opened
-from tests.unit.domain.make import NOW, OTHER_MODEL, POLICY, Clock, instance, scored, study
+from tests.unit.domain.make import NOW, OTHER_MODEL, POLICY, scored
+from tests.unit.services.desk import WITHIN, Desk
 from tests.unit.services.peer import Died, Peer
 from triage.database.memory import MemoryDatabase
-from triage.domain.assessment import Outcome
 from triage.domain.delivery import (
     DELIVERED,
     FIRST_BACKOFF,
-    LEASE_BEYOND,
     MAX_BACKOFF,
     MOST_FAULTS,
     REFUSED,
@@ -26,86 +24,16 @@ from triage.domain.delivery import (
     STEPS,
     SUPERSEDED,
     WAITING,
-    Delivery,
     DeliveryState,
     Step,
     backoff,
 )
 from triage.domain.doubt import Doubt
 from triage.domain.level import Level
-from triage.domain.reason import Reason
-from triage.domain.result import Result
-from triage.domain.study import with_doubt, with_image, with_outcome
-from triage.publisher import Publisher, run_publishers, trouble_of
+from triage.domain.study import with_outcome
+from triage.publisher import trouble_of
 from triage.services.deliveries import send_past
-from triage.services.ports import Database
 from triage.services.publish import publish, recover, register
-from triage.services.results import place
-
-WITHIN = timedelta(seconds=30)
-
-
-@dataclass
-class Desk:
-    """A database with a peer behind it."""
-
-    database: Database
-    peer: Peer = field(default_factory=Peer)
-    clock: Clock = field(default_factory=Clock)
-    uid: str = "1.2.3"
-
-    def __post_init__(self) -> None:
-        register(self.database, ["pacs"], self.clock)
-        self.arrive()
-
-    def arrive(self, number: int = 1, uid: str | None = None) -> None:
-        uid = uid or self.uid
-        with self.database.write() as tx:
-            before = tx.study(uid)
-            place(tx, with_image(before, POLICY) if before else study(uid), self.clock())
-            tx.add_instance(instance(uid, number, self.clock()))
-
-    def assess(self, *probabilities: float, uid: str | None = None, outcome: Outcome | None = None) -> None:
-        uid = uid or self.uid
-        outcome = outcome or scored(uid, *probabilities, at=self.clock.forward(seconds=1))
-        with self.database.write() as tx:
-            tx.add_outcome(outcome)
-            before = tx.study(uid)
-            assert before is not None
-            place(tx, with_outcome(before, outcome, POLICY), self.clock())
-
-    def doubt(self, doubt: Doubt) -> None:
-        with self.database.write() as tx:
-            before = tx.study(self.uid)
-            assert before is not None
-            place(tx, with_doubt(before, doubt, POLICY), self.clock.forward(seconds=1))
-
-    def results(self) -> list[Result]:
-        with self.database.read() as tx:
-            return tx.deliveries.results(self.uid)
-
-    def words(self) -> list[tuple[Level, float | None, Reason | None]]:
-        return [(one.level, one.probability, one.reason) for one in self.results()]
-
-    def send(self, reached: str | None = None) -> bool:
-        """One step; it dies behind the step ``reached``."""
-
-        def die(step: str) -> None:
-            if step == reached:
-                raise Died
-
-        return publish(self.database, "pacs", self.peer, WITHIN, self.clock, lambda: 1.0, die)
-
-    def drain(self) -> None:
-        while self.send():
-            pass
-
-    def deliveries(self) -> list[Delivery]:
-        with self.database.read() as tx:
-            return list(reversed(tx.deliveries.deliveries()))
-
-    def states(self) -> list[DeliveryState]:
-        return [one.state for one in self.deliveries()]
 
 
 @pytest.fixture
@@ -320,108 +248,6 @@ def test_the_past_from_before_there_were_results_is_said_then(desk: Desk) -> Non
     assert send_past(desk.database, "pacs", NOW, "adm", desk.clock) == 1
     desk.drain()
     assert desk.peer.words == [("1.2.3", 1)]
-
-
-def test_a_peer_that_is_slow_holds_up_no_other(desk: Desk) -> None:
-    quick = Peer()
-    register(desk.database, ["ris"], desk.clock)
-    desk.assess(0.9)
-    desk.peer.slow.clear()
-    stop, told = threading.Event(), threading.Event()
-
-    def publisher(name: str, peer: Peer, reached: str) -> Publisher:
-        return Publisher(
-            destination=name,
-            transport=peer,
-            database=desk.database,
-            within=WITHIN,
-            clock=desk.clock,
-            chance=lambda: 0.0,
-            wait=lambda stop, seconds: stop.wait(0.01),
-            reached=lambda step: told.set() if step == reached else None,
-        )
-
-    both = [publisher("pacs", desk.peer, "never"), publisher("ris", quick, "ended")]
-    thread = threading.Thread(target=run_publishers, args=(both, stop))
-    thread.start()
-    assert told.wait(20)
-    assert (quick.words, desk.peer.words) == ([("1.2.3", 1)], [])
-    stop.set()
-    desk.peer.slow.set()
-    thread.join(20)
-    assert desk.peer.words == [("1.2.3", 1)], "what was under way came to its end"
-    assert (quick.closed, desk.peer.closed) == (True, True)
-    assert set(desk.states()) == {DELIVERED}
-
-
-def test_a_try_that_hangs_is_seen_and_ends_the_process(desk: Desk) -> None:
-    desk.assess(0.9)
-    desk.peer.slow.clear()
-    stop, seen = threading.Event(), threading.Event()
-    one = Publisher(
-        destination="pacs",
-        transport=desk.peer,
-        database=desk.database,
-        within=-LEASE_BEYOND,
-        clock=desk.clock,
-        chance=lambda: 0.0,
-        wait=lambda stop, seconds: stop.wait(0.01),
-    )
-
-    def hung() -> None:
-        seen.set()
-        stop.set()
-        desk.peer.slow.set()
-
-    assert not one.hangs
-    run_publishers([one], stop, hung)
-    assert seen.is_set()
-
-
-def test_a_stop_waits_for_what_is_at_hand_only_so_long(desk: Desk) -> None:
-    desk.assess(0.9)
-    desk.peer.slow.clear()
-    stop, begun = threading.Event(), threading.Event()
-    one = Publisher(
-        destination="pacs",
-        transport=desk.peer,
-        database=desk.database,
-        within=WITHIN,
-        clock=desk.clock,
-        chance=lambda: 0.0,
-        wait=lambda stop, seconds: stop.wait(0.01),
-        reached=lambda step: begun.set() if step == "claimed" else None,
-    )
-    thread = threading.Thread(target=run_publishers, args=([one], stop), kwargs={"drain": timedelta(seconds=0.1)})
-    thread.start()
-    assert begun.wait(20)
-    stop.set()
-    thread.join(20)
-    assert not thread.is_alive()
-    assert (desk.peer.closed, desk.states()) == (True, [SENDING])
-    desk.peer.slow.set()
-
-
-def test_a_publisher_outlives_whatever_goes_wrong(desk: Desk) -> None:
-    stop, looks = threading.Event(), list[datetime]()
-
-    def clock() -> datetime:
-        looks.append(NOW)
-        if len(looks) > 3:
-            stop.set()
-        raise RuntimeError
-
-    one = Publisher(
-        destination="pacs",
-        transport=desk.peer,
-        database=desk.database,
-        within=WITHIN,
-        clock=clock,
-        chance=lambda: 0.0,
-        wait=lambda stop, seconds: None,
-    )
-    one.run(stop)
-    assert len(looks) > 3
 
 
 @given(failures=st.integers(0, 10_000), chance=st.floats(0, 1, exclude_max=True))

@@ -13,7 +13,7 @@ from sqlalchemy import func, update
 
 from tests.unit.database.stores import KINDS, opened, sql_database
 from tests.unit.domain.make import NOW, POLICY, scored
-from tests.unit.services.test_publish import WITHIN, Desk
+from tests.unit.services.desk import WITHIN, Desk
 from triage.database.delivery_tables import result as said
 from triage.database.memory import MemoryDatabase
 from triage.domain.delivery import REFUSED, PeerAway, Receipt
