@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, or_, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from triage.database import account_tables as tables
 from triage.domain.account import Account, Guesses, Role, Session, SignInAttempt, Token

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Update, and_, delete, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert
 
 from triage.database.tables import ENDED, OWED_REPORT, commitment
 from triage.domain.commitment import ActionInformation, Commitment, CommitmentState, Owed, Reference

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, insert, literal, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or
+from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from triage.database.delivery_tables import OPEN, REFUSED, delivery, destination, result
 from triage.database.result_documents import dump_result, load_result

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, update
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from triage.database.tables import OPEN_JOB, UNFINISHED_JOB, Moment, job
 from triage.domain.jobs import Job, JobState, QueueDepth, RetryPolicy
