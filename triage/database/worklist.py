@@ -13,6 +13,7 @@ from triage.database.analytics import SqlAnalytics
 from triage.database.commitments import SqlCommitments
 from triage.database.deliveries import SqlDeliveries
 from triage.database.documents import decided_at, dump_outcome, load_outcome
+from triage.database.inserting import inserted
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.orders import SqlOrders
 from triage.database.query import SqlQueries, columns_of
@@ -124,7 +125,7 @@ class SqlTransaction:
             "decided_at": decided_at(outcome),
             "document": dump_outcome(outcome),
         }
-        return self.connection.execute(insert(tables.outcome).values(row).on_conflict_do_nothing()).rowcount == 1
+        return inserted(self.connection, insert(tables.outcome).values(row).on_conflict_do_nothing()) == 1
 
     def outcomes(self, study_instance_uid: str) -> list[Outcome]:
         query = (
