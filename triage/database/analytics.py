@@ -132,7 +132,7 @@ def assessed_by_day_query(piece: Piece) -> Select[Any]:
 
 def scores_query(since: datetime, until: datetime) -> Select[Any]:
     """Counts from the index ``ix_study_arrived`` alone."""
-    last: ColumnElement[int] = literal_column(str(SCORE_BINS - 1))  # the same text wherever it is grouped by: a bound value would be another one
+    last: ColumnElement[int] = literal_column(str(SCORE_BINS - 1))  # a bound value would be another one where it is grouped by
     scaled = _study.probability * literal_column(str(SCORE_BINS))
     place = case((scaled >= last, last), else_=whole(scaled)).label("bin")
     query = select(place, _study.network_level, func.count()).where(*_arrived(since, until), _study.probability.is_not(None))
