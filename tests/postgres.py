@@ -37,19 +37,20 @@ def free_port() -> int:
 
 
 class Server:
-    """One server; ``databases`` are made from a template that is migrated once."""
+    """One server. ``address``: where it listens; ``subnet``: who is let in from there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1", subnet: str = "") -> None:
         tools = programs()
         assert tools is not None
-        self.tools, self.folder, self.port = tools, folder / "data", free_port()
+        self.tools, self.folder, self.port, self.address = tools, folder / "data", free_port(), address
         self.as_user = USER if os.getuid() == 0 else None
         if self.as_user:
             shutil.chown(folder, USER)
         self.run("initdb", "--locale=C", "--encoding=UTF8", "--auth=trust", f"--username={USER}", "-D", str(self.folder))
-        options = f"port={self.port}\nlisten_addresses='127.0.0.1'\nunix_socket_directories=''\nmax_connections=200\n"
         with (self.folder / "postgresql.conf").open("a") as settings:
-            settings.write(options)
+            settings.write(f"port={self.port}\nlisten_addresses='{address}'\nunix_socket_directories=''\nmax_connections=200\n")
+        with (self.folder / "pg_hba.conf").open("a") as admitted:
+            admitted.write(f"host all all {subnet} trust\n" if subnet else "")
         self.start()
 
     def run(self, program: str, *arguments: str) -> None:
@@ -77,7 +78,7 @@ class Server:
 
     def url(self, name: str) -> str:
         """The URL of one of its databases."""
-        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
+        return f"postgresql://{USER}@{self.address}:{self.port}/{name}"
 
     def say(self, statement: str) -> None:
         """One statement outside any transaction."""
@@ -92,12 +93,12 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(address: str = "127.0.0.1", subnet: str = "") -> Iterator[Server]:
     """A server of one's own, to be killed and stopped at will."""
     with tempfile.TemporaryDirectory(prefix="triage-postgres-", ignore_cleanup_errors=True) as folder:
         if os.getuid() == 0:
             os.chmod(folder, 0o755)
-        one = Server(Path(folder))
+        one = Server(Path(folder), address, subnet)
         try:
             yield one
         finally:
