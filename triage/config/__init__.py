@@ -15,6 +15,7 @@ from pydantic import (
     field_validator,
 )
 
+from triage.config.backup import BackupSettings
 from triage.config.destinations import DestinationSettings
 from triage.config.sections import (
     DimseSettings,
@@ -54,6 +55,7 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     policy: PolicySettings = PolicySettings()
     storage: StorageSettings = StorageSettings()
+    backup: BackupSettings = BackupSettings()
     destinations: list[DestinationSettings] = Field(default=[], description="systems that hear of results")
 
     @field_validator("destinations")

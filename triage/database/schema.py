@@ -25,6 +25,11 @@ def newest() -> str:
     return head
 
 
+def knows(revision: str) -> bool:
+    """Whether this version can bring a database of that revision to its own."""
+    return revision in {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
 def present(engine: Engine) -> str | None:
     """The database's revision; ``None``: empty."""
     with engine.connect() as connection:
