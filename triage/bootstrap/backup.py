@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from triage.database.schema import knows, newest, present
 from triage.database.sqlite import sqlite_url
 from triage.domain.errors import BackupError, ConfigError
 from triage.services.backup import ASIDE, FILM, Backup, Progress, Stored, facts, keep, objects_of, put_back
+from triage.services.retention import Policy, Retired, retire
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -127,6 +128,17 @@ def restore(settings: "Settings", directory: Path, progress: Progress) -> dict[s
     marker.unlink()
     sync(home)
     return manifest
+
+
+def retire_old(site: "Site", *, dry_run: bool = False, go_on: Callable[[], object] = lambda: None) -> Retired:
+    """Let studies go as the settings say."""
+    settings = site.settings
+    policy = Policy(
+        after=settings.retention.studies_after,
+        destinations=[one.name for one in settings.destinations],
+        committing=[one.name for one in settings.destinations if one.commitment],
+    )
+    return retire(site.archive, site.database, policy, utc_now, settings.retention.at_most, dry_run=dry_run, go_on=go_on)
 
 
 def _stored(copies: Copies, lines: list[list[str]]) -> Iterator[Stored]:

@@ -1,4 +1,4 @@
-"""``triage backup`` and ``triage restore``."""
+"""``triage backup restore retention``: what is kept, where, and for how long."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(backup)
     app.command()(restore)
+    app.command()(retention)
 
 
 def backup(
@@ -90,3 +91,31 @@ def _verified(home: Path | None, config: Path | None) -> list[dict[str, str]]:
 
     opened = site(home, config)
     return [asdict(gap) for gap in verify(opened.archive, opened.database).gaps]
+
+
+def retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go, and why the others stay.")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+    config: Config = None,
+) -> None:
+    """Let studies go as retention.studies_after says, as the scheduler does every hour; never one unread or undelivered."""
+    from triage.bootstrap.backup import retire_old
+    from triage.domain.errors import ConfigError
+
+    opened = site(home, config)
+    if not opened.settings.retention.studies_after:
+        raise ConfigError('retention.studies_after: not set, nothing ever goes; set it, for example to "365 d"')
+    done = retire_old(opened, dry_run=dry_run)
+    if as_json:
+        print_json(done.as_dict() | {"dry_run": dry_run})
+        return
+    for uid, why in done.stayed.items():
+        typer.echo(f"stays {uid}: {why}")
+    for uid in done.studies:
+        typer.echo(f"{'would go' if dry_run else 'gone'} {uid}")
+    went = "would go" if dry_run else "gone"
+    typer.echo(
+        f"{went}: studies {len(done.studies)}, films {done.films}, {done.size_bytes / 1e6:.1f} MB; "
+        f"old enough, but stay: {len(done.stayed)}{'; there are more: run it again' if done.more else ''}"
+    )

@@ -17,6 +17,7 @@ from pydantic import (
 
 from triage.config.backup import BackupSettings
 from triage.config.destinations import DestinationSettings
+from triage.config.retention import RetentionSettings
 from triage.config.sections import (
     DimseSettings,
     Hl7Settings,
@@ -56,6 +57,7 @@ class Settings(Section):
     policy: PolicySettings = PolicySettings()
     storage: StorageSettings = StorageSettings()
     backup: BackupSettings = BackupSettings()
+    retention: RetentionSettings = RetentionSettings()
     destinations: list[DestinationSettings] = Field(default=[], description="systems that hear of results")
 
     @field_validator("destinations")

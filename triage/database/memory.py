@@ -14,6 +14,7 @@ from triage.database.memory_deliveries import MemoryDeliveries
 from triage.database.memory_orders import MemoryOrders, OrderState
 from triage.database.memory_query import MemoryQueries
 from triage.database.memory_queue import JobRow, MemoryQueue
+from triage.database.memory_retention import MemoryRetention
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
 from triage.domain.fault import Checked, Fault, Upkeep
@@ -86,6 +87,7 @@ class MemoryTransaction:
         self.queries = MemoryQueries(state.studies, state.instances, state.attributes)
         self.orders = MemoryOrders(state.said, state.studies)
         self.analytics = MemoryAnalytics(state.studies, state.readings)
+        self.retention = MemoryRetention(state.studies, state.deliveries, state.commitments, self._drop)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         return self._state.instances.get(sop_instance_uid)
@@ -177,6 +179,16 @@ class MemoryTransaction:
         self._state.attributes.pop(sop_instance_uid, None)
         if removed is not None:
             self._state.checks.pop(removed.digest, None)
+
+    def _drop(self, study_instance_uid: str) -> None:
+        for one in self.instances(study_instance_uid):
+            self.remove_instance(one.sop_instance_uid)
+        for key in [key for key in self._state.outcomes if key[0] == study_instance_uid]:
+            del self._state.outcomes[key]
+        self._state.readings = [one for one in self._state.readings if one.study_instance_uid != study_instance_uid]
+        self._state.jobs.pop(study_instance_uid, None)
+        self._state.studies.pop(study_instance_uid, None)
+        self._state.revision += 1
 
     def add_outcome(self, outcome: Outcome) -> bool:
         bundle = outcome.model.bundle_id if outcome.model else ""

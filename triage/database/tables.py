@@ -132,6 +132,8 @@ Index(
     sqlite_where=UNREAD,
     postgresql_where=UNREAD,
 )
+READ = text("reading_state = 'read'")
+Index("ix_study_read", study.c.study_instance_uid, study.c.reading_since, sqlite_where=READ, postgresql_where=READ)
 Index("ix_study_network_level", study.c.network_level)
 CLAIMED = text("reading_state = 'claimed'")
 Index("ix_study_claims", study.c.reader, sqlite_where=CLAIMED, postgresql_where=CLAIMED)

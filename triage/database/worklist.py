@@ -18,6 +18,7 @@ from triage.database.listing import count_query, listing_query, places, row_fact
 from triage.database.orders import SqlOrders
 from triage.database.query import SqlQueries, columns_of
 from triage.database.queue import SqlQueue
+from triage.database.retention import SqlRetention
 from triage.database.rows import FACTS, study_of
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
@@ -47,6 +48,7 @@ class SqlTransaction:
         self.deliveries = SqlDeliveries(connection)
         self.queries = SqlQueries(connection)
         self.orders = SqlOrders(connection)
+        self.retention = SqlRetention(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         row = self.connection.execute(_INSTANCE_OF, {"uid": sop_instance_uid}).one_or_none()

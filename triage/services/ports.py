@@ -30,6 +30,7 @@ from triage.services.delivery_store import DeliveryStore
 from triage.services.job_queue import JobQueue
 from triage.services.order_store import HasOrders
 from triage.services.query_store import Queried
+from triage.services.retention_store import HasRetention
 from triage.services.upkeep_store import UpkeepStore
 
 Clock = Callable[[], datetime]
@@ -162,7 +163,7 @@ class Archive(Protocol):
         """Why the archive refuses everything until it is opened anew (a sync failed), or ``None``."""
 
 
-class Transaction(UpkeepStore, Queried, HasOrders, Protocol):
+class Transaction(UpkeepStore, Queried, HasOrders, HasRetention, Protocol):
     """All changes or none."""
 
     @property
