@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from triage.database.patience import BUSY_TIMEOUT
@@ -78,7 +78,7 @@ class SqlDatabase:
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except (IntegrityError, ProgrammingError):
+    except (IntegrityError, ProgrammingError, DataError):
         raise  # our own mistake, not the database's absence
     except (DatabaseError, PoolTimeout) as error:
         # the driver's message can quote parameters: only its kind goes on

@@ -78,9 +78,14 @@ def open_postgres(url: str) -> Engine:
     try:
         with engine.connect() as connection:
             _check(connection, place)
+    except ConfigError:
+        engine.dispose()
+        raise
     except OperationalError as error:
+        engine.dispose()
         raise IndexUnavailable(f"database: {place}: {_first_line(error)}") from error
     except DBAPIError as error:
+        engine.dispose()
         raise ConfigError(f"database: {place}: {_first_line(error)}") from error
     return engine
 
