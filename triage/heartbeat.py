@@ -15,7 +15,7 @@ INTERVAL = timedelta(seconds=2)
 
 
 class Heartbeat:
-    """Use as a context manager around a role's work. ``trouble`` and ``model`` are asked at every beat."""
+    """Use as a context manager around a role's work. ``trouble``, ``model`` and ``state`` are asked at every beat."""
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class Heartbeat:
         restarts: int = 0,
         trouble: Callable[[], str | None] = lambda: None,
         model: Callable[[], str | None] = lambda: None,
+        state: Callable[[], str] = lambda: "running",
         interval: timedelta = INTERVAL,
     ) -> None:
         self._database = database
@@ -34,6 +35,7 @@ class Heartbeat:
         self._restarts = restarts
         self._trouble = trouble
         self._model = model
+        self._state = state
         self._interval = interval
         self._started_at = clock()
         self._over = threading.Event()
@@ -49,14 +51,14 @@ class Heartbeat:
         self._thread.join()
         self.beat("stopped")
 
-    def beat(self, state: str = "running") -> None:
+    def beat(self, state: str | None = None) -> None:
         """Write one sign of life; a database that does not answer is somebody else's alarm."""
         status = RoleStatus(
             role=self._role,
             pid=os.getpid(),
             started_at=self._started_at,
             beat_at=self._clock(),
-            state=state,
+            state=state or self._state(),
             restarts=self._restarts,
             trouble=self._trouble(),
             model=self._model(),

@@ -23,7 +23,7 @@ class Node:
     def __init__(self, host: Host, role: str, home: Path, settings: dict[str, str], *, stubbed: float | None = None) -> None:
         self.host, self.role, self.home = host, role, home
         self.log = home.with_suffix(".log")
-        given = {"node": host.name, **settings}
+        given = settings
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
         self.environment = inherited | {f"TRIAGE_{name.upper()}": value for name, value in given.items()}
         what = ("-m", "triage") if stubbed is None else ("-m", "tests.region.stubbed", str(stubbed))

@@ -64,7 +64,6 @@ class Region:
         host = host or self.network.add(f"{role}{number}")
         settings = {
             "database_url": self.server.url(self.name),
-            "storage__url": f"file://{self.shared}",
             "storage__floor_bytes": "1048576",
             "dimse__host": host.address,
             "dimse__port": str(DICOM_PORT),
@@ -74,6 +73,9 @@ class Region:
             "web__port": str(WEB_PORT),
         }
         node = Node(host, role, self.folder / host.name, settings, stubbed=stubbed)
+        node.home.mkdir(parents=True)
+        (self.shared / "instances").mkdir(exist_ok=True)
+        (node.home / "instances").symlink_to(self.shared / "instances")
         self.nodes.append(node)
         return node
 

@@ -262,27 +262,9 @@ def _run_web(site: Site, launch: Launch) -> None:
 
 
 def _run_scheduler(site: Site, launch: Launch) -> None:
-    from triage.pki.folder import AuthorityFolder
-    from triage.scheduler import Bells
-    from triage.services.audit import note_policy
+    from triage.bootstrap.scheduler import run_scheduler
 
-    stop = stop_event(launch.supervised)
-    settings = site.settings.policy
-    policy = {f"head_start.{name}": value for name, value in settings.head_start} | {"min_age_years": settings.min_age_years}
-    policy |= {f"viewer.{name}": value for name, value in site.settings.viewer}
-    bells = Bells(
-        database=site.database,
-        archive=site.archive,
-        head_starts=site.settings.policy.head_starts,
-        clock=utc_now,
-        anchor=site.anchor,
-        keep_revocations=AuthorityFolder(site.settings.home / "tls").keep_current,
-        scrub_every=site.settings.storage.scrub_every,
-        scrub_slice_bytes=site.settings.storage.scrub_slice_bytes,
-    )
-    note_policy(site.database, {name: str(value) for name, value in policy.items()}, utc_now)
-    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=lambda: bells.trouble):
-        bells.ring(stop)
+    run_scheduler(site, launch)
 
 
 RUNNERS: dict[str, Callable[[Site, Launch], None]] = {

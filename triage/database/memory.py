@@ -9,6 +9,7 @@ from datetime import datetime
 
 from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
+from triage.database.leases import MemoryLeases
 from triage.database.memory_commitments import MemoryCommitments
 from triage.database.memory_deliveries import MemoryDeliveries
 from triage.database.memory_orders import MemoryOrders, OrderState
@@ -44,6 +45,7 @@ class _State(OrderState):
     accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
     commitments: MemoryCommitments = field(default_factory=MemoryCommitments)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
+    leases: MemoryLeases = field(default_factory=MemoryLeases)
     revision: int = 0
 
     def copy(self) -> "_State":
@@ -83,6 +85,7 @@ class MemoryTransaction:
         self.accounts = state.accounts
         self.commitments = state.commitments
         self.deliveries = state.deliveries
+        self.leases = state.leases
         self.deliveries.studies = state.studies
         self.queries = MemoryQueries(state.studies, state.instances, state.attributes)
         self.orders = MemoryOrders(state.said, state.studies)

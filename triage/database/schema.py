@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from triage.database.account_tables import metadata
 from triage.database.delivery_tables import delivery as _delivery  # noqa: F401 - its tables belong to the metadata
+from triage.database.lease_tables import lease as _lease  # noqa: F401 - the same
 from triage.domain.errors import DatabaseOutdated
 
 MIGRATIONS = Path(__file__).parent / "migrations"

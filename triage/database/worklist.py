@@ -14,6 +14,7 @@ from triage.database.commitments import SqlCommitments
 from triage.database.deliveries import SqlDeliveries
 from triage.database.documents import decided_at, dump_outcome, load_outcome
 from triage.database.inserting import inserted
+from triage.database.leases import SqlLeases
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.orders import SqlOrders
 from triage.database.query import SqlQueries, columns_of
@@ -49,6 +50,7 @@ class SqlTransaction:
         self.queries = SqlQueries(connection)
         self.orders = SqlOrders(connection)
         self.retention = SqlRetention(connection)
+        self.leases = SqlLeases(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         row = self.connection.execute(_INSTANCE_OF, {"uid": sop_instance_uid}).one_or_none()

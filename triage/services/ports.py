@@ -28,6 +28,7 @@ from triage.services.analytics_store import AnalyticsStore
 from triage.services.commitment_store import CommitmentStore
 from triage.services.delivery_store import DeliveryStore
 from triage.services.job_queue import JobQueue
+from triage.services.lease_store import HasLeases
 from triage.services.order_store import HasOrders
 from triage.services.query_store import Queried
 from triage.services.retention_store import HasRetention
@@ -163,7 +164,7 @@ class Archive(Protocol):
         """Why the archive refuses everything until it is opened anew (a sync failed), or ``None``."""
 
 
-class Transaction(UpkeepStore, Queried, HasOrders, HasRetention, Protocol):
+class Transaction(UpkeepStore, Queried, HasOrders, HasRetention, HasLeases, Protocol):
     """All changes or none."""
 
     @property
