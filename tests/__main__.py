@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-WHOLE = "tests/integration"
+WHOLE = ("tests/integration", "tests/region")
 BESIDE = ("-n", "2", "--dist", "loadfile")
 WAITING = ("-n", "3", "--dist", "loadfile")
 """A test of the whole service mostly waits for it."""
@@ -36,8 +36,8 @@ def tests(chosen: list[str]) -> Iterator[tuple[str, list[str]]]:
     if chosen:
         yield " ".join(chosen), chosen
         return
-    yield "of the parts", [*BESIDE, f"--ignore={WHOLE}"]
-    yield "of the whole service", [*WAITING, f"{WHOLE}/test_kills.py", WHOLE]  # the longest, which mostly waits, first
+    yield "of the parts", [*BESIDE, *(f"--ignore={folder}" for folder in WHOLE)]
+    yield "of the whole service", [*WAITING, f"{WHOLE[0]}/test_kills.py", *WHOLE]  # the longest, which mostly waits, first
 
 
 def main(arguments: list[str]) -> int:

@@ -5,6 +5,7 @@ rules hold on both. Readers never wait for it. See ``docs/decisions/0031-postgre
 """
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -18,6 +19,8 @@ OLDEST = 130000
 """The oldest server version that is tried, as ``server_version_num`` says it."""
 GONE_AFTER = timedelta(seconds=15)
 """A writer that says nothing for so long within its transaction has it taken back: its host is gone, or it was paused."""
+WRITE_WITHIN, READ_WITHIN = timedelta(seconds=10), timedelta(seconds=120)
+"""So long one statement may take, at most: a film is refused rather than waited for; verification reads much at once."""
 CONNECTIONS, MORE_CONNECTIONS = 4, 12
 """Of one process, kept and at most beside them: each is a process of the server."""
 
@@ -73,6 +76,7 @@ def open_postgres(url: str) -> Engine:
         raise ConfigError("database_url: not postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
     except ImportError as error:
         raise ConfigError("database_url: PostgreSQL needs libraries: pip install 'chest-triage[postgres]'") from error
+    event.listen(engine, "do_connect", _connect)
     event.listen(engine, "begin", _begin)
     place = address.render_as_string(hide_password=True)
     try:
@@ -107,9 +111,21 @@ def _check(connection: Connection, place: str) -> None:
         )
 
 
+def _connect(dialect: Any, record: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    from triage.database.impatient import ImpatientConnection
+
+    return ImpatientConnection.connect(*arguments, **named)
+
+
 def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("begin") == "IMMEDIATE":
-        # read committed from here on: whatever the writer before has committed is seen
+    options = connection.get_execution_options()
+    writes = options.get("begin") == "IMMEDIATE"
+    driver: Any = connection.connection.dbapi_connection
+    driver.patience = options.get("patience", WRITE_WITHIN if writes else READ_WITHIN).total_seconds()
+    if writes:
+        # each statement sees what is committed by then, whatever the server's default: a snapshot taken while the lock is
+        # waited for would be older than what the writer before has committed
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

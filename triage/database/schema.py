@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from alembic import command
@@ -16,6 +17,8 @@ from triage.database.delivery_tables import delivery as _delivery  # noqa: F401 
 from triage.database.lease_tables import lease as _lease  # noqa: F401 - the same
 from triage.domain.errors import DatabaseOutdated
 
+MIGRATED_WITHIN = timedelta(hours=6)
+"""So long one step of a migration may take on PostgreSQL."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -77,5 +80,6 @@ def _is_comment(difference: object) -> bool:
 
 @contextmanager
 def _writing(engine: Engine) -> Iterator[Connection]:
-    with engine.connect().execution_options(begin="IMMEDIATE") as connection, connection.begin():
+    patient = {"begin": "IMMEDIATE", "patience": MIGRATED_WITHIN}
+    with engine.connect().execution_options(**patient) as connection, connection.begin():
         yield connection

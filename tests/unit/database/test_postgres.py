@@ -1,13 +1,18 @@
 """PostgreSQL itself: what is refused at the start, one writer at a time, the audit's triggers, and a server that goes away."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from tests import postgres
+from tests.integration.service import until
 from tests.unit.database.stores import give_back, postgres_database
 from tests.unit.domain import make
 from tests.unit.domain.make import NOW, Clock
@@ -95,6 +100,66 @@ def test_one_writer_at_a_time_in_the_whole_system(database: SqlDatabase) -> None
         thread.join()
     other.close()
     assert sorted(seen) == list(range(80))
+
+
+def test_a_writer_sees_what_is_committed_whatever_the_servers_default() -> None:
+    url = postgres.shared().create()
+    migrate(url)
+    postgres.shared().say(f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_isolation = 'repeatable read'")
+    one, other = SqlDatabase(open_engine(url)), SqlDatabase(open_engine(url))
+    waiting = threading.Thread(target=write_once, args=(other,))
+    with one.write() as tx:
+        waiting.start()
+        until(lambda: waits_for_lock(one), 10, "the other writer waits")
+        tx.put_study(make.study("1.1"))
+    waiting.join()
+    with one.read() as tx:
+        assert tx.revision() == 2
+    one.close(), other.close()
+
+
+def migrate(url: str) -> None:
+    engine = open_engine(url)
+    ensure(engine)
+    engine.dispose()
+
+
+def waits_for_lock(database: SqlDatabase) -> bool:
+    query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with database.engine.connect() as connection:
+        return bool(connection.exec_driver_sql(query).scalar())
+
+
+def write_once(database: SqlDatabase) -> None:
+    with database.write() as tx:
+        tx.put_study(make.study("1.2"))
+
+
+def test_a_server_that_was_stopped_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "WRITE_WITHIN", timedelta(seconds=1))
+    with postgres.server() as server:
+        url = server.create()
+        migrate(url)
+        database = SqlDatabase(open_engine(url))
+        write_once(database)
+        stopped = [server.pid, *backends(server)]
+        try:
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            with pytest.raises(IndexUnavailable):
+                write_once(database)
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+        write_once(database)
+        database.close()
+
+
+def backends(server: postgres.Server) -> list[int]:
+    """The server's processes that have a client, save the one that is asked."""
+    query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    with psycopg.connect(server.url("postgres")) as connection:
+        return [row[0] for row in connection.execute(query).fetchall()]
 
 
 def test_a_reader_sees_one_moment(database: SqlDatabase) -> None:
