@@ -9,7 +9,7 @@ import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from triage.domain.errors import ArchiveAway, AuditBroken, ConfigError, TriageError
+from triage.domain.errors import ArchiveAway, AuditBroken, ConfigError, Noticed, TriageError
 from triage.domain.level import HeadStarts
 from triage.domain.schedule import RINGING, STANDBY, first_run
 from triage.services.attributes import read_headers
@@ -186,6 +186,9 @@ class Bells:
             what(self._go_on)
         except _Stopped:
             return
+        except Noticed:
+            self._say(name, None)  # it is noted with the run, and no trouble of ours
+            raise
         except TriageError as error:
             self._say(name, f"{name}: {error}")
             raise

@@ -164,3 +164,17 @@ def test_an_index_finds_the_period(tmp_path: Path, query: Any, index: str) -> No
         plan = " ".join(row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values))
     database.close()
     assert index in plan
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_films_by_sender_and_hour(kind: str, tmp_path: Path) -> None:
+    with opened(kind, tmp_path) as database:
+        with database.write() as tx:
+            tx.put_study(make.study("1.2"))
+            for number, minutes in enumerate((-61, 0, 10, 59, 60)):
+                tx.add_instance(replace(make.instance("1.2", number), received_at=NOW + timedelta(minutes=minutes)))
+        with database.read() as tx:
+            rows = tx.analytics.received_by_hour(NOW - timedelta(hours=1))
+    found = {(one.calling_ae_title, one.hour): one.films for one in rows}
+    title = make.instance().calling_ae_title
+    assert found == {(title, NOW): 3, (title, NOW + timedelta(hours=1)): 1}

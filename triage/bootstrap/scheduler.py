@@ -12,16 +12,19 @@ import structlog
 from triage.bootstrap.backup import back_up, retire_old
 from triage.clock import utc_now
 from triage.domain.errors import BackupError
+from triage.domain.schedule import SILENCE
 from triage.heartbeat import Heartbeat
 from triage.pki.folder import AuthorityFolder
 from triage.scheduler import Bells, Recurring
 from triage.services.audit import note_policy
 from triage.services.election import Election
+from triage.services.silence import look_for_silence
 from triage.supervisor import stop_event
 
 if TYPE_CHECKING:
     from triage.bootstrap import Launch, Site
 
+SILENCE_EVERY = timedelta(minutes=10)
 RETENTION_EVERY = timedelta(hours=1)
 
 
@@ -62,7 +65,7 @@ def run_scheduler(site: "Site", launch: "Launch") -> None:
 
 def recurring(site: "Site") -> list[Recurring]:
     """The jobs that the settings ask for, beside those that always ring."""
-    jobs: list[Recurring] = []
+    jobs: list[Recurring] = [(SILENCE, SILENCE_EVERY, lambda go_on: look_for_silence(site.database, utc_now))]
     backup, retention = site.settings.backup, site.settings.retention
     if backup.directory is not None:
         jobs.append(("backup", backup.every, lambda go_on: _back_up(site, go_on)))

@@ -10,9 +10,11 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, exis
 from triage.database import tables
 from triage.database.whole import whole
 from triage.domain.analytics import ASSESSED, SCORE_BINS, ArrivalHour, AssessedDay, JudgedReading, ScoreBin, StillWaiting
+from triage.domain.instance import Instance
 from triage.domain.level import Level
 from triage.domain.period import Piece
 from triage.domain.reading import FinishedReading
+from triage.domain.silence import ReceivedHour, hour_of
 from triage.domain.study import ReadingState, Study
 from triage.domain.verdict import Verdict
 from triage.domain.waiting import Waited
@@ -20,6 +22,7 @@ from triage.domain.worklist import order
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_ONE_HOUR = timedelta(hours=1)
 _HOUR, _DAY = (timedelta(hours=hours) // _MICROSECOND for hours in (1, 24))
 _LEVELS = {level.value: level for level in Level}
 _VERDICTS: dict[str | None, Verdict | None] = {None: None} | {verdict.value: verdict for verdict in Verdict}
@@ -67,9 +70,20 @@ class SqlAnalytics:
         rows = self._connection.execute(assessed_by_day_query(piece))
         return sorted(AssessedDay(_date(day), model or "", flagged, n - flagged) for day, model, flagged, n in rows)
 
+    def received_by_hour(self, since: datetime) -> list[ReceivedHour]:
+        rows = self._connection.execute(received_by_hour_query(since))
+        return [ReceivedHour(calling_ae_title=title, hour=_EPOCH + hour * _ONE_HOUR, films=n) for title, hour, n in rows]
+
     def scores(self, since: datetime, until: datetime) -> list[ScoreBin]:
         rows = self._connection.execute(scores_query(since, until))
         return sorted(ScoreBin(place, _LEVELS[level], n) for place, level, n in rows)
+
+
+def received_by_hour_query(since: datetime) -> Select[Any]:
+    """Counts from the index ``ix_instance_sender`` alone."""
+    title, received = tables.instance.c.calling_ae_title, tables.instance.c.received_at
+    hour = (type_coerce(received, BigInteger) // literal_column(str(_HOUR))).label("hour")
+    return select(title, hour, func.count()).where(received >= since).group_by(title, hour)
 
 
 def readings_query(since: datetime, until: datetime) -> Select[Any]:
@@ -150,12 +164,20 @@ def _date(day: int) -> date:
 class MemoryAnalytics:
     """The store over what the in-memory database holds."""
 
-    def __init__(self, studies: Mapping[str, Study], readings: Sequence[FinishedReading]) -> None:
+    def __init__(
+        self, studies: Mapping[str, Study], readings: Sequence[FinishedReading], instances: Mapping[str, Instance]
+    ) -> None:
         self._studies = studies
+        self._instances = instances
         self._readings = [one for one in readings if one.taken_back_at is None]
 
     def readings(self, since: datetime, until: datetime) -> list[JudgedReading]:
         return [one for one in self._judged() if since <= one.read_at < until]
+
+    def received_by_hour(self, since: datetime) -> list[ReceivedHour]:
+        received = (one for one in self._instances.values() if one.received_at >= since)
+        counted = Counter((one.calling_ae_title, hour_of(one.received_at)) for one in received)
+        return [ReceivedHour(calling_ae_title=title, hour=hour, films=films) for (title, hour), films in counted.items()]
 
     def line(self, since: datetime, until: datetime) -> list[Waited]:
         return [

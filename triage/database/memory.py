@@ -89,7 +89,7 @@ class MemoryTransaction:
         self.deliveries.studies = state.studies
         self.queries = MemoryQueries(state.studies, state.instances, state.attributes)
         self.orders = MemoryOrders(state.said, state.studies)
-        self.analytics = MemoryAnalytics(state.studies, state.readings)
+        self.analytics = MemoryAnalytics(state.studies, state.readings, state.instances)
         self.retention = MemoryRetention(state.studies, state.deliveries, state.commitments, self._drop)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:

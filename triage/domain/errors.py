@@ -142,6 +142,10 @@ class ReadingInvalid(TriageError):
     """What was given with a step of reading cannot be used; the message says what to give."""
 
 
+class Noticed(TriageError):
+    """What a person should look at; the service itself does its work."""
+
+
 class BackupError(TriageError):
     """A backup that cannot be made, or cannot be restored from; what there is stays as it is."""
 

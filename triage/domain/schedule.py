@@ -7,6 +7,8 @@ LEASE = timedelta(seconds=15)
 """So long a silent holder keeps a lease; clocks of the hosts of one site must agree better than this."""
 STANDBY, RINGING = "standby", "running"
 """What a role's sign of life says while another one is elected, and while it is itself."""
+SILENCE = "silence"
+"""The job that looks for modalities that have fallen silent; what it finds stands as the error of its run."""
 MARGIN = LEASE / 3
 """So long before its end a holder that could not renew it takes its lease for lost."""
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from triage.domain.analytics import ArrivalHour, AssessedDay, JudgedReading, ScoreBin, StillWaiting
 from triage.domain.period import Piece
+from triage.domain.silence import ReceivedHour
 from triage.domain.waiting import Waited
 
 
@@ -30,6 +31,9 @@ class AnalyticsStore(Protocol):
 
     def assessed_by_day(self, piece: Piece) -> list[AssessedDay]:
         """Arrivals of the period that stand as flagged or not flagged, by local day and model; sorted."""
+
+    def received_by_hour(self, since: datetime) -> list[ReceivedHour]:
+        """Films since then, by calling AE title and whole hour (UTC); in no order, hours without any left out."""
 
     def scores(self, since: datetime, until: datetime) -> list[ScoreBin]:
         """Probabilities of the period's arrivals, as they stand; sorted."""

@@ -33,6 +33,12 @@ def films_arrive(vitals: Vitals) -> Iterator[Notice]:
         yield Notice("alarm", "Films may be missing from this list", f"{plain(intake.trouble, 200)}.")
 
 
+def modalities_send(vitals: Vitals) -> Iterator[Notice]:
+    """Whether a modality that usually sends has fallen silent: nobody misses what never came."""
+    if vitals.silent:
+        yield Notice("warning", "A modality has fallen silent", f"{plain(vitals.silent, 300)}.")
+
+
 def network_runs(vitals: Vitals) -> Iterator[Notice]:
     """Whether new studies get an assessment."""
     worker = vitals.role("worker")
@@ -67,7 +73,13 @@ def results_arrive(vitals: Vitals) -> Iterator[Notice]:
             yield Notice("warning", f"{one.name} refuses results", words)
 
 
-RULES: tuple[Callable[[Vitals], Iterator[Notice]], ...] = (films_arrive, network_runs, results_arrive, network_changed)
+RULES: tuple[Callable[[Vitals], Iterator[Notice]], ...] = (
+    films_arrive,
+    modalities_send,
+    network_runs,
+    results_arrive,
+    network_changed,
+)
 
 
 def notices(vitals: Vitals) -> tuple[Notice, ...]:

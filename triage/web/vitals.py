@@ -8,6 +8,7 @@ from triage.domain.delivery import DestinationState
 from triage.domain.errors import IndexUnavailable
 from triage.domain.jobs import QueueDepth
 from triage.domain.role import RoleStatus
+from triage.domain.schedule import SILENCE
 from triage.web.site import Site
 from triage.web.text import plain
 
@@ -23,7 +24,8 @@ STOPPED = "stopped"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """One look. ``revision`` is ``None``, and roles and queue are unknown, when the database does not answer.
-    ``destinations``: those of the settings; ``publishes``: there are some; ``hears_orders``: see
+    ``destinations``: those of the settings; ``publishes``: there are some; ``silent``: modalities that
+    have fallen silent, in words; ``hears_orders``: see
     :class:`triage.web.site.Site`.
     """
 
@@ -35,6 +37,7 @@ class Vitals:
     depth: QueueDepth = field(default_factory=QueueDepth)
     model_changed_at: datetime | None = None
     destinations: tuple[DestinationState, ...] = ()
+    silent: str | None = None
     publishes: bool = False
     hears_orders: bool = False
 
@@ -71,6 +74,7 @@ def look(site: Site) -> Vitals:
     try:
         with site.database.read() as tx:
             return Vitals(
+                silent=run.error if (run := tx.leases.runs().get(SILENCE)) else None,
                 publishes=bool(site.destinations),
                 hears_orders=site.hears_orders,
                 now=now,
