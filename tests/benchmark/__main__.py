@@ -2,7 +2,8 @@
 ``receive``: those of receiving; ``pixels``: those of the pixels; ``sandbox``: what a child for each film costs;
 ``upkeep``: what starts, comparisons and scrubs cost; ``deliver``: how fast results reach a PACS; ``query``: what queries of
 a long list cost; ``region``: what several workers on several hosts bring;
-``writers``: write transactions a second on both databases.
+``writers``: write transactions a second on both databases;
+``move``: a site moved to PostgreSQL.
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmark import assess, deliver, films, pixels, query, receive, region, sandbox, upkeep, worklist, writers
+from tests.benchmark import assess, deliver, films, move, pixels, query, receive, region, sandbox, upkeep, worklist, writers
 
 SIZES = {"2 MB": 1024, "15 MB": 2750}
 
@@ -47,6 +48,8 @@ if __name__ == "__main__":
         region.main(100 if "--quick" in sys.argv else 1000)
     elif "writers" in sys.argv:
         writers.main(2.0 if "--quick" in sys.argv else 5.0)
+    elif "move" in sys.argv:
+        move.main(5_000 if "--quick" in sys.argv else 200_000)
     elif "query" in sys.argv:
         query.main(*[5_000] if "--quick" in sys.argv else [])
     else:

@@ -19,12 +19,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from triage.archive.content import CHUNK, data_set_digest, is_file, opened, whole_digest
+from triage.archive.content import CHUNK, data_set_digest, from_disk, is_file, opened, whole_digest
 from triage.domain.errors import BackupError
 from triage.domain.identifiers import is_digest
 
 MANIFEST, FILMS, LOCK = "manifest.json", "films.txt", "backup.lock"
 FORMAT = 1
+OURS, SUFFIX = "made-by-triage", ".dcm"
 STAMP = "%Y%m%dT%H%M%S%fZ"
 PART = ".part"
 
@@ -70,10 +71,11 @@ class Copies:
         """The folder of a new generation."""
         folder = self.root / at.strftime(STAMP)
         folder.mkdir(mode=0o700)
+        (folder / OURS).touch(mode=0o600)
         return folder
 
-    def keep_film(self, digest: str, source: Callable[[], BinaryIO]) -> bool:
-        """Copy a film that is not here yet, durably; ``False``: it was here.
+    def keep_film(self, digest: str, source: Callable[[], BinaryIO], *, again: bool = False) -> bool:
+        """Copy a film that is not here yet, durably; ``False``: it was here. ``again``: a damaged one is replaced.
 
         Raises:
             FileNotFoundError: the source has none.
@@ -81,7 +83,7 @@ class Copies:
             OSError: it cannot be read or written.
         """
         target = self.film(digest)
-        if is_file(target):
+        if is_file(target) and not (again and not _is_whole(target, digest)):
             return False
         target.parent.mkdir(mode=0o700, exist_ok=True)
         with source() as stream:
@@ -149,7 +151,9 @@ class Copies:
             shutil.rmtree(folder)
         needed = {digest for folder in last for digest in self.needed(folder)}
         for path in [*self.films.glob("*/*"), *self.aside.glob("*")]:
-            if path.suffix == PART or path.stem not in needed:
+            name = path.name.removesuffix(PART)
+            ours = name.endswith(SUFFIX) and is_digest(name.removesuffix(SUFFIX))
+            if ours and (path.suffix == PART or path.stem not in needed):
                 path.unlink()
         return sorted(path.name for path in gone)
 
@@ -161,7 +165,16 @@ class Copies:
 
     def _folders(self) -> list[Path]:
         own = {self.films, self.aside}
-        return sorted(path for path in self.root.iterdir() if path.is_dir() and path not in own and path.name[:8].isdigit())
+        return sorted(path for path in self.root.iterdir() if path.is_dir() and path not in own and _is_generation(path))
+
+
+def _is_generation(folder: Path) -> bool:
+    """Whether it was begun by :meth:`Copies.begin`: other people's folders are left alone, whatever their names."""
+    try:
+        datetime.strptime(folder.name, STAMP)
+    except ValueError:
+        return False
+    return (folder / OURS).is_file()
 
 
 def digest_of(path: Path) -> str:
@@ -187,6 +200,14 @@ def sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    try:
+        with opened(path) as stream:
+            return data_set_digest(from_disk(stream)) == digest
+    except OSError:
+        return False
 
 
 def _copy(stream: BinaryIO, target: Path, is_right: Callable[[BinaryIO], bool]) -> None:

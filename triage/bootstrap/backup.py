@@ -1,8 +1,10 @@
 """Backing up and restoring, wired: a site, a backup's folder, and what else of the home belongs to it."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,13 +41,16 @@ def back_up(site: "Site", root: Path, keep_generations: int, progress: Progress)
         BackupError: it cannot be made; those before it stay.
     """
     copies = Copies(root.absolute(), create=True)
-    with copies.alone():
+    turn = len(copies.generations()) + utc_now().toordinal()
+    with alone(site.settings.home, wait=True), copies.alone():
         folder = copies.begin(at := utc_now())
         try:
             database = copy_database(site.settings.database, folder)
             objects = _objects(site, database)
             _take_along(site.settings.home, folder)
-            done = keep(site.archive, copies, objects, progress)
+            done = keep(
+                site.archive, copies, objects, progress, lambda digest: (int(digest[:4], 16) - turn) % keep_generations == 0
+            )
             done.name = folder.name
             write(folder / FILMS, "".join(f"{kind} {digest}\n" for kind, digest in objects).encode("ascii"))
             copies.finish(folder, facts(done, at, __version__, present(site.database.engine) or "", database.name))
@@ -130,6 +135,23 @@ def restore(settings: "Settings", directory: Path, progress: Progress) -> dict[s
     return manifest
 
 
+@contextmanager
+def alone(home: Path, *, wait: bool) -> Iterator[None]:
+    """Of backup and retention one works at a time: a film that goes between two steps of a backup would be missing there.
+
+    Raises:
+        BackupError: the other one works (not with ``wait``).
+    """
+    descriptor = os.open(home / "upkeep.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    except BlockingIOError:
+        raise BackupError("a backup is under way; try again when it is done") from None
+    finally:
+        os.close(descriptor)
+
+
 def retire_old(site: "Site", *, dry_run: bool = False, go_on: Callable[[], object] = lambda: None) -> Retired:
     """Let studies go as the settings say."""
     settings = site.settings
@@ -138,7 +160,8 @@ def retire_old(site: "Site", *, dry_run: bool = False, go_on: Callable[[], objec
         destinations=[one.name for one in settings.destinations],
         committing=[one.name for one in settings.destinations if one.commitment],
     )
-    return retire(site.archive, site.database, policy, utc_now, settings.retention.at_most, dry_run=dry_run, go_on=go_on)
+    with alone(settings.home, wait=False):
+        return retire(site.archive, site.database, policy, utc_now, settings.retention.at_most, dry_run=dry_run, go_on=go_on)
 
 
 def _stored(copies: Copies, lines: list[list[str]]) -> Iterator[Stored]:

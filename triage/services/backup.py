@@ -21,8 +21,8 @@ Progress = Callable[[int, int], None]
 class Generation(Protocol):
     """What a backup's folder offers (:class:`triage.archive.copies.Copies`)."""
 
-    def keep_film(self, digest: str, source: Callable[[], BinaryIO]) -> bool:
-        """Copy a film that is not there yet; ``False``: it was."""
+    def keep_film(self, digest: str, source: Callable[[], BinaryIO], *, again: bool = False) -> bool:
+        """Copy a film that is not there yet; ``False``: it was. ``again``: read what is there, replace it if damaged."""
 
     def keep_aside(self, digest: str, source: Callable[[], BinaryIO]) -> bool:
         """The same of an object that was set aside."""
@@ -58,8 +58,12 @@ def objects_of(copy: Database) -> list[tuple[str, str]]:
     return [(FILM, digest) for digest in films] + [(ASIDE, digest) for digest in aside]
 
 
-def keep(archive: Archive, into: Generation, objects: Iterable[tuple[str, str]], progress: Progress) -> Backup:
+def keep(
+    archive: Archive, into: Generation, objects: Iterable[tuple[str, str]], progress: Progress, again: Callable[[str], bool]
+) -> Backup:
     """Copy every object that is not there yet. A film that is damaged or gone is named, and the others go on.
+
+    ``again``: whether the copy of this digest, which may have rotted since, is read again this time.
 
     Raises:
         OSError: the backup's disk does not take it.
@@ -67,7 +71,7 @@ def keep(archive: Archive, into: Generation, objects: Iterable[tuple[str, str]],
     done, wanted = Backup(), list(objects)
     for number, (kind, digest) in enumerate(wanted, start=1):
         try:
-            done.copied += _keep(archive, into, kind, digest)
+            done.copied += _keep(archive, into, kind, digest, again(digest))
         except FileNotFoundError:
             done.missing.append(digest)
         except BackupError:
@@ -78,10 +82,10 @@ def keep(archive: Archive, into: Generation, objects: Iterable[tuple[str, str]],
     return done
 
 
-def _keep(archive: Archive, into: Generation, kind: str, digest: str) -> bool:
+def _keep(archive: Archive, into: Generation, kind: str, digest: str, again: bool) -> bool:
     if kind == ASIDE:
         return into.keep_aside(digest, lambda: archive.open_aside(digest))
-    return into.keep_film(digest, lambda: archive.open(digest))
+    return into.keep_film(digest, lambda: archive.open(digest), again=again)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

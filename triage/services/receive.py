@@ -154,6 +154,8 @@ def adopt(
         IndexUnavailable: not indexed.
     """
     with database.write() as transaction:
+        if not archive.holds(digest):  # retention took an older copy away since it was found in its place
+            raise StorageFull("the film went while it was indexed; it has to be sent again")
         now = clock()
         instance = Instance(
             sop_instance_uid=header.sop_instance_uid,

@@ -73,8 +73,7 @@ def retire(
                 if films is not None:
                     _drop(transaction, uid, films, now)
             for film in films or ():
-                archive.set_aside(film.digest)
-                archive.drop_aside(film.digest)
+                _remove(archive, database, film.digest)
     return done
 
 
@@ -128,6 +127,16 @@ def _drop(transaction: Transaction, uid: str, films: list[Instance], now: dateti
         transaction.decide(film.digest, Decision.DISCARDED, now, SYSTEM, RETIRED)
     details = {"films": str(len(films))}
     transaction.append_audit(AuditEntry(at=now, actor=SYSTEM, action=Action.RETENTION, subject=uid, details=details))
+
+
+def _remove(archive: Archive, database: Database, digest: str) -> None:
+    """Remove a film that no row names. It may have come again meanwhile: whoever indexes it looks within its transaction, too,
+    whether it is there (:func:`triage.services.receive.adopt`)."""
+    with database.write() as transaction:
+        if transaction.digests(digest):
+            return
+        archive.set_aside(digest)
+    archive.drop_aside(digest)
 
 
 def _note(film: Instance) -> QuarantinedObject:

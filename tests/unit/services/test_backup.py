@@ -13,7 +13,7 @@ from tests.unit.services.world import World
 from triage.archive.copies import FILMS, MANIFEST, Copies
 from triage.archive.files import FileArchive
 from triage.bootstrap import UNFINISHED, Site, open_site
-from triage.bootstrap.backup import back_up, restore
+from triage.bootstrap.backup import alone, back_up, restore, retire_old
 from triage.config import Settings
 from triage.domain.errors import BackupError, ConfigError, DataSetMismatch, TriageError
 from triage.domain.instance import Instance
@@ -185,3 +185,32 @@ def test_a_full_disk_leaves_the_backups_before_it(world: World, site: Site, tmp_
         back_up(site, tmp_path / "b", 7, full)
     assert [path.name for path in Copies(tmp_path / "b").generations()] == [first.name]
     assert restore(elsewhere(tmp_path), tmp_path / "b", ignore)["films"] == 1
+
+
+def test_other_peoples_files_are_left_alone(world: World, site: Site, tmp_path: Path) -> None:
+    world.store(film(1))
+    root = tmp_path / "b"
+    theirs = [root / "20250101-other-backup/x", root / "20250101T000000000000Z/x", root / "films/ab/holiday.mp4"]
+    for path in theirs:
+        path.parent.mkdir(parents=True)
+        path.write_text("theirs")
+    for _ in range(3):
+        back_up(site, root, 1, ignore)
+    assert all(path.read_text() == "theirs" for path in theirs)
+    assert len(Copies(root).generations()) == 1
+
+
+def test_a_copy_that_rots_is_read_again_in_turn_and_replaced(world: World, site: Site, tmp_path: Path) -> None:
+    digest = stored(world, 1).digest
+    back_up(site, tmp_path / "b", 3, ignore)
+    copy = Copies(tmp_path / "b").film(digest)
+    whole = copy.read_bytes()
+    copy.write_bytes(whole[:-1] + b"\xff")
+    copied = [back_up(site, tmp_path / "b", 3, ignore).copied for _ in range(3)]
+    assert sum(copied) == 1
+    assert copy.read_bytes() == whole
+
+
+def test_retention_waits_while_a_backup_is_made(world: World, site: Site) -> None:
+    with alone(site.settings.home, wait=True), pytest.raises(BackupError, match="a backup is under way"):
+        retire_old(site)

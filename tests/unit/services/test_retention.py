@@ -21,6 +21,7 @@ from triage.archive.memory import MemoryArchive
 from triage.domain.audit import Action
 from triage.domain.delivery import Delivery, DeliveryState, Receipt
 from triage.domain.doubt import Doubt
+from triage.domain.errors import StorageFull
 from triage.domain.instance import Decision
 from triage.domain.level import Level
 from triage.domain.reading import Step
@@ -29,6 +30,7 @@ from triage.domain.result import Result
 from triage.domain.retention import End, Kept, kept
 from triage.domain.study import Reading, ReadingState, Study
 from triage.domain.verdict import Verdict
+from triage.services import receive, retention
 from triage.services.reading import take
 from triage.services.retention import Policy, Retired, retire
 from triage.services.verify import verify
@@ -287,3 +289,45 @@ def test_only_so_many_go_at_once(ward: Ward) -> None:
     first = ward.retire(limit=2)
     assert (len(first.studies), first.more) == (2, True)
     assert (len(ward.retire(limit=3).studies), ward.retire(limit=3).more) == (3, False)
+
+
+@pytest.mark.parametrize("where", ["between rows and file", "between file and row"])
+def test_a_film_that_comes_again_at_that_moment_is_there_or_refused(
+    ward: Ward, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = ward.read_study(1)
+    ward.read_study(2)
+    ward.clock.forward(days=366)
+    ward.read_study(3)
+    again = films.film(uid, f"{uid}.1", patient_id="P1")
+    acknowledged: list[bool] = []
+
+    def sent_again() -> None:
+        try:
+            acknowledged.append(ward.store(again) is not None)
+        except StorageFull:
+            acknowledged.append(False)
+
+    if where == "between rows and file":
+        true = retention._remove
+
+        def remove(archive: Any, database: Any, digest: str) -> None:
+            if not acknowledged:
+                sent_again()
+            true(archive, database, digest)
+
+        monkeypatch.setattr(retention, "_remove", remove)
+        ward.retire(limit=1)
+    else:
+        adopt = receive.adopt
+
+        def late(*arguments: Any, **named: Any) -> Any:
+            ward.retire(limit=1)
+            return adopt(*arguments, **named)
+
+        monkeypatch.setattr(receive, "adopt", late)
+        sent_again()
+    assert acknowledged == [where == "between rows and file"]
+    assert gaps(ward) == []
+    with ward.database.read() as tx:
+        assert all(ward.archive.holds(one.digest) for one in tx.all_instances())
