@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,8 +29,12 @@ def sees_numbers() -> bool:
 Html = Callable[..., HTMLResponse]
 
 
+@cache
 def pages_of(demo: bool) -> Html:
-    """``html(template, values, status_code=200)`` gives a page; ``demo``: each says that its patients are invented."""
+    """``html(template, values, status_code=200)`` gives a page; ``demo``: each says that its patients are invented.
+
+    One for the whole process, so that a template is compiled once, whoever writes pages by it.
+    """
     templates = Environment(
         loader=PackageLoader("triage.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
