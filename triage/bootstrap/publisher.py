@@ -61,6 +61,7 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
         clock=utc_now,
         restarts=launch.restarts,
         trouble=lambda: trouble_of(site.database, names, utc_now),
+        tally=site.tally,
     ):
         structlog.get_logger().info("publishing", destinations=names)
         run_publishers(publishers, stop)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, Prog
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from triage.database.size import Sizes, sizes
 from triage.database.worklist import SqlTransaction
 from triage.domain.errors import ConfigError, IndexUnavailable
 from triage.domain.jobs import RetryPolicy
@@ -105,6 +106,10 @@ class SqlDatabase:
             yield
         finally:
             self._writing.release()
+
+    def size_bytes(self) -> Sizes:
+        """Bytes that the database takes: the whole of it, and of its log what is not in it yet."""
+        return sizes(self.engine)
 
     def close(self) -> None:
         """Give back every connection."""

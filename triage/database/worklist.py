@@ -13,6 +13,7 @@ from triage.database.analytics import SqlAnalytics
 from triage.database.commitments import SqlCommitments
 from triage.database.deliveries import SqlDeliveries
 from triage.database.documents import decided_at, dump_outcome, load_outcome
+from triage.database.figures import SqlFigures
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.orders import SqlOrders
 from triage.database.query import SqlQueries, columns_of
@@ -46,6 +47,7 @@ class SqlTransaction:
         self.deliveries = SqlDeliveries(connection)
         self.queries = SqlQueries(connection)
         self.orders = SqlOrders(connection)
+        self.figures = SqlFigures(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         row = self.connection.execute(_INSTANCE_OF, {"uid": sop_instance_uid}).one_or_none()
@@ -177,6 +179,9 @@ class SqlTransaction:
     def roles(self) -> list[RoleStatus]:
         query = select(tables.role).order_by(tables.role.c.role)
         return [RoleStatus(**row._mapping) for row in self.connection.execute(query)]
+
+    def forget_roles(self, before: datetime) -> None:
+        self.connection.execute(delete(tables.role).where(tables.role.c.beat_at < before))
 
     def add_reading(self, reading: FinishedReading) -> None:
         self.connection.execute(insert(tables.reading).values(_reading_row(reading)))

@@ -25,7 +25,7 @@ def test_counts_and_times(open_site: Open) -> None:
     assert told[("triage_quarantined_objects",)] == 0
     assert told[("triage_role_up", "worker")] == told[("triage_database_up",)] == 1
     assert told[("triage_role_troubled", "worker")] == 1
-    assert told[("triage_role_restarts_total", "worker")] == 3
+    assert told[("triage_role_restarts_total", "worker", "worker")] == 3
 
 
 def test_no_patient_and_no_uid(open_site: Open) -> None:
@@ -34,5 +34,11 @@ def test_no_patient_and_no_uid(open_site: Open) -> None:
     assert not any(secret in text for secret in ("Okafor", "MRN-004711", "ACC2026", "1.2.1"))
 
 
-def test_a_silent_database_is_one_metric(open_site: Open) -> None:
-    assert values(open_site(SilentDatabase(), free_bytes=5)) == {("triage_database_up",): 0, ("triage_storage_free_bytes",): 5}
+def test_of_a_silent_database_nothing_else_is_said(open_site: Open) -> None:
+    told = values(open_site(SilentDatabase(), free_bytes=5))
+    assert told[("triage_database_up",)] == told[("triage_ready",)] == 0
+    assert told[("triage_storage_free_bytes",)] == 5
+    assert {name for name, *_ in told} == {
+        "triage_database_up", "triage_storage_free_bytes", "triage_build_info", "triage_ready", "triage_reasons",
+        "triage_warnings",
+    }  # fmt: skip
