@@ -1,8 +1,9 @@
 """The scheduler role: APScheduler rings bells; what is due is always asked of the database."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
@@ -11,8 +12,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from triage.domain.errors import ArchiveAway, AuditBroken, ConfigError, TriageError
 from triage.domain.figures import AUDIT_INTACT, AUDIT_WALKED
 from triage.domain.level import HeadStarts
+from triage.domain.schedule import RINGING, STANDBY, first_run
 from triage.services.attributes import read_headers
 from triage.services.audit import verify_audit
+from triage.services.election import Election
 from triage.services.housekeeping import quarantine_exhausted
 from triage.services.ports import Archive, AuditAnchor, Clock, Database
 from triage.services.scrub import scrub, share
@@ -36,12 +39,23 @@ REVOCATIONS_EVERY = timedelta(hours=6)
 """How often our own authority's revocation list is looked at: it has to be written anew before it runs out."""
 
 
+SOON = timedelta(seconds=30)
+"""So long after a start rings what was due while nobody rang."""
+WATCH = 0.2
+"""Seconds between two looks whether this scheduler is still the one that rings."""
+Recurring = tuple[str, timedelta, Callable[[Callable[[], object]], None]]
+"""A job's name, how often, and what it does; it is given what to call between two steps, which ends it when it has to end."""
+
+
 class _Stopped(Exception):
     """The role is to stop."""
 
 
 class Bells:
-    """The recurring jobs of one site, as a table of (name, how often, what)."""
+    """The recurring jobs of one site, as a table of (name, how often, what); ``more``: those of whoever makes it.
+
+    Of several schedulers of one site, on whatever hosts, the one that ``election`` names rings.
+    """
 
     def __init__(
         self,
@@ -55,6 +69,8 @@ class Bells:
         scrub_every: timedelta = timedelta(days=30),
         scrub_slice_bytes: int = 4 << 30,
         tally: Tally | None = None,
+        more: Sequence[Recurring] = (),
+        election: Election | None = None,
     ) -> None:
         self._database = database
         self._archive = archive
@@ -68,6 +84,8 @@ class Bells:
         self._troubles: dict[str, str] = {}
         self._stop = threading.Event()
         self._headers_after = ""
+        self._election = election or Election(database, "scheduler", "the only one", clock)
+        self.state = STANDBY
         self.jobs: tuple[tuple[str, timedelta, Callable[[], None]], ...] = (
             ("stalled jobs", STALLED_EVERY, self.stalled_jobs),
             ("scrub", SCRUB_EVERY, self.scrub),
@@ -75,14 +93,14 @@ class Bells:
             ("audit", AUDIT_EVERY, self.audit),
             ("revocation list", REVOCATIONS_EVERY, self.revocations),
             ("headers", HEADERS_EVERY, self.headers),
+            *((name, every, partial(self._other, name, what)) for name, every, what in more),
         )
 
     @property
     def trouble(self) -> str | None:
         """What the bells found amiss when they last rang, or ``None``."""
-        return next(
-            (self._troubles[name] for name in ("audit", "scrub", "verify", "revocations") if name in self._troubles), None
-        )
+        first = ("audit", "scrub", "verify", "revocations")
+        return next((self._troubles[name] for name in (*first, *sorted(self._troubles)) if name in self._troubles), None)
 
     def stalled_jobs(self) -> None:
         """Studies whose worker died on them too often are set aside even while no worker is alive."""
@@ -170,26 +188,73 @@ class Bells:
         others = {bell: told for bell, told in self._troubles.items() if bell != name}
         self._troubles = others | ({name: trouble} if trouble else {})  # whole at any moment: the heartbeat reads it
 
+    def _other(self, name: str, what: Callable[[Callable[[], object]], None]) -> None:
+        try:
+            what(self._go_on)
+        except _Stopped:
+            return
+        except TriageError as error:
+            self._say(name, f"{name}: {error}")
+            raise
+        self._say(name, None)
+
     def _go_on(self, *_: object) -> None:
-        if self._stop.is_set():
+        if self._stop.is_set() or (self.state == RINGING and not self._election.elected):
             raise _Stopped
 
+    def run_job(self, name: str, what: Callable[[], None]) -> bool:
+        """Ring one bell if it is ours to ring, and note when it began and how it ended; ``False``: it is another's."""
+        if not self._election.still():
+            return False
+        error: str | None = "it was cut off"
+        with self._database.write() as transaction:
+            transaction.leases.begun(name, self._clock())
+        try:
+            what()
+            error = None
+        except Exception as failure:
+            error = str(failure) if isinstance(failure, TriageError) else type(failure).__name__
+            raise
+        finally:
+            with self._database.write() as transaction:
+                transaction.leases.ended(name, self._clock(), error)
+        return True
+
     def ring(self, stop: threading.Event) -> None:
-        """Ring until ``stop``; a bell that is ringing may finish, a verification is left at the next film."""
+        """Ring until ``stop`` whenever this scheduler is the elected one; what is under way ends at its next step."""
         self._stop = stop
+        election = threading.Thread(target=self._election.run, args=(stop,), name="election", daemon=True)
+        self._election.step()
+        election.start()
+        while not stop.is_set():
+            if not self._election.elected:
+                stop.wait(WATCH)
+                continue
+            scheduler, self.state = self._begin(), RINGING
+            structlog.get_logger().info("ringing")
+            while not stop.wait(WATCH) and self._election.elected:
+                pass
+            self.state = STANDBY
+            scheduler.shutdown(wait=True)
+        election.join()
+
+    def _begin(self) -> BackgroundScheduler:
         scheduler = BackgroundScheduler(
             timezone=UTC,
             # the default grace of one second drops jobs silently when the machine is busy
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         scheduler.add_listener(_report, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+        with self._database.read() as transaction:
+            runs = transaction.leases.runs()
         for name, every, what in self.jobs:
-            scheduler.add_job(what, "interval", seconds=every.total_seconds(), id=name, name=name)
+            due = first_run(runs.get(name), every, self._clock(), SOON)
+            rung = partial(self.run_job, name, what)
+            scheduler.add_job(rung, "interval", seconds=every.total_seconds(), id=name, name=name, next_run_time=due)
         self.revocations()  # after a long stop it may have run out: then nobody could send
         self.look_at_faults()
         scheduler.start()
-        stop.wait()
-        scheduler.shutdown(wait=True)
+        return scheduler
 
 
 def _report(event: JobExecutionEvent) -> None:

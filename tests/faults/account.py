@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.intake import Intake
 from tests.faults.sender import SUCCESS, Answer, Film
 from tests.integration.objects import digest_of
+from tests.integration.service import Service
 from triage.services.reconcile import ADOPTED
 
 
@@ -68,7 +68,7 @@ class Account:
                 self.replaced.append(film.uid)  # two films acknowledged under one UID: one of them must be lost
         return answer
 
-    def check(self, intake: Intake, only: Iterable[str] | None = None) -> Found:
+    def check(self, intake: Service, only: Iterable[str] | None = None) -> Found:
         """Compare with the home of an intake that runs and has nothing to do. ``only``: read the bytes of these UIDs alone."""
         rows = {row["sop_instance_uid"]: row["digest"] for row in intake.rows("SELECT * FROM instance")}
         listed = {
@@ -86,7 +86,7 @@ class Account:
             replaced=list(self.replaced),
         )
 
-    def adopted(self, intake: Intake, uids: Iterable[str]) -> Found:
+    def adopted(self, intake: Service, uids: Iterable[str]) -> Found:
         """Rows that were lost, if nothing was sent again since the restart."""
         rows = intake.rows("SELECT sop_instance_uid FROM instance WHERE calling_ae_title = ?", ADOPTED)
         again = {row["sop_instance_uid"] for row in rows}

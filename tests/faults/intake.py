@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import sys
-import time
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -126,16 +125,3 @@ class Intake(Service):
         """``kill -9``, then a new one."""
         self.kill()
         return self.start()
-
-    def leftovers(self) -> list[str]:
-        """What lies in ``incoming/`` without being received."""
-        return sorted(path.name for path in (self.home / "instances/incoming").glob("*.part"))
-
-    def wait_until_empty(self, seconds: float = 10.0) -> bool:
-        """Whether ``incoming/`` becomes empty in time."""
-        deadline = time.monotonic() + seconds
-        while self.leftovers():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        return True

@@ -13,7 +13,7 @@ from tests.faults.account import Account
 from tests.faults.intake import Intake
 from tests.faults.sender import SUCCESS, Answer, Sender, film
 from tests.integration.service import until
-from triage.database.engine import BUSY_TIMEOUT
+from triage.database.patience import BUSY_TIMEOUT
 
 STORAGE_FULL, INDEX_UNAVAILABLE = 0xA700, 0xA701
 BUSY = BUSY_TIMEOUT.total_seconds()

@@ -10,7 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from triage.clock import utc_now
-from triage.database.engine import SqlDatabase, open_engine, sqlite_url
+from triage.database.engine import SqlDatabase, open_engine
+from triage.database.sqlite import sqlite_url
 from triage.hl7.transport import MllpTransport
 from triage.services.publish import publish, recover
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from triage.archive.files import FileArchive
 from triage.clock import utc_now
-from triage.database.engine import SqlDatabase, open_engine, sqlite_url
+from triage.database.engine import SqlDatabase, open_engine
+from triage.database.sqlite import sqlite_url
 from triage.domain.level import HeadStarts
 from triage.services.quarantine import Deciding, discard, release
 from triage.services.reconcile import reconcile

@@ -22,7 +22,8 @@ from tests.unit.services import planted
 from tests.unit.services.planted import bytes_under
 from tests.unit.services.world import World
 from triage.archive.files import FileArchive
-from triage.database.engine import SqlDatabase, open_engine, sqlite_url
+from triage.database.engine import SqlDatabase, open_engine
+from triage.database.sqlite import sqlite_url
 from triage.domain.errors import DataSetMismatch
 from triage.domain.instance import Decision
 from triage.services.verify import verify

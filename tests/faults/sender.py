@@ -105,8 +105,10 @@ def message(number: int, sop_instance_uid: str, data: bytes, fragment: int = FRA
 class Sender:
     """One association. ``fragment``: bytes of data set in a PDU."""
 
-    def __init__(self, port: int, calling: str = "RIG", *, seconds: float = 30.0, fragment: int = FRAGMENT) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=seconds)
+    def __init__(
+        self, port: int, calling: str = "RIG", *, seconds: float = 30.0, fragment: int = FRAGMENT, host: str = "127.0.0.1"
+    ) -> None:
+        self.socket = socket.create_connection((host, port), timeout=seconds)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.fragment, self._number = fragment, 0
         self.socket.sendall(request(calling))

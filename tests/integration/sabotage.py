@@ -15,7 +15,7 @@ from typing import Any
 from triage import cli
 from triage.archive import files
 from triage.clock import utc_now
-from triage.database import engine
+from triage.database import sqlite
 from triage.domain.instance import Instance
 from triage.services import receive
 
@@ -36,11 +36,11 @@ def directory_not_synced() -> None:
 
 
 def commit_not_synced() -> None:
-    engine.PRAGMAS["synchronous"] = ("NORMAL", 1)
+    sqlite.PRAGMAS["synchronous"] = ("NORMAL", 1)
 
 
 def nothing_of_the_row_synced() -> None:
-    engine.PRAGMAS["synchronous"] = ("OFF", 0)
+    sqlite.PRAGMAS["synchronous"] = ("OFF", 0)
 
 
 def answered_before_commit() -> None:

@@ -191,6 +191,19 @@ class Service:
         for pid in pids:
             until(lambda pid=pid: not pid or not is_alive(pid), STOP_WITHIN, "roles end with their supervisor")
 
+    def leftovers(self) -> list[str]:
+        """What lies in ``incoming/`` without being received."""
+        return sorted(path.name for path in (self.home / "instances/incoming").glob("*.part"))
+
+    def wait_until_empty(self, seconds: float = 10.0) -> bool:
+        """Whether ``incoming/`` becomes empty in time."""
+        deadline = time.monotonic() + seconds
+        while self.leftovers():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
     def tail(self) -> str:
         """The end of its log."""
         return "".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[-30:])

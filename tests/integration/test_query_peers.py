@@ -17,7 +17,8 @@ from tests.integration.service import Service
 from tests.integration.test_commitment_orthanc import Orthanc, free_ports
 from tests.unit.domain.make import POLICY
 from triage.archive.part10 import data_set_offset
-from triage.database.engine import SqlDatabase, open_engine, sqlite_url
+from triage.database.engine import SqlDatabase, open_engine
+from triage.database.sqlite import sqlite_url
 from triage.domain.identifiers import digest_of
 from triage.domain.study import Reading, ReadingState, placed
 

@@ -1,7 +1,6 @@
 """Settings become wired objects; the only module that knows every concrete class."""
 
 import os
-import secrets
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import structlog
 from triage import logs
 from triage.archive.files import FileArchive
 from triage.bell import Bell
+from triage.bootstrap.archive import archive_of
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database.anchor import FileAnchor
@@ -30,13 +30,12 @@ from triage.supervisor import Supervisor, stop_event
 if TYPE_CHECKING:
     from triage.inference.active import ActiveClassifier
     from triage.inference.registry import Registry
-    from triage.oidc.provider import Provider
-    from triage.services.accounts import Accounts
-    from triage.web.external import External
 
 ROLES = ("intake", "worker", "web", "scheduler", "publisher", "orders")
 """The last two only where the settings ask for them."""
 UMASK = 0o077
+UNFINISHED = "restore.unfinished"
+"""Lies in a home into which a restore was broken off (:mod:`triage.bootstrap.backup`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,74 +83,11 @@ def open_site(settings: Settings, *, create: bool = False) -> Site:
             raise ConfigError(f"home: cannot make {home} ({error.strerror})") from error
     elif not home.is_dir():
         raise ConfigError(f"home: {home} does not exist; start the service once (triage serve) or name it with --home")
+    if (home / UNFINISHED).exists():
+        raise ConfigError(f"home: a restore into {home} was broken off; run it again: triage restore DIR --home {home}")
     database = open_database(settings)
     ensure(database.engine)
-    return Site(settings, database, FileArchive(home / "instances", settings.storage.floor_bytes))
-
-
-def accounts_of(site: Site) -> "Accounts":
-    """The steps around accounts, on this home's database."""
-    from triage.database.passwords import Argon2
-    from triage.services.accounts import Accounts
-
-    return Accounts(
-        database=site.database,
-        passwords=Argon2(),
-        clock=utc_now,
-        secret=lambda: secrets.token_urlsafe(32),
-        limits=site.settings.sessions.limits,
-        passwords_allowed=site.settings.oidc.password_sign_in,
-    )
-
-
-def provider_of(settings: Settings) -> "Provider | None":
-    """The hospital's identity provider, where the settings name one.
-
-    Raises:
-        ConfigError: the extra ``[oidc]`` is not installed.
-    """
-    oidc = settings.oidc
-    if not oidc.issuer:
-        return None
-    try:
-        from triage.oidc.provider import Provider
-    except ImportError as error:
-        raise ConfigError("oidc.issuer needs a library; install it: pip install 'chest-triage[oidc]'") from error
-    return Provider(
-        issuer=oidc.issuer,
-        client_id=oidc.client_id,
-        client_secret=oidc.secret(),
-        scopes=oidc.scopes,
-        clock=utc_now,
-    )
-
-
-def external_of(site: Site, accounts: "Accounts") -> "External | None":
-    """Sign-in by :func:`provider_of`, as the pages need it."""
-    from triage.services.external_sign_in import ExternalSignIn
-    from triage.web.external import External
-
-    oidc, provider = site.settings.oidc, provider_of(site.settings)
-    if provider is None:
-        return None
-    steps = ExternalSignIn(accounts=accounts, rules=oidc.rules)
-    return External(provider=provider, steps=steps, label=oidc.label, passwords=oidc.password_sign_in)
-
-
-def greet_first(site: Site, *, demo: bool) -> None:
-    """At the first start make the administrator and tell the one-time password on stderr: once, and in no log line.
-
-    A demonstration makes its own accounts (:mod:`triage.cli.demo`); without passwords the provider names the administrators.
-    """
-    if demo or not site.settings.oidc.password_sign_in:
-        return
-    with site.database.read() as transaction:
-        if transaction.accounts.accounts():
-            return
-    if made := accounts_of(site).first_run("(first start)"):
-        name, password = made
-        sys.stderr.write(f"First sign-in: {name} / {password}   (told once; it has to be changed then)\n")
-        sys.stderr.flush()
+    return Site(settings, database, archive_of(settings))
 
 
 def open_database(settings: Settings) -> SqlDatabase:
@@ -280,35 +216,9 @@ def _run_web(site: Site, launch: Launch) -> None:
 
 
 def _run_scheduler(site: Site, launch: Launch) -> None:
-    from triage.pki.folder import AuthorityFolder
-    from triage.scheduler import Bells
-    from triage.services.audit import note_policy
+    from triage.bootstrap.scheduler import run_scheduler
 
-    stop = stop_event(launch.supervised)
-    settings = site.settings.policy
-    policy = {f"head_start.{name}": value for name, value in settings.head_start} | {"min_age_years": settings.min_age_years}
-    policy |= {f"viewer.{name}": value for name, value in site.settings.viewer}
-    bells = Bells(
-        database=site.database,
-        archive=site.archive,
-        head_starts=site.settings.policy.head_starts,
-        clock=utc_now,
-        anchor=site.anchor,
-        keep_revocations=AuthorityFolder(site.settings.home / "tls").keep_current,
-        scrub_every=site.settings.storage.scrub_every,
-        scrub_slice_bytes=site.settings.storage.scrub_slice_bytes,
-        tally=site.tally,
-    )
-    note_policy(site.database, {name: str(value) for name, value in policy.items()}, utc_now)
-    with Heartbeat(
-        site.database,
-        launch.name,
-        clock=utc_now,
-        restarts=launch.restarts,
-        trouble=lambda: bells.trouble,
-        tally=site.tally,
-    ):
-        bells.ring(stop)
+    run_scheduler(site, launch)
 
 
 RUNNERS: dict[str, Callable[[Site, Launch], None]] = {

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from triage.bootstrap.scheduler import holder
 from triage.bootstrap.transports import transport_of
 from triage.clock import utc_now
 from triage.domain.errors import ConfigError
+from triage.domain.schedule import STANDBY
 from triage.heartbeat import Heartbeat
-from triage.publisher import Publisher, run_publishers, trouble_of
+from triage.publisher import EXIT_HUNG, Publisher, run_publishers, trouble_of
+from triage.services.election import RENEW_EVERY, Election
 from triage.services.publish import recover
 from triage.supervisor import stop_event
 
@@ -36,6 +39,12 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
         raise ConfigError("publisher: no destination is configured; add [[destinations]] to the settings (docs/results.md)")
     stop = stop_event(launch.supervised)
     lock = lock_of(site, stop)
+    election = Election(site.database, "publisher", holder(), utc_now)
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, state=lambda: STANDBY):
+        stood_by = stand_by(election, stop)
+    if not stood_by:
+        os.close(lock)
+        return
     transports = {one.name: transport_of(site, one) for one in settings}
     names = [one.name for one in settings]
     if again := recover(site.database, names, utc_now):
@@ -64,10 +73,29 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
         tally=site.tally,
     ):
         structlog.get_logger().info("publishing", destinations=names)
+        watch = threading.Thread(target=keep_elected, args=(election, stop), name="election", daemon=True)
+        watch.start()
         run_publishers(publishers, stop)
+    election.resign()
     for bell in bells:
         bell.close()
     os.close(lock)
+
+
+def stand_by(election: Election, stop: threading.Event) -> bool:
+    """Wait until this publisher is the site's only one, whatever host the others are on; ``False``: told to stop before."""
+    while not election.step():
+        if stop.wait(RENEW_EVERY.total_seconds()):
+            return False
+    return True
+
+
+def keep_elected(election: Election, stop: threading.Event) -> None:
+    """Keep the lease; a process that has lost it ends: what it was at is sent by the other one, under the same UIDs."""
+    while not stop.wait(RENEW_EVERY.total_seconds()):
+        if not election.step():
+            structlog.get_logger().error("another publisher was elected")
+            os._exit(EXIT_HUNG)
 
 
 def lock_of(site: "Site", stop: threading.Event, within: float = LOCKED_WITHIN) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def run_web(site: "Site", launch: "Launch") -> None:
     """Serve until SIGTERM."""
-    from triage.bootstrap import accounts_of, external_of, greet_first
+    from triage.bootstrap.accounts import accounts_of, external_of, greet_first
 
     if launch.supervised:
         follow_supervisor()

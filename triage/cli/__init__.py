@@ -6,7 +6,22 @@ from typing import Annotated
 import typer
 
 from triage import __version__
-from triage.cli import conformance, deliveries, demo, export, look, models, operate, quarantine, reading, serve, tls, users
+from triage.cli import (
+    alive,
+    backup,
+    conformance,
+    deliveries,
+    demo,
+    export,
+    look,
+    models,
+    operate,
+    quarantine,
+    reading,
+    serve,
+    tls,
+    users,
+)
 from triage.domain.errors import ConfigError, TriageError
 
 EXIT_FAILED = 1
@@ -36,7 +51,22 @@ def version() -> None:
     typer.echo(f"triage {__version__}")
 
 
-for module in (serve, demo, look, quarantine, deliveries, reading, operate, export, models, users, tls, conformance):
+for module in (
+    serve,
+    demo,
+    look,
+    alive,
+    quarantine,
+    deliveries,
+    reading,
+    operate,
+    backup,
+    export,
+    models,
+    users,
+    tls,
+    conformance,
+):
     module.register(app)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from triage.archive.files import FileArchive
-from triage.bootstrap import open_database, provider_of
+from triage.bootstrap import open_database
+from triage.bootstrap.accounts import provider_of
 from triage.cli.checks_commitment import commitments
 from triage.cli.checks_hl7 import hl7_orders
 from triage.cli.checks_results import destinations

@@ -92,7 +92,8 @@ def demo(
 
 def _accounts(home: Path) -> tuple[dict[str, str], str]:
     """The demonstration's accounts, made anew each time: passwords by name, and a token for scripts."""
-    from triage.bootstrap import accounts_of, open_site
+    from triage.bootstrap import open_site
+    from triage.bootstrap.accounts import accounts_of
     from triage.cli.common import settings
     from triage.domain.account import Role
 

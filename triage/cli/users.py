@@ -152,7 +152,7 @@ def sessions(
 
 
 def _accounts(home: Home, config: Config) -> "Accounts":
-    from triage.bootstrap import accounts_of
+    from triage.bootstrap.accounts import accounts_of
 
     return accounts_of(site(home, config))
 

@@ -15,7 +15,9 @@ from pydantic import (
     field_validator,
 )
 
+from triage.config.backup import BackupSettings
 from triage.config.destinations import DestinationSettings
+from triage.config.retention import RetentionSettings
 from triage.config.sections import (
     DimseSettings,
     Hl7Settings,
@@ -56,6 +58,8 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     policy: PolicySettings = PolicySettings()
     storage: StorageSettings = StorageSettings()
+    backup: BackupSettings = BackupSettings()
+    retention: RetentionSettings = RetentionSettings()
     destinations: list[DestinationSettings] = Field(default=[], description="systems that hear of results")
 
     @field_validator("node")

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, Select, case, cast, exists, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, exists, func, literal_column, select, type_coerce
 
 from triage.database import tables
+from triage.database.whole import whole
 from triage.domain.analytics import ASSESSED, SCORE_BINS, ArrivalHour, AssessedDay, JudgedReading, ScoreBin, StillWaiting
 from triage.domain.level import Level
 from triage.domain.period import Piece
@@ -131,7 +132,9 @@ def assessed_by_day_query(piece: Piece) -> Select[Any]:
 
 def scores_query(since: datetime, until: datetime) -> Select[Any]:
     """Counts from the index ``ix_study_arrived`` alone."""
-    place = func.min(SCORE_BINS - 1, cast(_study.probability * SCORE_BINS, Integer)).label("bin")
+    last: ColumnElement[int] = literal_column(str(SCORE_BINS - 1))  # a bound value would be another one where it is grouped by
+    scaled = _study.probability * literal_column(str(SCORE_BINS))
+    place = case((scaled >= last, last), else_=whole(scaled)).label("bin")
     query = select(place, _study.network_level, func.count()).where(*_arrived(since, until), _study.probability.is_not(None))
     return query.group_by(place, _study.network_level)
 

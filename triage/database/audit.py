@@ -26,7 +26,8 @@ def append(connection: Connection, entry: AuditEntry) -> None:
     record = chained(AuditHead(sequence=found.sequence, digest=found.digest), entry)
     row: dict[str, Any] = {name: getattr(record, name) for name in AuditRecord.__dataclass_fields__} | {"at": entry.at}
     try:
-        connection.execute(insert(tables.audit).values(row))
+        with connection.begin_nested():  # a refused row must not end what else the transaction does
+            connection.execute(insert(tables.audit).values(row))
     except IntegrityError:  # the note was set back: its next number is taken
         raise AuditBroken("the audit's end is not where it is noted; run: triage audit verify") from None
     connection.execute(update(_HEAD).values(sequence=record.sequence, digest=record.digest))

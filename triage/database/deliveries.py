@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exist
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from triage.database.delivery_tables import OPEN, REFUSED, delivery, destination, result
+from triage.database.inserting import inserted
 from triage.database.result_documents import dump_result, load_result
 from triage.database.tables import Moment, study
 from triage.domain import delivery as rules
@@ -55,7 +56,7 @@ class SqlDeliveries:
         new = []
         for name in sorted(names):
             row = {"name": name, "since": now, "result_id": last, "failures": 0, "delivered": 0, "superseded": 0}
-            if self._connection.execute(insert_or(destination).values(row).on_conflict_do_nothing()).rowcount:
+            if inserted(self._connection, insert_or(destination).values(row).on_conflict_do_nothing()):
                 new.append(name)
         return new
 
@@ -109,7 +110,7 @@ class SqlDeliveries:
             row = {"result_id": one.id, "study_instance_uid": one.study_instance_uid, "number": one.number}
             row |= {"destination": destination, "state": WAITING, "attempts": 0, "token": 0}
             row |= {"created_at": now, "not_before": now}
-            made += self._connection.execute(insert_or(delivery).values(row).on_conflict_do_nothing()).rowcount
+            made += inserted(self._connection, insert_or(delivery).values(row).on_conflict_do_nothing())
             self._overtake(destination, one.study_instance_uid, now)
         return made
 

@@ -1,18 +1,19 @@
 """The tables of the way out: results, destinations, deliveries."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, UniqueConstraint, text
 
 from triage.database.tables import Moment, metadata
+from triage.database.words import Words
 
 result = Table(
     "result",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("study_instance_uid", Text, ForeignKey("study.study_instance_uid"), nullable=False),
+    Column("study_instance_uid", Words, ForeignKey("study.study_instance_uid"), nullable=False),
     Column("number", Integer, nullable=False),
     Column("decided_at", Moment, nullable=False),
-    Column("document", Text, nullable=False, comment="the result as JSON (result_documents.py)"),
-    Column("commitment_uid", Text, nullable=False, unique=True, comment="under which a peer is asked whether it keeps it"),
+    Column("document", Words, nullable=False, comment="the result as JSON (result_documents.py)"),
+    Column("commitment_uid", Words, nullable=False, unique=True, comment="under which a peer is asked whether it keeps it"),
     UniqueConstraint("study_instance_uid", "number"),
     comment="the network's word on a study, each time it changed (triage/domain/result.py)",
 )
@@ -20,7 +21,7 @@ result = Table(
 destination = Table(
     "destination",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", Words, primary_key=True),
     Column("since", Moment, nullable=False),
     Column("result_id", Integer, nullable=False, comment="the last result for which there is a delivery, or need not be"),
     Column("failures", Integer, nullable=False),
@@ -29,7 +30,7 @@ destination = Table(
     Column("delivered", Integer, nullable=False),
     Column("superseded", Integer, nullable=False),
     Column("last_delivered_at", Moment),
-    Column("error", Text, comment="how the last try failed"),
+    Column("error", Words, comment="how the last try failed"),
     CheckConstraint("(failures > 0) = (away_since IS NOT NULL)", name="away_where_it_failed"),
     comment="systems that hear of results, as far as there ever was one of the name",
 )
@@ -39,19 +40,19 @@ delivery = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("result_id", Integer, ForeignKey("result.id"), nullable=False),
-    Column("destination", Text, ForeignKey("destination.name"), nullable=False),
-    Column("study_instance_uid", Text, nullable=False),
+    Column("destination", Words, ForeignKey("destination.name"), nullable=False),
+    Column("study_instance_uid", Words, nullable=False),
     Column("number", Integer, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Words, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("not_before", Moment, nullable=False, comment="when the next try is due, or the claim runs out"),
     Column("attempts", Integer, nullable=False),
     Column("token", Integer, nullable=False),
     Column("tried_at", Moment),
     Column("ended_at", Moment),
-    Column("status", Text, comment="the peer's own word"),
+    Column("status", Words, comment="the peer's own word"),
     Column("committed", Integer, comment="whether it said that it will keep it; empty: it was not asked"),
-    Column("error", Text, comment="how the last try failed"),
+    Column("error", Words, comment="how the last try failed"),
     UniqueConstraint("result_id", "destination"),
     CheckConstraint("state IN ('waiting','sending','delivered','refused','superseded')", name="state"),
     CheckConstraint("(state IN ('waiting','sending')) = (ended_at IS NULL)", name="ended_where_over"),

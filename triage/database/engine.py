@@ -1,76 +1,36 @@
-"""SQLite opened as it must be for *success means durable*, and checked that it is."""
+"""The database behind its URL: SQLite or PostgreSQL, one writer at a time in either."""
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy import Engine
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry
 
+from triage.database.patience import BUSY_TIMEOUT
+from triage.database.postgres import open_postgres
 from triage.database.size import Sizes, sizes
+from triage.database.sqlite import open_sqlite
 from triage.database.worklist import SqlTransaction
 from triage.domain.errors import ConfigError, IndexUnavailable
 from triage.domain.jobs import RetryPolicy
 
-BUSY_TIMEOUT = timedelta(seconds=5)
-"""How long a writer waits for another one before the film is refused with 0xA701."""
-
-PRAGMAS: dict[str, tuple[str, int | str]] = {
-    "journal_mode": ("WAL", "wal"),
-    "synchronous": ("FULL", 2),
-    "foreign_keys": ("ON", 1),
-    "busy_timeout": (str(BUSY_TIMEOUT // timedelta(milliseconds=1)), BUSY_TIMEOUT // timedelta(milliseconds=1)),
-}
-"""Pragma: (what is set on every connection, what must be read back). NORMAL would lose acknowledged films in a power cut."""
-
-
-def sqlite_url(path: Path) -> str:
-    """The database URL of a file."""
-    return f"sqlite:///{path}"
-
 
 def open_engine(url: str) -> Engine:
-    """An engine whose connections begin transactions themselves (IMMEDIATE for writers) and carry :data:`PRAGMAS`.
+    """An engine whose transactions with the option ``begin="IMMEDIATE"`` hold the right to write from their first moment.
 
     Raises:
-        ConfigError: not a SQLite file, or a pragma does not read back as set.
+        ConfigError: neither database, or one that would not keep films safe.
         IndexUnavailable: it cannot be opened now.
     """
-    if not url.startswith("sqlite:///") or url.endswith(":memory:"):
-        raise ConfigError("database_url: this version runs on SQLite only; give sqlite:///PATH or leave it out")
-    engine = create_engine(url, pool_size=8, max_overflow=128, pool_timeout=BUSY_TIMEOUT.total_seconds(), hide_parameters=True)
-    event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
-    try:
-        with engine.connect() as connection:
-            for pragma, (_, wanted) in PRAGMAS.items():
-                found = connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
-                if found != wanted:
-                    raise ConfigError(f"database: PRAGMA {pragma} is {found!r}, needs {wanted!r}; films would not be safe here")
-    except OperationalError as error:  # locked, no such folder: may pass by itself
-        raise IndexUnavailable(f"database: {url}: {error.orig}") from error
-    except DatabaseError as error:
-        raise ConfigError(f"database: {url}: {error.orig}; restore a backup, or name another with database_url") from error
-    return engine
-
-
-def _set_pragmas(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
-    # autocommit as far as the driver is concerned: BEGIN is ours, see _begin
-    connection.isolation_level = None
-    for pragma, (value, _wanted) in PRAGMAS.items():
-        connection.execute(f"PRAGMA {pragma} = {value}")
-
-
-def _begin(connection: Connection) -> None:
-    # A deferred BEGIN that turns into a write later fails with "database is locked" under concurrency; IMMEDIATE waits.
-    mode: Any = connection.get_execution_options().get("begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    if url.startswith("sqlite:///") and not url.endswith(":memory:"):
+        return open_sqlite(url)
+    if url.startswith("postgresql://"):
+        return open_postgres(url)
+    raise ConfigError(
+        "database_url: neither sqlite:///PATH nor postgresql://USER@HOST/DATABASE; left out, it is HOME/triage.db"
+    )
 
 
 class SqlDatabase:
@@ -99,7 +59,10 @@ class SqlDatabase:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """One writer of this process at a time, in turn: SQLite lets those that find it busy sleep for longer and longer."""
+        """One writer of this process at a time, in turn.
+
+        SQLite lets those that find it busy sleep for longer and longer; with PostgreSQL each would hold a connection.
+        """
         if not self._writing.acquire(timeout=BUSY_TIMEOUT.total_seconds()):
             raise IndexUnavailable("the database does not take the transaction (others of this process wait for it)")
         try:
@@ -120,7 +83,7 @@ class SqlDatabase:
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except (IntegrityError, ProgrammingError):
+    except (IntegrityError, ProgrammingError, DataError):
         raise  # our own mistake, not the database's absence
     except (DatabaseError, PoolTimeout) as error:
         # the driver's message can quote parameters: only its kind goes on

@@ -10,11 +10,13 @@ from datetime import datetime
 from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
 from triage.database.figures import FigureState, MemoryFigures
+from triage.database.leases import MemoryLeases
 from triage.database.memory_commitments import MemoryCommitments
 from triage.database.memory_deliveries import MemoryDeliveries
 from triage.database.memory_orders import MemoryOrders, OrderState
 from triage.database.memory_query import MemoryQueries
 from triage.database.memory_queue import JobRow, MemoryQueue
+from triage.database.memory_retention import MemoryRetention
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord, chained
 from triage.domain.fault import Checked, Fault, Upkeep
@@ -44,6 +46,7 @@ class _State(OrderState, FigureState):
     accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
     commitments: MemoryCommitments = field(default_factory=MemoryCommitments)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
+    leases: MemoryLeases = field(default_factory=MemoryLeases)
     revision: int = 0
 
     def copy(self) -> "_State":
@@ -83,11 +86,13 @@ class MemoryTransaction:
         self.accounts = state.accounts
         self.commitments = state.commitments
         self.deliveries = state.deliveries
+        self.leases = state.leases
         self.deliveries.studies = state.studies
         self.queries = MemoryQueries(state.studies, state.instances, state.attributes)
         self.figures = MemoryFigures(state.figures)
         self.orders = MemoryOrders(state.said, state.studies)
         self.analytics = MemoryAnalytics(state.studies, state.readings)
+        self.retention = MemoryRetention(state.studies, state.deliveries, state.commitments, self._drop)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         return self._state.instances.get(sop_instance_uid)
@@ -179,6 +184,16 @@ class MemoryTransaction:
         self._state.attributes.pop(sop_instance_uid, None)
         if removed is not None:
             self._state.checks.pop(removed.digest, None)
+
+    def _drop(self, study_instance_uid: str) -> None:
+        for one in self.instances(study_instance_uid):
+            self.remove_instance(one.sop_instance_uid)
+        for key in [key for key in self._state.outcomes if key[0] == study_instance_uid]:
+            del self._state.outcomes[key]
+        self._state.readings = [one for one in self._state.readings if one.study_instance_uid != study_instance_uid]
+        self._state.jobs.pop(study_instance_uid, None)
+        self._state.studies.pop(study_instance_uid, None)
+        self._state.revision += 1
 
     def add_outcome(self, outcome: Outcome) -> bool:
         bundle = outcome.model.bundle_id if outcome.model else ""

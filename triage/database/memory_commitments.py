@@ -55,6 +55,10 @@ class MemoryCommitments:
     def open_references(self) -> int:
         return sum(len(row.commitment.action.references) for row in self._open())
 
+    def owed_objects(self) -> frozenset[str]:
+        """For :class:`triage.database.memory_retention.MemoryRetention`."""
+        return frozenset(one.sop_instance_uid for row in self._open() for one in row.commitment.action.references)
+
     def is_due_here(self, calling_ae_title: str, address: str, now: datetime, fresh_only: bool) -> bool:
         return bool(self._here(calling_ae_title, address, now, fresh_only))
 

@@ -51,6 +51,18 @@ class MemoryDeliveries:
     def results(self, study_instance_uid: str) -> list[Result]:
         return [one for one in self._results if one.study_instance_uid == study_instance_uid]
 
+    def is_last(self, study_instance_uid: str) -> bool:
+        """Whether the last result of all is of this study."""
+        return bool(self._results) and self._results[-1].study_instance_uid == study_instance_uid
+
+    def drop(self, study_instance_uid: str) -> None:
+        """Remove a study's results and deliveries."""
+        for name, heard in self._heard.items():
+            before = self._results[:heard]
+            self._heard[name] = heard - sum(one.study_instance_uid == study_instance_uid for one in before)
+        self._results = [one for one in self._results if one.study_instance_uid != study_instance_uid]
+        self._rows = {number: one for number, one in self._rows.items() if one.study_instance_uid != study_instance_uid}
+
     def last_result(self, study_instance_uid: str) -> Result | None:
         return next(reversed(self.results(study_instance_uid)), None)
 
@@ -91,7 +103,7 @@ class MemoryDeliveries:
             if all(row.number != one.number for row in theirs):
                 made += 1
                 row = Delivery(
-                    id=len(self._rows) + 1,
+                    id=max(self._rows, default=0) + 1,
                     destination=destination,
                     study_instance_uid=one.study_instance_uid,
                     number=one.number,

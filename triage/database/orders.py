@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from triage.database import tables
+from triage.database.inserting import inserted
 from triage.database.order_table import said
 from triage.domain.order import PatientNumber, Statement
 
@@ -32,7 +33,7 @@ class SqlOrders:
             "control_id": control_id,
             "received_at": received_at,
         }
-        return self._connection.execute(insert(said).values(row).on_conflict_do_nothing()).rowcount == 1
+        return inserted(self._connection, insert(said).values(row).on_conflict_do_nothing()) == 1
 
     def about(self, study_instance_uid: str, accession_number: str | None) -> dict[str, list[Statement]]:
         rows = self._connection.execute(_ABOUT, {"uid": study_instance_uid, "accession": accession_number})

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from triage.database import tables
+from triage.database.inserting import inserted
 from triage.domain.instance import Decision, QuarantinedObject
 
 FIELDS = tuple(QuarantinedObject.__dataclass_fields__)
@@ -18,7 +19,7 @@ def add(connection: Connection, one: QuarantinedObject) -> bool:
     row = {name: getattr(one, name) for name in FIELDS}
     statement = insert(TABLE).values(row)
     again = statement.on_conflict_do_update(index_elements=["digest"], set_=row, where=TABLE.c.decision.is_not(None))
-    return connection.execute(again).rowcount == 1
+    return inserted(connection, again) == 1
 
 
 def listed(connection: Connection, decided: bool = False) -> list[QuarantinedObject]:

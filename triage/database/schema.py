@@ -16,6 +16,7 @@ from sqlalchemy.exc import DatabaseError
 from triage.database.account_tables import metadata
 from triage.database.delivery_tables import delivery as _delivery  # noqa: F401 - its tables belong to the metadata
 from triage.database.figure_table import figure as _figure  # noqa: F401
+from triage.database.lease_tables import lease as _lease  # noqa: F401 - the same
 from triage.domain.errors import DatabaseOutdated
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -26,6 +27,11 @@ def newest() -> str:
     head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     assert head is not None
     return head
+
+
+def knows(revision: str) -> bool:
+    """Whether this version can bring a database of that revision to its own."""
+    return revision in {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
 def present(engine: Engine) -> str | None:
@@ -77,7 +83,14 @@ def differences(engine: Engine) -> list[object]:
     """How the database differs from :mod:`triage.database.tables`; empty: not at all."""
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, metadata))
+        found = compare_metadata(context, metadata)
+    return [one for one in found if not _is_comment(one)]
+
+
+def _is_comment(difference: object) -> bool:
+    """Comments are for readers of the tables here; migrations do not write them."""
+    steps = difference if isinstance(difference, list) else [difference]
+    return all(isinstance(step, tuple) and str(step[0]).endswith("_comment") for step in steps)
 
 
 @contextmanager

@@ -14,10 +14,13 @@ from triage.database.commitments import SqlCommitments
 from triage.database.deliveries import SqlDeliveries
 from triage.database.documents import decided_at, dump_outcome, load_outcome
 from triage.database.figures import SqlFigures
+from triage.database.inserting import inserted
+from triage.database.leases import SqlLeases
 from triage.database.listing import count_query, listing_query, places, row_facts
 from triage.database.orders import SqlOrders
 from triage.database.query import SqlQueries, columns_of
 from triage.database.queue import SqlQueue
+from triage.database.retention import SqlRetention
 from triage.database.rows import FACTS, study_of
 from triage.domain.assessment import Outcome, image_set
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
@@ -48,6 +51,8 @@ class SqlTransaction:
         self.queries = SqlQueries(connection)
         self.orders = SqlOrders(connection)
         self.figures = SqlFigures(connection)
+        self.retention = SqlRetention(connection)
+        self.leases = SqlLeases(connection)
 
     def instance(self, sop_instance_uid: str) -> Instance | None:
         row = self.connection.execute(_INSTANCE_OF, {"uid": sop_instance_uid}).one_or_none()
@@ -126,7 +131,7 @@ class SqlTransaction:
             "decided_at": decided_at(outcome),
             "document": dump_outcome(outcome),
         }
-        return self.connection.execute(insert(tables.outcome).values(row).on_conflict_do_nothing()).rowcount == 1
+        return inserted(self.connection, insert(tables.outcome).values(row).on_conflict_do_nothing()) == 1
 
     def outcomes(self, study_instance_uid: str) -> list[Outcome]:
         query = (

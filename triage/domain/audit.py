@@ -40,6 +40,7 @@ class Action(StrEnum):
     SCRUB = "scrub"
     DELIVERY = "delivery"
     ORDER = "order"
+    RETENTION = "retention"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

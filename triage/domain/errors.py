@@ -142,6 +142,12 @@ class ReadingInvalid(TriageError):
     """What was given with a step of reading cannot be used; the message says what to give."""
 
 
+class BackupError(TriageError):
+    """A backup that cannot be made, or cannot be restored from; what there is stays as it is."""
+
+    alarm = True
+
+
 class AuditBroken(TriageError):
     """The audit chain does not hold."""
 

@@ -71,7 +71,9 @@ REPLACED = "a person had another object of its SOP Instance UID take its place"
 DAMAGED = "the bytes were damaged; the film was sent again"
 """A cause that concerns no study any more: the film itself is in its place."""
 SECOND_COPY = "a second copy of an object that is kept"
-_MARK_NOTHING = (SAME_PICTURE, REPLACED, DAMAGED, SECOND_COPY)
+RETIRED = "its study was read, delivered and old enough to go"
+"""A cause that is a decision already, of the retention's policy."""
+_MARK_NOTHING = (SAME_PICTURE, REPLACED, DAMAGED, SECOND_COPY, RETIRED)
 
 
 class Decision(StrEnum):

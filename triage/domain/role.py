@@ -9,8 +9,6 @@ NODE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})")
 """A machine's or pod's name; no ``@``, nothing to be escaped anywhere."""
 STOPPED = "stopped"
 """The state of a last beat of a role that ended on purpose."""
-STANDBY = "standby"
-"""Alive, and another of its kind does the work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

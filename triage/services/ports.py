@@ -28,8 +28,10 @@ from triage.services.commitment_store import CommitmentStore
 from triage.services.delivery_store import DeliveryStore
 from triage.services.figure_store import HasFigures
 from triage.services.job_queue import JobQueue
+from triage.services.lease_store import HasLeases
 from triage.services.order_store import HasOrders
 from triage.services.query_store import Queried
+from triage.services.retention_store import HasRetention
 from triage.services.role_store import HasRoles
 from triage.services.upkeep_store import UpkeepStore
 
@@ -163,7 +165,7 @@ class Archive(Protocol):
         """Why the archive refuses everything until it is opened anew (a sync failed), or ``None``."""
 
 
-class Transaction(UpkeepStore, Queried, HasOrders, HasRoles, HasFigures, Protocol):
+class Transaction(UpkeepStore, Queried, HasOrders, HasRetention, HasLeases, HasRoles, HasFigures, Protocol):
     """All changes or none."""
 
     @property

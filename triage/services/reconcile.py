@@ -14,7 +14,7 @@ from triage.domain.doubt import Doubt
 from triage.domain.errors import ArchiveAway, TriageError
 from triage.domain.fault import Fault
 from triage.domain.identifiers import DIGEST_PREFIXES
-from triage.domain.instance import SECOND_COPY, Decision, Instance, QuarantinedObject
+from triage.domain.instance import RETIRED, SECOND_COPY, Decision, Instance, QuarantinedObject
 from triage.domain.level import HeadStarts
 from triage.domain.study import with_doubt
 from triage.imaging.header import read_header
@@ -94,7 +94,7 @@ class _Steps:
         for digest in sorted(kept - indexed):
             with self._database.read() as transaction:
                 row = transaction.quarantined_object(digest)
-            if row is not None and row.decision is None:  # a crash between the row and the move
+            if row is not None and (row.decision is None or row.cause == RETIRED):  # a crash between the row and the move
                 self._archive.set_aside(digest)
                 self.report.quarantined.append(digest)
             else:

@@ -17,6 +17,7 @@ import triage
 from triage.domain.errors import IndexUnavailable
 from triage.domain.figures import FIGURES, OTHER, SENDERS, Figure, Key, Kind
 from triage.domain.level import Level
+from triage.domain.schedule import JobRun
 from triage.web import health
 from triage.web.site import Site
 from triage.web.vitals import Vitals, examine
@@ -50,7 +51,7 @@ class ServiceCollector(Collector):
         try:
             with self._site.database.read() as tx:
                 counts, set_aside, revision = tx.counts_by_level(), len(tx.quarantined()), tx.revision()
-                counted = tx.figures.all()
+                counted, runs = tx.figures.all(), tx.leases.runs()
         except IndexUnavailable:
             return
         studies = GaugeMetricFamily("triage_unread_studies", "Unread studies on the list, by level.", labels=["level"])
@@ -60,12 +61,29 @@ class ServiceCollector(Collector):
         yield _gauge("triage_quarantined_objects", "Received objects that were set aside instead of indexed.", set_aside)
         yield _gauge("triage_worklist_revision", "Raised by every visible change of the list.", revision)
         yield from (_family(figure, _of(figure, counted)) for figure in FIGURES.values())
+        yield from _jobs(runs.values())
 
     def _sizes(self) -> Iterator[Metric]:
         database, log = self._site.watched.database_bytes()
         yield _gauge("triage_database_size_bytes", "What the database takes on its disk.", database)
         if log is not None:
             yield _gauge("triage_database_wal_bytes", "SQLite's write-ahead log: what is not in the database file yet.", log)
+
+
+def _jobs(runs: Iterable[JobRun]) -> Iterator[Metric]:
+    """The scheduler's recurring jobs, whichever scheduler ran them."""
+    label = ["job"]
+    succeeded = GaugeMetricFamily(
+        "triage_job_last_success_timestamp_seconds", "When a recurring job last succeeded; 0: never.", labels=label
+    )
+    took = GaugeMetricFamily("triage_job_last_duration_seconds", "How long its last finished run took.", labels=label)
+    failed = GaugeMetricFamily("triage_job_failed", "1 when its last run failed, else 0.", labels=label)
+    for run in runs:
+        succeeded.add_metric([run.name], run.succeeded_at.timestamp() if run.succeeded_at else 0)
+        failed.add_metric([run.name], int(run.error is not None))
+        if run.ended_at is not None and run.ended_at >= run.started_at:
+            took.add_metric([run.name], (run.ended_at - run.started_at).total_seconds())
+    yield from (succeeded, took, failed)
 
 
 def _build() -> Metric:

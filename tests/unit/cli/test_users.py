@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from triage.bootstrap import accounts_of, migrate_database, open_site
+from triage.bootstrap import migrate_database, open_site
+from triage.bootstrap.accounts import accounts_of
 from triage.cli import app
 from triage.config import load
 from triage.domain.account import AccountInvalid, Role, UnknownAccount

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.database.test_reading_migration import DAY, MICROSECONDS, upgrade
-from triage.database.engine import SqlDatabase, open_engine, sqlite_url
+from triage.database.engine import SqlDatabase, open_engine
 from triage.database.schema import differences, migrate
+from triage.database.sqlite import sqlite_url
 from triage.domain.doubt import Doubt
 from triage.domain.level import Level
 from triage.domain.reason import Reason

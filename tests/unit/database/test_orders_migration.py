@@ -7,8 +7,9 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.unit.database.test_reading_migration import DAY, MICROSECONDS, upgrade
 from tests.unit.domain.make import POLICY
-from triage.database.engine import SqlDatabase, open_engine, sqlite_url
+from triage.database.engine import SqlDatabase, open_engine
 from triage.database.schema import differences, migrate
+from triage.database.sqlite import sqlite_url
 from triage.domain.study import with_order
 
 STUDY = (

@@ -8,8 +8,9 @@ from alembic.config import Config
 from sqlalchemy import Engine
 
 from tests.unit.domain.make import NOW
-from triage.database.engine import SqlDatabase, open_engine, sqlite_url
+from triage.database.engine import SqlDatabase, open_engine
 from triage.database.schema import MIGRATIONS, differences, migrate, newest
+from triage.database.sqlite import sqlite_url
 from triage.domain.audit import AuditHead
 from triage.domain.study import Reading, ReadingState
 from triage.domain.verdict import Verdict

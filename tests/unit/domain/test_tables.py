@@ -93,7 +93,9 @@ def test_only_what_passes_by_itself_is_worth_retrying() -> None:
         "IndexUnavailable",
         "FilmsUnavailable",
     }
-    alarming = {"StorageFull", "ArchiveAway", "IndexUnavailable", "FilmsUnavailable", "BundleError", "AuditBroken"}
+    alarming = {"StorageFull", "ArchiveAway", "IndexUnavailable", "FilmsUnavailable", "BundleError", "AuditBroken"} | {
+        "BackupError"
+    }
     assert {kind.__name__ for kind in kinds if kind.alarm} == alarming
 
 

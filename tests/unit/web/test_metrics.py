@@ -35,7 +35,7 @@ def test_no_patient_and_no_uid(open_site: Open) -> None:
 
 
 def test_of_a_silent_database_nothing_else_is_said(open_site: Open) -> None:
-    told = values(open_site(SilentDatabase(), free_bytes=5))
+    told = values(open_site(SilentDatabase(), room=5))
     assert told[("triage_database_up",)] == told[("triage_ready",)] == 0
     assert told[("triage_storage_free_bytes",)] == 5
     assert {name for name, *_ in told} == {

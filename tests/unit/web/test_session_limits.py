@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.web.test_sign_in import House, of
-from triage.bootstrap import accounts_of, external_of, open_site
+from triage.bootstrap import open_site
+from triage.bootstrap.accounts import accounts_of, external_of
 from triage.config import load
 from triage.domain.errors import ConfigError
 

@@ -7,7 +7,8 @@ from starlette.responses import HTMLResponse
 
 import triage
 from triage.domain.instance import QuarantinedObject
-from triage.domain.role import STANDBY, RoleStatus
+from triage.domain.role import RoleStatus
+from triage.domain.schedule import STANDBY
 from triage.domain.worklist import span
 from triage.web import health
 from triage.web.admin.frame import framed

@@ -21,6 +21,19 @@ TRIGGERS = (
     "CREATE TRIGGER audit_head_only_forward BEFORE UPDATE ON audit_head WHEN NEW.sequence <> OLD.sequence + 1 BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END",
 )
 """What SQLite refuses. They stop mistakes, not somebody who can drop them: that is what the chain is for."""
+POSTGRESQL = (
+    "CREATE FUNCTION audit_refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'the audit is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$",
+    "CREATE FUNCTION audit_only_at_the_end() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.sequence <= (SELECT coalesce(max(sequence), 0) FROM audit) THEN RAISE EXCEPTION 'the audit is append-only' USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$",
+    "CREATE FUNCTION audit_head_one_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF (SELECT count(*) FROM audit_head) > 0 THEN RAISE EXCEPTION 'the audit is append-only' USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$",
+    "CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_refused()",
+    "CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_refused()",
+    "CREATE TRIGGER audit_only_at_the_end BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_only_at_the_end()",
+    "CREATE TRIGGER audit_head_no_delete BEFORE DELETE ON audit_head FOR EACH ROW EXECUTE FUNCTION audit_refused()",
+    "CREATE TRIGGER audit_head_no_truncate BEFORE TRUNCATE ON audit_head FOR EACH STATEMENT EXECUTE FUNCTION audit_refused()",
+    "CREATE TRIGGER audit_head_one_row BEFORE INSERT ON audit_head FOR EACH ROW EXECUTE FUNCTION audit_head_one_row()",
+    "CREATE TRIGGER audit_head_only_forward BEFORE UPDATE ON audit_head FOR EACH ROW WHEN (NEW.sequence <> OLD.sequence + 1) EXECUTE FUNCTION audit_refused()",
+)
+"""The same for PostgreSQL."""
 
 
 def upgrade() -> None:
@@ -71,6 +84,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.bulk_insert(head, [{"id": 1, "sequence": 0, "digest": GENESIS}])
-    if op.get_bind().dialect.name == "sqlite":
-        for trigger in TRIGGERS:
-            op.execute(trigger)
+    for statement in TRIGGERS if op.get_bind().dialect.name == "sqlite" else POSTGRESQL:
+        op.execute(statement)

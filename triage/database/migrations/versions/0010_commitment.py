@@ -38,7 +38,17 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        op.f("ix_commitment_owed"), "commitment", ["calling_ae_title", "not_before"], sqlite_where=sa.text("ended_at IS NULL")
+        op.f("ix_commitment_owed"),
+        "commitment",
+        ["calling_ae_title", "not_before"],
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
     )
-    op.create_index(op.f("ix_commitment_ended"), "commitment", ["ended_at"], sqlite_where=sa.text("ended_at IS NOT NULL"))
+    op.create_index(
+        op.f("ix_commitment_ended"),
+        "commitment",
+        ["ended_at"],
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
     op.create_index(op.f("ix_quarantined_sop_instance_uid"), "quarantined", ["sop_instance_uid"])

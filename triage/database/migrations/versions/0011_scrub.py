@@ -23,7 +23,13 @@ def upgrade() -> None:
     op.execute("UPDATE instance SET checked_at = received_at")
     op.execute(FAULT)
     op.create_index("ix_instance_checked", "instance", ["checked_at", "sop_instance_uid"])
-    op.create_index("ix_instance_faulty", "instance", ["study_instance_uid"], sqlite_where=sa.text("fault IS NOT NULL"))
+    op.create_index(
+        "ix_instance_faulty",
+        "instance",
+        ["study_instance_uid"],
+        sqlite_where=sa.text("fault IS NOT NULL"),
+        postgresql_where=sa.text("fault IS NOT NULL"),
+    )
     op.execute(DECISION)
     op.add_column("quarantined", sa.Column("decided_at", sa.BigInteger(), nullable=True))
     op.add_column("quarantined", sa.Column("decided_by", sa.Text(), nullable=True))

@@ -62,5 +62,11 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_delivery_study"), "delivery", ["study_instance_uid", "destination", "number"])
     open_ = sa.text("state IN ('waiting','sending')")
-    op.create_index(op.f("ix_delivery_open"), "delivery", ["destination", "id"], sqlite_where=open_)
-    op.create_index(op.f("ix_delivery_refused"), "delivery", ["destination", "id"], sqlite_where=sa.text("state = 'refused'"))
+    op.create_index(op.f("ix_delivery_open"), "delivery", ["destination", "id"], sqlite_where=open_, postgresql_where=open_)
+    op.create_index(
+        op.f("ix_delivery_refused"),
+        "delivery",
+        ["destination", "id"],
+        sqlite_where=sa.text("state = 'refused'"),
+        postgresql_where=sa.text("state = 'refused'"),
+    )

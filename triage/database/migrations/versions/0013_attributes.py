@@ -18,6 +18,6 @@ def upgrade() -> None:
     op.add_column("instance", sa.Column("patient_id", sa.Text(), nullable=True))
     op.add_column("instance", sa.Column("accession_number", sa.Text(), nullable=True))
     unread = sa.text("attributes IS NULL")
-    op.create_index("ix_instance_unread_header", "instance", ["sop_instance_uid"], sqlite_where=unread)
+    op.create_index("ix_instance_unread_header", "instance", ["sop_instance_uid"], sqlite_where=unread, postgresql_where=unread)
     for column in ("study_date", "patient_id", "accession_number"):
         op.create_index(f"ix_instance_{column}", "instance", [column, "study_instance_uid"])

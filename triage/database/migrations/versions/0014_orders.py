@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.create_index("ix_imaging_order_heard", "imaging_order", ["received_at", "order_key"])
     for name in ("accession_number", "study_instance_uid"):
         where = sa.text(f"{name} IS NOT NULL")
-        op.create_index(f"ix_imaging_order_{name}", "imaging_order", [name], sqlite_where=where)
+        op.create_index(f"ix_imaging_order_{name}", "imaging_order", [name], sqlite_where=where, postgresql_where=where)
     op.create_index("ix_study_accession_number", "study", ["accession_number"])
     op.add_column("study", sa.Column("ordered", sa.Integer(), nullable=False, server_default="0"))
     op.execute(TOLD)

@@ -1,14 +1,14 @@
 """what every process counts for monitoring
 
 Revision ID: 0017_figures
-Revises: 0014_orders
+Revises: 0016_leases
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0017_figures"
-down_revision = "0014_orders"
+down_revision = "0016_leases"
 
 
 def upgrade() -> None:

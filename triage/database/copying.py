@@ -1,0 +1,95 @@
+"""A copy of the database while it is written to, and back: SQLite's online backup, PostgreSQL's own programs."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+
+from triage.domain.errors import BackupError, ConfigError
+
+SQLITE, DUMP = "triage.db", "database.dump"
+DUMPED_WITHIN = 12 * 3600
+
+
+def copy_database(url: str, folder: Path) -> Path:
+    """A consistent copy in ``folder``: of SQLite a database that can be opened, of PostgreSQL a dump of its own format.
+
+    Raises:
+        BackupError: it cannot be made.
+    """
+    address = make_url(url)
+    if address.get_backend_name() == "postgresql":
+        target = folder / DUMP
+        _run(address, "pg_dump", "--format=custom", f"--file={target}")
+    else:
+        target = folder / SQLITE
+        _copy_sqlite(Path(str(address.database)), target)
+    with target.open("rb") as written:
+        os.fsync(written.fileno())
+    return target
+
+
+def restore_database(copy: Path, url: str) -> None:
+    """Put a copy in the place of an empty database.
+
+    Raises:
+        BackupError: it cannot be read there, or the place is not empty.
+    """
+    address = make_url(url)
+    if copy.name == DUMP:
+        if address.get_backend_name() != "postgresql":
+            raise BackupError("the backup is of a PostgreSQL site; name an empty database: TRIAGE_DATABASE_URL=postgresql://…")
+        _run(address, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", str(copy))
+        return
+    if address.get_backend_name() == "postgresql":
+        raise BackupError("the backup is of a SQLite site; restore it so, then: triage migrate --to postgresql://…")
+    _copy_sqlite(copy, Path(str(address.database)))
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as reader,
+            closing(sqlite3.connect(part)) as writer,
+        ):
+            # all at once: page by page it would begin anew with every write; writers do not wait for it either way
+            reader.backup(writer, pages=-1)
+            found = writer.execute("PRAGMA quick_check").fetchone()[0]
+        if found != "ok":
+            raise BackupError(f"{source.name}: damaged ({found}); restore an older backup, or call for help")
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.rename(target)
+    except sqlite3.Error as error:
+        raise BackupError(f"{source}: cannot be copied ({error})") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _run(address: URL, program: str, *arguments: str) -> None:
+    found = shutil.which(program)
+    if found is None:
+        raise ConfigError(f"{program}: not installed here; install PostgreSQL's client programs")
+    # the password by the environment: a command line can be read by everybody on the machine
+    environment = os.environ | ({"PGPASSWORD": str(address.password)} if address.password else {})
+    place = address.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell; its arguments are our own
+            [found, f"--dbname={place}", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=DUMPED_WITHIN,
+        )
+    except subprocess.TimeoutExpired:
+        raise BackupError(f"{program}: did not end within {DUMPED_WITHIN // 3600} h") from None
+    if done.returncode:
+        words = done.stderr.strip().splitlines() or ["no word"]
+        raise BackupError(f"{program}: {words[-1][:200]}")

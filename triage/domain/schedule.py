@@ -1,0 +1,40 @@
+"""Who may ring the recurring jobs, and when each rang last."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+LEASE = timedelta(seconds=15)
+"""So long a silent holder keeps a lease; clocks of the hosts of one site must agree better than this."""
+STANDBY, RINGING = "standby", "running"
+"""What a role's sign of life says while another one is elected, and while it is itself."""
+MARGIN = LEASE / 3
+"""So long before its end a holder that could not renew it takes its lease for lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to do something alone. ``token`` rises with every new holder: it fences one that was paused."""
+
+    name: str
+    holder: str
+    token: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRun:
+    """When a recurring job last began, ended and succeeded; ``error``: how it failed."""
+
+    name: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    error: str | None = None
+
+
+def first_run(last: JobRun | None, every: timedelta, now: datetime, soon: timedelta) -> datetime:
+    """When a job is due first after a start: what was due while nobody rang runs once, soon; a last run in the future is the
+    word of a clock that was ahead."""
+    if last is None:
+        return now + min(every, soon)
+    return max(now + min(every, soon), min(last.started_at, now) + every)
