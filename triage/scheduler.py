@@ -10,6 +10,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEv
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from triage.domain.errors import ArchiveAway, AuditBroken, ConfigError, Noticed, TriageError
+from triage.domain.figures import AUDIT_INTACT, AUDIT_WALKED
 from triage.domain.level import HeadStarts
 from triage.domain.schedule import RINGING, STANDBY, first_run
 from triage.services.attributes import read_headers
@@ -18,6 +19,7 @@ from triage.services.election import Election
 from triage.services.housekeeping import quarantine_exhausted
 from triage.services.ports import Archive, AuditAnchor, Clock, Database
 from triage.services.scrub import scrub, share
+from triage.services.tally import Tally, tell_upkeep
 from triage.services.verify import verify
 
 STALLED_EVERY = timedelta(seconds=5)
@@ -66,6 +68,7 @@ class Bells:
         keep_revocations: Callable[[datetime], bool] = lambda now: False,
         scrub_every: timedelta = timedelta(days=30),
         scrub_slice_bytes: int = 4 << 30,
+        tally: Tally | None = None,
         more: Sequence[Recurring] = (),
         election: Election | None = None,
     ) -> None:
@@ -77,6 +80,7 @@ class Bells:
         self._keep_revocations = keep_revocations
         self._scrub_every = scrub_every
         self._scrub_slice_bytes = scrub_slice_bytes
+        self._tally = tally or Tally()
         self._troubles: dict[str, str] = {}
         self._stop = threading.Event()
         self._headers_after = ""
@@ -109,6 +113,7 @@ class Bells:
         try:
             with self._database.read() as transaction:
                 upkeep = transaction.upkeep()
+            tell_upkeep(self._tally, upkeep)
             budget = share(upkeep, self._scrub_every, SCRUB_EVERY, self._scrub_slice_bytes)
             done = scrub(self._archive, self._database, self._head_starts, self._clock, budget, self._go_on)
         except _Stopped:
@@ -154,6 +159,8 @@ class Bells:
         except AuditBroken as error:
             trouble = str(error)
         self._say("audit", trouble)
+        self._tally.put(AUDIT_INTACT, 0 if trouble else 1)
+        self._tally.put(AUDIT_WALKED, self._clock().timestamp())
         if trouble:
             structlog.get_logger().error("audit broken", cause=trouble)
 

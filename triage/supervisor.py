@@ -2,14 +2,18 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
+
+from triage.notify import ALIVE, PULSE, READY, STOPPING, notify
 
 FIRST_BACKOFF = 0.2
 MAX_BACKOFF = 10.0
@@ -19,6 +23,10 @@ STOP_WITHIN = 20.0
 POLL = 0.05
 SIGNAL_SLICE = 0.1
 EXIT_CONFIGURATION = 78
+SILENT_AFTER = 30.0
+"""Seconds without a pulse after which a role counts as wedged (SIGSTOP, a lock held in foreign code) and is killed."""
+START_WITHIN = "EXTEND_TIMEOUT_USEC=60000000"
+"""Told to systemd while roles start: to put a large archive right takes its time."""
 
 
 @dataclass(slots=True)
@@ -29,6 +37,9 @@ class _Role:
     restarts: int = 0
     backoff: float = FIRST_BACKOFF
     due: float = field(default_factory=time.monotonic)
+    ear: "socket.socket | None" = None
+    heard: float | None = None
+    ready: bool = False
 
 
 class Supervisor:
@@ -36,24 +47,56 @@ class Supervisor:
 
     A role's standard input is a pipe from this process: when this process dies, however it dies, the pipe closes and the
     role stops by itself, so that nothing is left holding a port.
+
+    A role tells its pulse as it would tell systemd (:mod:`triage.notify`); one that has told it and then is silent for
+    ``silent_after`` seconds is killed and started again. This process tells its own to whoever started it.
     """
 
     def __init__(
-        self, roles: Sequence[str], command: Callable[[str, int], list[str]], died: Callable[[str, int, int], None]
+        self,
+        roles: Sequence[str],
+        command: Callable[[str, int], list[str]],
+        died: Callable[[str, int, int], None],
+        silent_after: float = SILENT_AFTER,
     ) -> None:
         self._roles = [_Role(name) for name in roles]
         self._command = command
         self._died = died
+        self._silent_after = silent_after
+        self._looked = time.monotonic()
+        self._told = float("-inf")
+        self._ready = False
 
     def run(self, stop: threading.Event) -> int:
         """Watch until ``stop``, then let every role drain; returns the exit code."""
         code = 0
         while not stop.wait(POLL):
+            self._look()
             for role in self._roles:
                 code = self._watch(role) or code
             if code:
                 break
+            self._tell()
+        notify(STOPPING)
         return self._drain() or code
+
+    def _look(self) -> None:
+        """Whoever was paused itself, with the machine or alone, cannot say of others that they were silent."""
+        now = time.monotonic()
+        if now - self._looked > self._silent_after / 3:
+            for role in self._roles:
+                role.heard = now if role.heard is not None else None
+        self._looked = now
+
+    def _tell(self) -> None:
+        """This process's own pulse; ready once each role was, or has died once: one that cannot start must not end all."""
+        if time.monotonic() - self._told < PULSE.total_seconds():
+            return
+        self._told = time.monotonic()
+        notify(ALIVE)
+        if not self._ready:
+            self._ready = all(role.ready or role.restarts for role in self._roles)
+            notify(READY if self._ready else START_WITHIN)
 
     def _watch(self, role: _Role) -> int:
         now = time.monotonic()
@@ -61,8 +104,13 @@ class Supervisor:
             if now >= role.due:
                 self._start(role)
             return 0
+        self._listen(role)
         exit_code = role.process.poll()
         if exit_code is None:
+            if role.heard is not None and now - role.heard > self._silent_after:
+                structlog.get_logger().error("role is wedged", killed=role.name, silent_seconds=round(now - role.heard, 1))
+                role.process.kill()  # a stopped process dies of this alone
+                role.heard = None
             return 0
         self._close(role)
         if exit_code == EXIT_CONFIGURATION and not role.restarts:
@@ -80,12 +128,22 @@ class Supervisor:
         return 0
 
     def _start(self, role: _Role) -> None:
-        role.started = time.monotonic()
+        role.started, role.ear, role.heard, role.ready = time.monotonic(), _ear(), None, False
+        address = "" if role.ear is None else "@" + role.ear.getsockname()[1:].decode("ascii")
+        inherited = {name: value for name, value in os.environ.items() if name not in ("WATCHDOG_USEC", "WATCHDOG_PID")}
         role.process = subprocess.Popen(  # noqa: S603 - our own argument list
             self._command(role.name, role.restarts),
             stdin=subprocess.PIPE,
+            env=inherited | {"NOTIFY_SOCKET": address},
             start_new_session=True,  # Ctrl-C reaches this process alone, which then drains the roles in order
         )
+
+    def _listen(self, role: _Role) -> None:
+        with suppress(BlockingIOError):
+            while role.ear is not None:
+                said = role.ear.recv(4096).decode("utf-8", "replace").splitlines()
+                role.heard = time.monotonic() if ALIVE in said else role.heard
+                role.ready = role.ready or READY in said
 
     def _drain(self) -> int:
         for role in self._roles:
@@ -110,7 +168,21 @@ class Supervisor:
     def _close(role: _Role) -> None:
         if role.process is not None and role.process.stdin is not None:
             role.process.stdin.close()
-        role.process = None
+        if role.ear is not None:
+            role.ear.close()
+        role.process, role.ear, role.heard = None, None, None
+
+
+def _ear() -> "socket.socket | None":
+    """Where one role tells its pulse: an abstract address that the kernel chooses; ``None``: this system has none."""
+    ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        ear.bind("")
+    except OSError:
+        ear.close()
+        return None
+    ear.setblocking(False)
+    return ear
 
 
 class _StopEvent(threading.Event):

@@ -11,6 +11,7 @@ import structlog
 
 from triage.domain.assessment import Assessment, Outcome
 from triage.domain.errors import BundleError, FilmsUnavailable, IndexUnavailable
+from triage.domain.figures import ASSESSED, EXCUSED, OUTCOMES, STEP, WAITED
 from triage.domain.instance import Instance
 from triage.domain.jobs import Job
 from triage.domain.level import HeadStarts
@@ -19,6 +20,7 @@ from triage.services.assess import BUDGET, Budget, assess
 from triage.services.housekeeping import excuse_without_model, quarantine_exhausted
 from triage.services.ports import Archive, Classifier, Clock, Database, Films
 from triage.services.results import place
+from triage.services.tally import Tally
 
 HUNG_AFTER = timedelta(seconds=30)
 """So long after the budget of decoding is used up the network itself hangs: the process ends itself, and the job's attempts
@@ -55,6 +57,7 @@ class Worker:
         hung_after: timedelta = HUNG_AFTER,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
         said: Callable[[], None] = lambda: None,
+        tally: Tally | None = None,
     ) -> None:
         self._name = name
         self._database = database
@@ -68,6 +71,7 @@ class Worker:
         self._hung_after = hung_after
         self._wait = wait
         self._said = said
+        self._tally = tally or Tally()
         self._classifier: Classifier | None = None
         self._trouble: str | None = None
         self._unopened: str | None = None
@@ -116,6 +120,7 @@ class Worker:
         try:
             with self._database.read() as transaction:
                 instances = transaction.instances(job.study_instance_uid)
+            self._tally.observe(WAITED, _since_last(instances, self._clock()))
             with self._lease_kept(job, timedelta(seconds=self._budget.of(len(instances))) + self._hung_after):
                 outcome = self._assess(job, instances)
         except FilmsUnavailable as error:
@@ -129,8 +134,11 @@ class Worker:
             with self._database.write() as transaction:
                 transaction.jobs.retry(job, type(error).__name__, self._clock())
             return True
-        written = self._write(job, outcome)
+        with self._tally.timed(STEP, step="write"):
+            written = self._write(job, outcome)
         self._said()
+        if written:
+            self._count(instances, outcome)
         log.info("assessed" if written else "result dropped: no longer this worker's", **_told(outcome))
         return True
 
@@ -189,7 +197,14 @@ class Worker:
             min_age_years=self._min_age_years,
             clock=self._clock,
             budget=self._budget,
+            took=lambda step, seconds: self._tally.observe(STEP, seconds, step=step),
         )
+
+    def _count(self, instances: list[Instance], outcome: Outcome) -> None:
+        self._tally.add(OUTCOMES, level=outcome.level.value)
+        self._tally.observe(ASSESSED, _since_last(instances, self._clock()))
+        for excuse in outcome.excuses:
+            self._tally.add(EXCUSED, reason=excuse.reason.code)
 
     def _write(self, job: Job, outcome: Outcome) -> bool:
         uid = job.study_instance_uid
@@ -229,6 +244,11 @@ class Worker:
         finally:
             over.set()
             thread.join()
+
+
+def _since_last(instances: list[Instance], now: datetime) -> float:
+    """Seconds since the last of them came."""
+    return (now - max((one.received_at for one in instances), default=now)).total_seconds()
 
 
 def _in_history(outcomes: list[Outcome], outcome: Outcome) -> Outcome:

@@ -89,7 +89,7 @@ def build(home: Path, count: int) -> SqlDatabase:
                 tx.connection.execute(insert(table), rows)
     for place in range(1, 6):
         scene.make_stat(database, uid_of(place * count // 7))
-    scene.put_roles(database, scene.roles(datetime.now(UTC) + timedelta(hours=1)))
+    scene.put_roles(database, scene.roles(datetime.now(UTC)))
     return database
 
 

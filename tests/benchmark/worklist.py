@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,11 @@ def ask(database: SqlDatabase, path: str) -> None:
 def application(database: SqlDatabase) -> Any:
     """The web application as a radiologist meets it."""
     return create_app(
-        database, clock=lambda: datetime.now(UTC), free_bytes=lambda: 10**12, authenticator=SignedIn(role=Role.RADIOLOGIST)
+        database,
+        clock=lambda: datetime.now(UTC),
+        free_bytes=lambda: 10**12,
+        authenticator=SignedIn(role=Role.RADIOLOGIST),
+        heartbeat_limit=timedelta(hours=2),  # the roles of the backlog beat once
     )
 
 

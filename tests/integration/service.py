@@ -101,9 +101,10 @@ class Service:
         return bool(up and (role != "web" or self.get("/livez")[0] == 200))
 
     def role(self, name: str) -> sqlite3.Row | None:
-        """A role's last sign of life."""
+        """A role's last sign of life, as it signs on this node."""
+        node = self.environment.get("TRIAGE_NODE", "")
         try:
-            rows = self.rows("SELECT * FROM role WHERE role = ?", name)
+            rows = self.rows("SELECT * FROM role WHERE role = ?", f"{name}@{node}" if node else name)
         except sqlite3.OperationalError:  # no database, no table yet
             return None
         return rows[0] if rows else None

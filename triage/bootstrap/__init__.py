@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,11 @@ from triage.database.engine import SqlDatabase, open_engine
 from triage.database.schema import ensure, migrate
 from triage.domain.errors import ConfigError, TriageError
 from triage.domain.jobs import RetryPolicy
-from triage.domain.role import RoleStatus
+from triage.domain.role import RoleStatus, signed
 from triage.heartbeat import Heartbeat
-from triage.supervisor import Supervisor, follow_supervisor, stop_event
+from triage.notify import Pulse
+from triage.services.tally import Tally
+from triage.supervisor import Supervisor, stop_event
 
 if TYPE_CHECKING:
     from triage.inference.active import ActiveClassifier
@@ -38,11 +40,12 @@ UNFINISHED = "restore.unfinished"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One home, opened."""
+    """One home, opened. ``tally``: what this process counts for monitoring."""
 
     settings: Settings
     database: SqlDatabase
     archive: FileArchive
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def anchor(self) -> FileAnchor:
@@ -120,7 +123,7 @@ def active_classifier(site: Site) -> "ActiveClassifier":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How a role's process was started. ``name`` tells apart several of one role; it signs the heartbeat."""
+    """How a role's process was started. ``name`` tells apart several of one role; with the node it signs the heartbeat."""
 
     name: str
     supervised: bool = False
@@ -134,10 +137,12 @@ def run_role(role: str, settings: Settings, launch: Launch) -> None:
     Raises:
         ConfigError: it cannot start.
     """
+    launch = replace(launch, name=signed(launch.name, settings.node))
     logs.configure(launch.name)
-    site = open_site(settings, create=True)
-    note_destinations(site)
-    RUNNERS[role](site, launch)
+    with Pulse():
+        site = open_site(settings, create=True)
+        note_destinations(site)
+        RUNNERS[role](site, launch)
 
 
 def note_destinations(site: Site) -> None:
@@ -186,6 +191,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         clock=utc_now,
         wait=bell.wait,
         said=results_bell.ring,
+        tally=site.tally,
     )
     worker.warm_up()
     with Heartbeat(
@@ -195,6 +201,7 @@ def _run_worker(site: Site, launch: Launch) -> None:
         restarts=launch.restarts,
         trouble=lambda: worker.trouble,
         model=lambda: worker.model,
+        tally=site.tally,
     ):
         worker.run(stop)
     bell.close()
@@ -203,62 +210,9 @@ def _run_worker(site: Site, launch: Launch) -> None:
 
 
 def _run_web(site: Site, launch: Launch) -> None:
-    from triage.bootstrap.accounts import accounts_of, external_of, greet_first
-    from triage.bootstrap.storing import storing_of
-    from triage.database.schema import newest
-    from triage.inference.apart import BundlesApart
-    from triage.web.admin.installation import Installation
-    from triage.web.app import create_app
-    from triage.web.identity import name_of
-    from triage.web.lightbox import Rules
-    from triage.web.run import serve
+    from triage.bootstrap.web import run_web
 
-    if launch.supervised:
-        follow_supervisor()
-    web, viewer = site.settings.web, site.settings.viewer
-    accounts = accounts_of(site)
-    external = external_of(site, accounts)
-    if web.public_url.startswith("https://") and not web.trusted_proxy:
-        structlog.get_logger().warning("web.trusted_proxy is not set: wrong passwords of everybody count for one address")
-    greet_first(site, demo=launch.demo)
-    app = create_app(
-        site.database,
-        clock=utc_now,
-        free_bytes=site.archive.free_bytes,
-        demo=launch.demo,
-        films=site.archive.open,
-        viewer_url=web.viewer_url,
-        accounts=accounts,
-        external=external,
-        full_frames=viewer.full_frames,
-        heat_map=Rules(models=site.models, min_age_years=site.settings.policy.min_age_years) if viewer.heat_map else None,
-        public_url=web.public_url,
-        metrics_open=web.metrics_open,
-        trusted_proxy=web.trusted_proxy,
-        who=name_of,
-        head_starts=site.settings.policy.head_starts,
-        lease=site.settings.reading.lease,
-        destinations=[one.name for one in site.settings.destinations],
-        hears_orders=bool(site.settings.hl7.port),
-        installation=Installation(
-            bundles=BundlesApart(site.models),
-            anchor=site.anchor,
-            ae_title=site.settings.dimse.ae_title,
-            allowed_peers=tuple(site.settings.dimse.allowed_peers),
-            min_age_years=site.settings.policy.min_age_years,
-            database_revision=newest,  # no other is opened
-        ),
-        viewer_origins=web.viewer_origins,
-        storing=storing_of(site) if web.stow else None,
-    )
-    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=site.archive.failure):
-        serve(
-            app,
-            web.host,
-            web.port,
-            lambda port: structlog.get_logger().info("serving", host=web.host, port=port),
-            beyond_loopback=True,  # the settings were refused otherwise
-        )
+    run_web(site, launch)
 
 
 def _run_scheduler(site: Site, launch: Launch) -> None:
@@ -292,7 +246,7 @@ def run_supervisor(roles: list[str], settings: Settings, arguments: list[str], s
     def died(role: str, exit_code: int, restarts: int) -> None:
         now = utc_now()
         status = RoleStatus(
-            role=role,
+            role=signed(role, settings.node),
             pid=0,
             started_at=now,
             beat_at=now,

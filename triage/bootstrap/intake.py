@@ -26,6 +26,7 @@ from triage.dimse.tls import TlsServer
 from triage.dimse.tls_client import ClientContext, client_context
 from triage.domain.destination import Destination
 from triage.domain.errors import TriageError
+from triage.domain.figures import TURNED_AWAY
 from triage.heartbeat import Heartbeat
 from triage.services.audit import turned_away
 from triage.services.publish import reported
@@ -60,7 +61,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
     commitment = _commitment(site)
     reporter = Reporter(commitment, database=site.database, destinations=dimse.destinations, calls=_calls(site), clock=utc_now)
     reporter.start()
-    refusals = Refusals(lambda address, cause: turned_away(site.database, address, cause, utc_now))
+    refusals = Refusals(lambda address, cause: _turned_away(site, address, cause))
     refusals.start()
     listener = Listener(
         ae_title=dimse.ae_title,
@@ -87,6 +88,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         commitments=commitment,
         queries=_queries(site),
         reports=_reports(site),
+        answered=site.tally.film,
     )
 
     def trouble() -> str | None:
@@ -94,7 +96,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         missing = f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None
         return site.archive.failure() or missing or (secure.trouble() if secure is not None else None)
 
-    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble):
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble, tally=site.tally):
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
         while not stop.wait(LOOK_EVERY) and listener.is_listening:
             pass
@@ -105,6 +107,11 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         structlog.get_logger().info("stopped", aborted=aborted)
     if failed:
         raise TriageError("the listener ended by itself; its last log lines say why")
+
+
+def _turned_away(site: "Site", address: str, cause: str) -> None:
+    site.tally.add(TURNED_AWAY)
+    turned_away(site.database, address, cause, utc_now)
 
 
 def _commitment(site: "Site") -> StorageCommitment:

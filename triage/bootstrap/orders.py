@@ -48,7 +48,7 @@ def run_orders(site: "Site", launch: "Launch") -> None:
         answer=desk.answer,
         unframed=desk.unframed,
     )
-    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts):
+    with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, tally=site.tally):
         structlog.get_logger().info("listening for orders", host=hl7.host, port=listener.port)
         forgotten_at = float("-inf")
         while not stop.wait(LOOK_EVERY) and listener.is_listening:

@@ -70,6 +70,7 @@ def run_publisher(site: "Site", launch: "Launch") -> None:
         clock=utc_now,
         restarts=launch.restarts,
         trouble=lambda: trouble_of(site.database, names, utc_now),
+        tally=site.tally,
     ):
         structlog.get_logger().info("publishing", destinations=names)
         watch = threading.Thread(target=keep_elected, args=(election, stop), name="election", daemon=True)

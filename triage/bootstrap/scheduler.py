@@ -48,6 +48,7 @@ def run_scheduler(site: "Site", launch: "Launch") -> None:
         keep_revocations=AuthorityFolder(site.settings.home / "tls").keep_current,
         scrub_every=site.settings.storage.scrub_every,
         scrub_slice_bytes=site.settings.storage.scrub_slice_bytes,
+        tally=site.tally,
         more=recurring(site),
         election=Election(site.database, "scheduler", holder(), utc_now),
     )
@@ -59,6 +60,7 @@ def run_scheduler(site: "Site", launch: "Launch") -> None:
         restarts=launch.restarts,
         trouble=lambda: bells.trouble,
         state=lambda: bells.state,
+        tally=site.tally,
     ):
         bells.ring(stop)
 

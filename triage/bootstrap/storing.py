@@ -32,5 +32,6 @@ def storing_of(site: "Site") -> Storing:
         classes=frozenset(STORAGE_CLASSES),
         syntaxes=frozenset(TRANSFER_SYNTAXES),
         file_meta=file_meta,
+        answered=site.tally.film,
         spool=partial(Spool, site.settings.home / "spool", most_bytes, site.archive.look_for_room),
     )

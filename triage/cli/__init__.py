@@ -7,6 +7,7 @@ import typer
 
 from triage import __version__
 from triage.cli import (
+    alive,
     backup,
     conformance,
     deliveries,
@@ -50,7 +51,22 @@ def version() -> None:
     typer.echo(f"triage {__version__}")
 
 
-for module in (serve, demo, look, quarantine, deliveries, reading, operate, backup, export, models, users, tls, conformance):
+for module in (
+    serve,
+    demo,
+    look,
+    alive,
+    quarantine,
+    deliveries,
+    reading,
+    operate,
+    backup,
+    export,
+    models,
+    users,
+    tls,
+    conformance,
+):
     module.register(app)
 
 

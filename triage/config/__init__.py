@@ -34,6 +34,7 @@ from triage.dimse.bindings import Bindings
 from triage.dimse.tls_files import TlsFiles
 from triage.domain.account import Role
 from triage.domain.errors import ConfigError
+from triage.domain.role import NODE
 from triage.oidc.settings import OidcSettings
 
 PREFIX = "TRIAGE_"
@@ -46,6 +47,7 @@ class Settings(Section):
 
     home: Path = Field(default=Path(DEFAULT_HOME), description="holds database, instances, models")
     database_url: str | None = Field(default=None, description="default: SQLite at HOME/triage.db")
+    node: str = Field(default="", description="this machine's name where several share a database; empty: there is one")
     dimse: DimseSettings = DimseSettings()
     hl7: Hl7Settings = Hl7Settings()
     web: WebSettings = WebSettings()
@@ -59,6 +61,13 @@ class Settings(Section):
     backup: BackupSettings = BackupSettings()
     retention: RetentionSettings = RetentionSettings()
     destinations: list[DestinationSettings] = Field(default=[], description="systems that hear of results")
+
+    @field_validator("node")
+    @classmethod
+    def _fit_to_sign(cls, value: str) -> str:
+        if value and not NODE.fullmatch(value):
+            raise ValueError("letters, digits, '.', '_' and '-' only, 63 at most, the first a letter or digit")
+        return value
 
     @field_validator("destinations")
     @classmethod

@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from triage.database.patience import BUSY_TIMEOUT
 from triage.database.postgres import open_postgres
+from triage.database.size import Sizes, sizes
 from triage.database.sqlite import open_sqlite
 from triage.database.worklist import SqlTransaction
 from triage.domain.errors import ConfigError, IndexUnavailable
@@ -68,6 +69,10 @@ class SqlDatabase:
             yield
         finally:
             self._writing.release()
+
+    def size_bytes(self) -> Sizes:
+        """Bytes that the database takes: the whole of it, and of its log what is not in it yet."""
+        return sizes(self.engine)
 
     def close(self) -> None:
         """Give back every connection."""

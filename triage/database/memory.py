@@ -9,6 +9,7 @@ from datetime import datetime
 
 from triage.database.accounts import MemoryAccounts
 from triage.database.analytics import MemoryAnalytics
+from triage.database.figures import FigureState, MemoryFigures
 from triage.database.leases import MemoryLeases
 from triage.database.memory_commitments import MemoryCommitments
 from triage.database.memory_deliveries import MemoryDeliveries
@@ -31,7 +32,7 @@ from triage.domain.worklist import order
 
 
 @dataclass
-class _State(OrderState):
+class _State(OrderState, FigureState):
     studies: dict[str, Study] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     attributes: dict[str, Attributes] = field(default_factory=dict)
@@ -88,6 +89,7 @@ class MemoryTransaction:
         self.leases = state.leases
         self.deliveries.studies = state.studies
         self.queries = MemoryQueries(state.studies, state.instances, state.attributes)
+        self.figures = MemoryFigures(state.figures)
         self.orders = MemoryOrders(state.said, state.studies)
         self.analytics = MemoryAnalytics(state.studies, state.readings, state.instances)
         self.retention = MemoryRetention(state.studies, state.deliveries, state.commitments, self._drop)
@@ -272,6 +274,9 @@ class MemoryTransaction:
 
     def roles(self) -> list[RoleStatus]:
         return sorted(self._state.roles.values(), key=lambda one: one.role)
+
+    def forget_roles(self, before: datetime) -> None:
+        self._state.roles = {name: one for name, one in self._state.roles.items() if one.beat_at >= before}
 
     def add_reading(self, reading: FinishedReading) -> None:
         if reading.study_instance_uid not in self._state.studies:

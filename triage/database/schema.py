@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -11,9 +12,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError
 
 from triage.database.account_tables import metadata
 from triage.database.delivery_tables import delivery as _delivery  # noqa: F401 - its tables belong to the metadata
+from triage.database.figure_table import figure as _figure  # noqa: F401
 from triage.database.lease_tables import lease as _lease  # noqa: F401 - the same
 from triage.domain.errors import DatabaseOutdated
 
@@ -62,6 +65,21 @@ def ensure(engine: Engine) -> None:
         migrate(engine)
     elif found != newest():
         raise DatabaseOutdated(f"database schema is {found}, this version needs {newest()}; back up, then run: triage migrate")
+
+
+def mismatch(engine: Engine) -> str | None:
+    """Why this version cannot go on with a database that was changed under it; ``None``: it can, or cannot ask."""
+    try:
+        found = present(engine)
+    except DatabaseError:
+        return None
+    needed = _needed()
+    return None if found == needed else f"schema {found or 'none'}, this version needs {needed}"
+
+
+@cache
+def _needed() -> str:
+    return newest()
 
 
 def differences(engine: Engine) -> list[object]:

@@ -13,6 +13,7 @@ from triage.database.analytics import SqlAnalytics
 from triage.database.commitments import SqlCommitments
 from triage.database.deliveries import SqlDeliveries
 from triage.database.documents import decided_at, dump_outcome, load_outcome
+from triage.database.figures import SqlFigures
 from triage.database.inserting import inserted
 from triage.database.leases import SqlLeases
 from triage.database.listing import count_query, listing_query, places, row_facts
@@ -49,6 +50,7 @@ class SqlTransaction:
         self.deliveries = SqlDeliveries(connection)
         self.queries = SqlQueries(connection)
         self.orders = SqlOrders(connection)
+        self.figures = SqlFigures(connection)
         self.retention = SqlRetention(connection)
         self.leases = SqlLeases(connection)
 
@@ -182,6 +184,9 @@ class SqlTransaction:
     def roles(self) -> list[RoleStatus]:
         query = select(tables.role).order_by(tables.role.c.role)
         return [RoleStatus(**row._mapping) for row in self.connection.execute(query)]
+
+    def forget_roles(self, before: datetime) -> None:
+        self.connection.execute(delete(tables.role).where(tables.role.c.beat_at < before))
 
     def add_reading(self, reading: FinishedReading) -> None:
         self.connection.execute(insert(tables.reading).values(_reading_row(reading)))

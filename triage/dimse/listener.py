@@ -20,7 +20,7 @@ from triage.dimse.lobby import BACKLOG, Lobby, Secure
 from triage.dimse.negotiation import Context
 from triage.dimse.peers import Peer
 from triage.dimse.query_scp import Queries
-from triage.dimse.store_scp import Begin, Store
+from triage.dimse.store_scp import Answered, Begin, Store
 from triage.domain.commitment import SOP_CLASS_UID, TRANSFER_SYNTAXES
 from triage.listening import listen
 
@@ -65,10 +65,12 @@ class Listener:
         commitments: Commitments | None = None,
         queries: Queries | None = None,
         reports: Reports | None = None,
+        answered: Answered = lambda sender, status, size_bytes, seconds: None,
     ) -> None:
         self._peers = tuple(peers)
         self._limits = limits
         self._begin = begin
+        self._answered = answered
         self._secure = secure
         self._refused = refused
         self._lock = threading.Lock()
@@ -176,7 +178,7 @@ class Listener:
         return False
 
     def _store(self, request: command.Command, context: Context, caller: Caller) -> Store:
-        return Store(request, context, caller.ae_title, self._begin, 2 * self._limits.object_bytes)
+        return Store(request, context, caller.ae_title, self._begin, 2 * self._limits.object_bytes, self._answered)
 
 
 def _rights(*given: Callable[[Caller], Rights]) -> Callable[[Caller], Rights]:

@@ -1,6 +1,7 @@
 """One C-STORE (PS3.4 B, PS3.7 9.1.1): fragments in, the response out. Each object is answered for itself."""
 
 import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ COMMENT_LENGTH = 64
 UIDS = (command.AFFECTED_SOP_CLASS_UID, command.AFFECTED_SOP_INSTANCE_UID)
 
 Begin = Callable[[Claim], Reception]
+Answered = Callable[[str, int, int, float], None]
+"""Hears of each object: the sender's AE title, the status, bytes of the data set, seconds since its command."""
 
 
 def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
@@ -48,7 +51,17 @@ class Store:
     association lives. ``most_bytes``: what is heard at most; a data set that goes on is no object.
     """
 
-    def __init__(self, request: Command, context: Context, calling_ae_title: str, begin: Begin, most_bytes: int) -> None:
+    def __init__(
+        self,
+        request: Command,
+        context: Context,
+        calling_ae_title: str,
+        begin: Begin,
+        most_bytes: int,
+        answered: Answered = lambda sender, status, size_bytes, seconds: None,
+    ) -> None:
+        self._begun = time.monotonic()
+        self._answered = answered
         self._request = request
         self._calling_ae_title = calling_ae_title
         self._heard = 0
@@ -91,9 +104,12 @@ class Store:
                         digest=instance.digest,
                         size_bytes=instance.size_bytes,
                     )
-                return command.response(self._request, command.C_STORE_RSP, SUCCESS, uids=UIDS)
+                return self._answer(SUCCESS)
         assert self._refusal is not None
-        status, comment = _fate(self._refusal)
+        return self._answer(*_fate(self._refusal))
+
+    def _answer(self, status: int, comment: str = "") -> bytes:
+        self._answered(self._calling_ae_title, status, self._heard, time.monotonic() - self._begun)
         return command.response(self._request, command.C_STORE_RSP, status, comment=comment, uids=UIDS)
 
     def abandon(self) -> None:

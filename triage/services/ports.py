@@ -16,7 +16,6 @@ from triage.domain.jobs import RetryPolicy
 from triage.domain.opinion import Opinion
 from triage.domain.query import Attributes
 from triage.domain.reading import FinishedReading
-from triage.domain.role import RoleStatus
 from triage.domain.selection import RowFacts, Selection
 from triage.domain.stray import Stray
 from triage.domain.study import Study
@@ -27,11 +26,13 @@ from triage.services.account_store import AccountStore
 from triage.services.analytics_store import AnalyticsStore
 from triage.services.commitment_store import CommitmentStore
 from triage.services.delivery_store import DeliveryStore
+from triage.services.figure_store import HasFigures
 from triage.services.job_queue import JobQueue
 from triage.services.lease_store import HasLeases
 from triage.services.order_store import HasOrders
 from triage.services.query_store import Queried
 from triage.services.retention_store import HasRetention
+from triage.services.role_store import HasRoles
 from triage.services.upkeep_store import UpkeepStore
 
 Clock = Callable[[], datetime]
@@ -164,7 +165,7 @@ class Archive(Protocol):
         """Why the archive refuses everything until it is opened anew (a sync failed), or ``None``."""
 
 
-class Transaction(UpkeepStore, Queried, HasOrders, HasRetention, HasLeases, Protocol):
+class Transaction(UpkeepStore, Queried, HasOrders, HasRetention, HasLeases, HasRoles, HasFigures, Protocol):
     """All changes or none."""
 
     @property
@@ -233,12 +234,6 @@ class Transaction(UpkeepStore, Queried, HasOrders, HasRetention, HasLeases, Prot
 
     def outcomes(self, study_instance_uid: str) -> list[Outcome]:
         """A study's history, oldest first."""
-
-    def put_role(self, status: RoleStatus) -> None:
-        """A role's sign of life."""
-
-    def roles(self) -> list[RoleStatus]:
-        """The last sign of life of each role."""
 
     def add_reading(self, reading: FinishedReading) -> None:
         """Write a finished reading to the study's history, where it stays."""

@@ -54,6 +54,7 @@ from triage.web.identity import AccountAuthenticator, Authenticator, Door, Gate
 from triage.web.lightbox import Lightbox, Rules
 from triage.web.previews import FRAMES_WAITING, Films, Previews
 from triage.web.site import Site
+from triage.web.watched import Watched
 
 STATIC = Path(__file__).parent / "static"
 
@@ -87,6 +88,7 @@ def create_app(
     hears_orders: bool = False,
     viewer_origins: Collection[str] = (),
     storing: Storing | None = None,
+    watched: Watched | None = None,
 ) -> FastAPI:
     """The application. Its feed stands in ``app.state.feed``: whoever serves stops it before closing connections.
 
@@ -98,7 +100,7 @@ def create_app(
     ``public_url``, ``metrics_open``: see :class:`triage.web.identity.Door`. ``trusted_proxy``: addresses, see
     :class:`triage.web.forwarded.Forwarded`. ``installation``: for the administrator's pages. ``destinations``,
     ``hears_orders``: see :class:`triage.web.site.Site`. ``viewer_origins``: see :class:`triage.web.dicomweb.cors.Cors`.
-    ``storing``: how films come in by DICOMweb; ``None``: they do not.
+    ``storing``: how films come in by DICOMweb; ``None``: they do not. ``watched``: what health and metrics ask besides.
     """
     site = Site(
         database=database,
@@ -114,6 +116,7 @@ def create_app(
         who=who,
         destinations=tuple(destinations),
         hears_orders=hears_orders,
+        watched=watched or Watched(),
     )
     previews = Previews(films, Darkroom())
     frames = Previews(films, Darkroom(whole=True), waiting=FRAMES_WAITING) if full_frames else None
@@ -164,7 +167,7 @@ def create_app(
     app.add_middleware(Guard, public_url=public_url)
     app.add_middleware(Forwarded, proxies=trusted_proxy)
     if accounts is not None:
-        steps = sign_in.SignIn(accounts=accounts, html=html, public_url=public_url, external=external)
+        steps = sign_in.SignIn(accounts=accounts, html=html, public_url=public_url, external=external, tally=site.watched.tally)
         app.include_router(sign_in.router(steps))
         app.include_router(my_sessions.router(accounts))
         if external is not None:

@@ -24,13 +24,13 @@ class Notice:
 
 def films_arrive(vitals: Vitals) -> Iterator[Notice]:
     """Whether films can come in at all: otherwise the list lacks what nobody will notice."""
-    intake = vitals.role("intake")
+    troubled = [one for one in vitals.instances("intake") if vitals.lives(one) and one.trouble]
     if vitals.free_bytes <= 0:
         yield Notice("alarm", "Storage is full", "New films are refused and are missing from this list.")
     elif not vitals.alive("intake"):
         yield Notice("alarm", f"Films are not received {_since(vitals, 'intake')}", "New films are missing from this list.")
-    elif intake is not None and intake.trouble:
-        yield Notice("alarm", "Films may be missing from this list", f"{plain(intake.trouble, 200)}.")
+    elif troubled:  # one of several is enough: what it refuses is missing
+        yield Notice("alarm", "Films may be missing from this list", f"{plain(troubled[0].trouble, 200)}.")
 
 
 def modalities_send(vitals: Vitals) -> Iterator[Notice]:

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from triage.domain.audit import Action
 from triage.domain.errors import CannotUnderstand, ReadingInvalid, ReadingRefused, UnknownStudy
+from triage.domain.figures import STEPS as STEPS_TAKEN
 from triage.domain.identifiers import check_uid
 from triage.domain.level import Level
 from triage.domain.reading import STEPS, TEXT_MAX, Step
@@ -85,11 +86,13 @@ def _endpoint(site: Site, who: Callable[[Request], str], action: Action) -> Call
             check_uid(uid, "StudyInstanceUID")
             step = Step(action=action, actor=who(request), **dict(given))
             study = take(site.database, uid, step, site.head_starts, site.clock, site.lease)
+            site.watched.tally.add(STEPS_TAKEN, step=action.value, outcome="done")
         except (CannotUnderstand, UnknownStudy):
             return Json({"detail": "no study has this UID"}, status_code=404)
         except ReadingInvalid as error:
             return Json({"detail": str(error)}, status_code=422)
         except ReadingRefused as refusal:
+            site.watched.tally.add(STEPS_TAKEN, step=action.value, outcome="refused")
             since = refusal.since.isoformat() if refusal.since else None
             told = {"detail": str(refusal), "refusal": refusal.refusal, "holder": refusal.holder, "since": since}
             return Json({**told, "verdict": refusal.verdict}, status_code=409)

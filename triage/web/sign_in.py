@@ -1,7 +1,7 @@
 """Signing in and out, and changing the own password."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from triage.domain.account import AccountInvalid, Identity, SignInRefused, SignInThrottled, UnknownAccount
+from triage.domain.figures import SIGN_INS
 from triage.services.accounts import Accounts
+from triage.services.tally import Tally
 from triage.web.external import External
 from triage.web.html import Html, present
 from triage.web.identity import cookie_of, form_of
@@ -51,6 +53,7 @@ class SignIn:
     html: Html
     public_url: str
     external: External | None = None
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def cookie(self) -> str:
@@ -78,11 +81,14 @@ class SignIn:
         try:
             secret = self.accounts.sign_in(name, form.get("password", ""), address, former)
         except SignInThrottled as error:
+            self.tally.add(SIGN_INS, outcome="throttled")
             page = self.page(asked, sentence(error), name, 429)
             page.headers["Retry-After"] = str(int(error.wait.total_seconds()) + 1)
             return page
         except SignInRefused as error:
+            self.tally.add(SIGN_INS, outcome="refused")
             return self.page(asked, sentence(error), name, 401)
+        self.tally.add(SIGN_INS, outcome="ok")
         return self.opened(secret, asked)
 
     def leave(self, request: Request) -> Response:

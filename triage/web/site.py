@@ -11,6 +11,7 @@ from triage.domain.reading import LEASE
 from triage.services.audit import listed, shown, viewed
 from triage.services.ports import Clock, Database
 from triage.web.html import present
+from triage.web.watched import Watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,7 @@ class Site:
     the hospital's viewer (:mod:`triage.web.viewer_link`); empty: no link. ``head_starts``: the policy. ``lease``: of a
     reader's claim. ``full_frames``, ``heat_map``: whether they are offered at all. ``who``: names the person behind a
     request, for claims and the audit; ``None``: nobody can be told apart. ``destinations``: those of the settings.
-    ``hears_orders``: the RIS sends its orders here.
+    ``hears_orders``: the RIS sends its orders here. ``watched``: what only health and metrics ask.
     """
 
     database: Database
@@ -37,6 +38,7 @@ class Site:
     who: Callable[[Request], str] | None = None
     destinations: tuple[str, ...] = ()
     hears_orders: bool = False
+    watched: Watched = field(default_factory=Watched)
 
     def note_view(self, request: Request, study_instance_uid: str) -> None:
         """Audit that the person behind the request looks at a study; what cannot be audited is not shown."""

@@ -41,10 +41,11 @@ def open_site() -> Iterator[Open]:
     """``open_site(database, now, free_bytes, demo=…)`` gives a client."""
     apps: list[FastAPI] = []
 
-    def opened(database: Database, now: datetime = NOW, free_bytes: int = 10**9, **options: Any) -> Client:
+    def opened(database: Database, now: datetime = NOW, room: int = 10**9, **options: Any) -> Client:
         if "accounts" not in options:
             options.setdefault("authenticator", SignedIn())
-        apps.append(create_app(database, clock=lambda: now, free_bytes=lambda: free_bytes, **options))
+        options.setdefault("free_bytes", lambda: room)
+        apps.append(create_app(database, clock=lambda: now, **options))
         return Client(apps[-1])
 
     yield opened

@@ -21,7 +21,7 @@ from triage.inference.memory import MemoryBundles
 from triage.web import health
 from triage.web.admin.about import components
 from triage.web.admin.installation import Installation
-from triage.web.admin.system import REMEDIES
+from triage.web.admin.remedies import REMEDIES
 from triage.web.app import create_app
 from triage.web.navigation import ADMINISTRATION
 
@@ -74,7 +74,7 @@ def needs(path: str) -> Permission:
 
 
 def test_every_reason_has_a_remedy(house: House) -> None:
-    assert set(REMEDIES) == set(health.CHECKS)
+    assert set(REMEDIES) == {*health.CHECKS, *health.WARNINGS}
     statuses = scene.roles(NOW, worker={"trouble": "no model", "model": None}, scheduler={"beat_at": NOW - timedelta(hours=1)})
     scene.put_roles(house.database, statuses)
     told = house.get("/api/v1/system").json()

@@ -70,7 +70,8 @@ def test_before_any_role_has_started(open_site: Open) -> None:
 
 def test_a_silent_database(open_site: Open) -> None:
     client = open_site(SilentDatabase())
-    assert client.get("/readyz").json() == {"ready": False, "reasons": ["database: does not answer"], "roles": []}
+    told = {"ready": False, "reasons": ["database: does not answer"], "warnings": [], "roles": []}
+    assert client.get("/readyz").json() == told
     assert client.get("/livez").status_code == 200
 
 

@@ -1,6 +1,5 @@
 """How the service stands, and what to do where it does not: roles, queue, disk, what was set aside."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from fastapi import APIRouter
@@ -8,37 +7,37 @@ from starlette.responses import HTMLResponse
 
 import triage
 from triage.domain.instance import QuarantinedObject
+from triage.domain.role import RoleStatus
+from triage.domain.schedule import STANDBY
 from triage.domain.worklist import span
 from triage.web import health
 from triage.web.admin.frame import framed
 from triage.web.admin.installation import Installation
+from triage.web.admin.remedies import REMEDIES
 from triage.web.answers import Json
 from triage.web.html import Html
 from triage.web.site import Site
 from triage.web.text import full_time, plain
-from triage.web.vitals import STOPPED, Vitals, look
+from triage.web.vitals import Life, Vitals, examine
 
 PATH = "/admin/system"
 SET_ASIDE_SHOWN = 100
-REMEDIES: dict[Callable[[Vitals], Iterator[str]], str] = {
-    health.database_answers: "Is the disk full, or another program busy with the file? See the log; run: triage check",
-    health.roles_alive: "Start the service again (triage serve); the role's last lines in the log say why it stopped",
-    health.roles_untroubled: "Do what the sentence says; the role goes on by itself as soon as it can",
-    health.room_left: "Free disk space or give it more; films are taken again at once, senders repeat what was refused",
-    health.results_go_out: "Does the destination answer, does the publisher run? See Administration → Deliveries",
-    health.queue_moves: "Is the worker running, has it a usable model? Otherwise give it more processes (worker.processes)",
-}
-"""What an administrator does about each check of ``/readyz``."""
+WORDS = {Life.ALIVE: "running", Life.STOPPED: "stopped", Life.SILENT: "silent", Life.AHEAD: "clock ahead"}
 
 
 def reasons(vitals: Vitals) -> list[dict[str, str]]:
     """Why the service is not ready, each with its remedy."""
-    return [{"reason": one, "remedy": REMEDIES[check]} for check in health.CHECKS for one in check(vitals)]
+    return [{"reason": one, "remedy": REMEDIES[check].todo} for check in health.CHECKS for one in check(vitals)]
+
+
+def warnings(vitals: Vitals) -> list[dict[str, str]]:
+    """What a person should know, each with its remedy."""
+    return [{"warning": one, "remedy": REMEDIES[check].todo} for check in health.WARNINGS for one in check(vitals)]
 
 
 def facts(site: Site, installation: Installation) -> dict[str, Any]:
     """Everything the page shows, for JSON."""
-    vitals = look(site)
+    vitals = examine(site)
     found, aside = reasons(vitals), _set_aside(site, vitals)
     depth = vitals.depth
     return {
@@ -46,7 +45,8 @@ def facts(site: Site, installation: Installation) -> dict[str, Any]:
         "database_revision": installation.database_revision() if vitals.database_answers else None,
         "ready": not found,
         "reasons": found,
-        "roles": [health.role_facts(status, vitals) for status in vitals.roles],
+        "warnings": warnings(vitals),
+        "roles": [health.role_facts(status, vitals) for status in vitals.present],
         "queue": {
             "waiting": depth.waiting,
             "running": depth.running,
@@ -69,13 +69,14 @@ def facts(site: Site, installation: Installation) -> dict[str, Any]:
 
 def shown(site: Site, installation: Installation) -> dict[str, Any]:
     """The same for the template."""
-    vitals = look(site)
+    vitals = examine(site)
     aside, since = _set_aside(site, vitals), vitals.depth.oldest_waiting_since
     return {
         "as_of": full_time(vitals.now),
         "reasons": [{**one, "reason": plain(one["reason"], 400)} for one in reasons(vitals)],
+        "warnings": [{**one, "warning": plain(one["warning"], 400)} for one in warnings(vitals)],
         "answers": vitals.database_answers,
-        "roles": [_role(name, vitals) for name in dict.fromkeys((*vitals.expected, *(one.role for one in vitals.roles)))],
+        "roles": [row for kind in vitals.kinds for row in _role(kind, vitals)],
         "depth": vitals.depth,
         "oldest": span(vitals.now - since) if since else "",
         "free": bytes_words(vitals.free_bytes),
@@ -134,16 +135,21 @@ def _set_aside(site: Site, vitals: Vitals) -> list[QuarantinedObject]:
         return tx.quarantined()[::-1]
 
 
-def _role(name: str, vitals: Vitals) -> dict[str, Any]:
-    status = vitals.role(name)
-    if status is None:
-        blank = {"since": "", "beat": "", "restarts": "", "trouble": "", "model": "", "pid": ""}
-        return {"name": plain(name), "tone": "bad", "word": "not started", **blank}
-    alive = vitals.alive(name)
-    word = ("in trouble" if status.trouble else "running") if alive else "stopped" if status.state == STOPPED else "silent"
+def _role(kind: str, vitals: Vitals) -> list[dict[str, Any]]:
+    """A row for each process of a role, the one that does its work first."""
+    if found := vitals.instances(kind):
+        return [_process(status, vitals) for status in found]
+    blank = {"since": "", "beat": "", "restarts": "", "trouble": "", "model": "", "pid": ""}
+    return [{"name": plain(kind), "tone": "bad", "word": "not started", **blank}] if kind in vitals.expected else []
+
+
+def _process(status: RoleStatus, vitals: Vitals) -> dict[str, Any]:
+    word = WORDS[vitals.life(status)]
+    if vitals.lives(status):
+        word = "in trouble" if status.trouble else STANDBY if status.state == STANDBY else word
     return {
-        "name": plain(name),
-        "tone": {"running": "good", "in trouble": "poor"}.get(word, "bad"),
+        "name": plain(status.role, 100),
+        "tone": {"running": "good", STANDBY: "good", "in trouble": "poor"}.get(word, "bad"),
         "word": word,
         "since": full_time(status.started_at),
         "beat": f"{span(vitals.now - status.beat_at)} ago",

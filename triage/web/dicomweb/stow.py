@@ -6,6 +6,7 @@ or never ends, holds no place in the archive, and what is wrong with an object i
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ class Storing:
 
     ``begin``: of the intake's reception; ``receiving``: a place in the archive while it receives, raises ArchiveAway where the
     intake puts it right at this moment; ``classes``, ``syntaxes``: what the intake accepts; ``file_meta``: what is written
-    before a data set; ``spool``: where a body waits, raises StorageFull.
+    before a data set; ``spool``: where a body waits, raises StorageFull; ``answered``: as of the intake's Store.
     """
 
     begin: Callable[[Claim], Reception]
@@ -58,6 +59,7 @@ class Storing:
     syntaxes: frozenset[str]
     file_meta: Callable[[str, str, str], bytes]
     spool: Callable[[], Spool]
+    answered: Callable[[str, int, int, float], None] = lambda sender, status, size_bytes, seconds: None
     places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
 
 
@@ -99,13 +101,16 @@ def router(resources: Resources, storing: Storing | None) -> APIRouter:
         stored: list[Instance] = []
         failed: list[Model] = []
         for one in objects:
+            begun = time.monotonic()
             try:
                 stored.append(_received(storing, spool, one, study))
+                storing.answered(_sender(), 0, stored[-1].size_bytes, time.monotonic() - begun)
             except ArchiveAway as error:
                 if not stored:
                     raise Refused(503, str(error), {"Retry-After": "60"}) from None
                 failed.append(_failure(spool, one, error))
             except TriageError as error:
+                storing.answered(_sender(), _status(error), 0, time.monotonic() - begun)
                 failed.append(_failure(spool, one, error))
         return DicomJson(_told(resources, stored, failed, study), 409 if not stored else 202 if failed else 200)
 
@@ -170,16 +175,20 @@ def _received(storing: Storing, spool: Spool, one: Spooled, study: str | None) -
     with spool.open(one) as stream:
         meta, header = read_file_meta(stream), read_header(stream)
         _check(storing, meta, header, study)
-        who = present.get()
         claim = Claim(
             sop_class_uid=meta.sop_class_uid,
             sop_instance_uid=meta.sop_instance_uid,
-            calling_ae_title=(who.name if who else "STOW-RS")[:MOST_TITLE],
+            calling_ae_title=_sender(),
             file_meta=storing.file_meta(meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid),
         )
         stream.seek(meta.data_set_offset)
         with storing.receiving():
             return _copied(storing.begin(claim), stream)
+
+
+def _sender() -> str:
+    who = present.get()
+    return (who.name if who else "STOW-RS")[:MOST_TITLE]
 
 
 def _copied(reception: Reception, stream: BinaryIO) -> Instance:
@@ -207,7 +216,7 @@ def _check(storing: Storing, meta: FileMeta, header: Header, study: str | None) 
 
 def _failure(spool: Spool, one: Spooled, error: TriageError) -> Model:
     """An item of the Failed SOP Sequence, with as much of its identity as can be told (PS3.18 Table 10.5.3-1)."""
-    status = error.failure if isinstance(error, Unstorable) else type(error).status
+    status = _status(error)
     report = structlog.get_logger().error if error.alarm else structlog.get_logger().warning
     report("refused", status=f"{status:04X}", cause=str(error), by="STOW-RS")
     names: Model = {}
@@ -218,6 +227,10 @@ def _failure(spool: Spool, one: Spooled, error: TriageError) -> Model:
     except (CannotUnderstand, StorageFull):
         pass
     return {**names, "00081197": element("US", status)}
+
+
+def _status(error: TriageError) -> int:
+    return error.failure if isinstance(error, Unstorable) else type(error).status
 
 
 def _told(resources: Resources, stored: list[Instance], failed: list[Model], study: str | None) -> Model:
