@@ -24,7 +24,9 @@ from triage.domain.errors import TriageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-SAMPLES = Path(__file__).resolve().parents[2] / "sample_dicom"
+_PACKAGED = Path(__file__).resolve().parents[1] / "sample_dicom"
+SAMPLES = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).resolve().parents[2] / "sample_dicom"
+"""Within an installed package, or beside it in a clone."""
 READY_WITHIN = 180.0
 ASSESSED_WITHIN = 180.0
 POLL = 0.1
