@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark faults soak peers
+.PHONY: demo test check lock clean benchmark faults soak peers dist
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -56,6 +56,10 @@ lock:
 	$(LOCK) --extra oidc --extra postgres --extra s3 -o requirements.lock
 	$(LOCK) -c requirements.lock --extra oidc --extra postgres --extra s3 --extra training --extra test -o requirements-test.lock
 	$(PEERS) tests/benchmark/peers.in -o tests/benchmark/peers.lock
+
+# A wheel and an sdist with network, templates and sample films inside.
+dist: .venv/test.stamp
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -d dist
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
