@@ -13,6 +13,7 @@ from triage.bootstrap.accounts import provider_of
 from triage.cli.checks_commitment import commitments
 from triage.cli.checks_hl7 import hl7_orders
 from triage.cli.checks_results import destinations
+from triage.cli.checks_roles import processes
 from triage.cli.checks_tls import dicom_tls
 from triage.cli.finding import FAIL, OK, WARN, Finding
 from triage.clock import utc_now
@@ -248,6 +249,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     doubts,
     commitments,
     destinations,
+    processes,
     films,
     fail_safe,
 )

@@ -1,4 +1,4 @@
-"""What one process counts until it is written: a dictionary under a lock, a microsecond a film."""
+"""What one process counts until it is written: a dictionary under a lock, some ten microseconds a film."""
 
 import threading
 from collections.abc import Iterator

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from tests.unit.web import scene
 from triage.bootstrap import open_site
 from triage.cli import app
+from triage.cli.checks_roles import processes
+from triage.cli.finding import OK, WARN
 from triage.config import load
 from triage.domain.errors import ConfigError
 
@@ -56,6 +58,21 @@ def test_a_database_that_does_not_answer_says_nothing_of_the_role(tmp_path: Path
     for suffix in ("-wal", "-shm"):
         (tmp_path / f"triage.db{suffix}").unlink(missing_ok=True)
     assert ask(tmp_path, "worker") == (0, "the database does not answer: cannot tell\n")
+
+
+def test_check_names_who_is_silent_and_whose_clock_is_ahead(tmp_path: Path) -> None:
+    settings = load(home=tmp_path, environment={})
+    assert list(processes(settings)) == []
+    beats(tmp_path, role="worker@a", beat_at=datetime.now(UTC) - timedelta(minutes=5))
+    assert list(processes(settings)) == [], "nobody lives: it is not running"
+    beats(tmp_path, role="worker@b")
+    beats(tmp_path, role="worker@c", beat_at=datetime.now(UTC) + timedelta(hours=1, seconds=30))
+    beats(tmp_path, role="worker@d", beat_at=datetime.now(UTC) - timedelta(days=2))
+    assert [(one.mark, one.words) for one in processes(settings)] == [
+        (OK, "1 give signs of life: worker@b"),
+        (WARN, "worker@a has given no sign of life for 5 min"),
+        (WARN, "the clock of worker@c is 1 h ahead of this machine's"),
+    ]
 
 
 def test_before_anything_was_started(tmp_path: Path) -> None:
