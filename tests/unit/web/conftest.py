@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,8 +37,8 @@ class Client:
 Open = Callable[..., Client]
 
 
-@pytest.fixture
-def open_site() -> Iterator[Open]:
+@contextmanager
+def opened_sites() -> Iterator[Open]:
     """``open_site(database, now, free_bytes, demo=…)`` gives a client."""
     apps: list[FastAPI] = []
 
@@ -45,7 +46,8 @@ def open_site() -> Iterator[Open]:
         if "accounts" not in options:
             options.setdefault("authenticator", SignedIn())
         options.setdefault("free_bytes", lambda: room)
-        apps.append(create_app(database, clock=lambda: now, **options))
+        options.setdefault("clock", lambda: now)
+        apps.append(create_app(database, **options))
         return Client(apps[-1])
 
     yield opened
@@ -53,3 +55,10 @@ def open_site() -> Iterator[Open]:
         for made in (app.state.previews, app.state.frames, app.state.lightbox, app.state.opened):
             if made is not None:
                 made.close()  # no server ran that would have done it
+
+
+@pytest.fixture
+def open_site() -> Iterator[Open]:
+    """Of one test."""
+    with opened_sites() as opened:
+        yield opened

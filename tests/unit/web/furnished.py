@@ -6,6 +6,7 @@ Whatever a person or a header brought is asked of ``tell(field, number)``, so th
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -58,6 +59,12 @@ def words(field: str, number: int) -> str:
     return choices[number % len(choices)] if choices else f"{field.replace('_', ' ')} {number}"
 
 
+@cache
+def small(study_uid: str, sop_uid: str, bright: float) -> bytes:
+    """A film that every house has again."""
+    return film(study_uid, sop_uid, rows=16, columns=16, bright=bright)
+
+
 class House(Room):
     """The room, and what the application is made with. ``uids``: its studies."""
 
@@ -94,8 +101,8 @@ class House(Room):
     def _study(self, number: int, uid: str, at: datetime) -> None:
         """A film is stored, the network speaks, somebody reads; which of it depends on the number."""
         tell = self.tell
-        image = self.store(film(uid, f"{uid}.1", rows=16, columns=16), at)
-        other = film(uid, f"{uid}.2", rows=16, columns=16, bright=0.5)
+        image = self.store(small(uid, f"{uid}.1", 0.25), at)
+        other = small(uid, f"{uid}.2", 0.5)
         self.archive.objects[digest(other)] = other
         facts = Facts(**{name: tell(name, number) for name in Facts.__dataclass_fields__})
         model = replace(scene.MODEL, name=tell("model", number), version=tell("version", number))

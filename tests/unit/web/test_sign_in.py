@@ -12,6 +12,7 @@ import httpx
 import pytest
 from starlette.routing import Mount, Route
 
+from tests.size import size
 from tests.unit.web import scene
 from tests.unit.web.conftest import NOW
 from tests.unit.web.signed_in import SignedIn
@@ -100,8 +101,14 @@ def test_every_route_says_what_it_asks_for(house: House) -> None:
     assert [one for one in sorted(found) if one[1] not in ROUTES.get(one[0], {})] == []
 
 
+def is_turn_of(role: Role, path: str, method: str) -> bool:
+    """Whether the role asks what no role may: one role in turn each time, all with ``make soak``."""
+    place = [*ROUTES, *sorted(PUBLIC)].index(path) + METHODS.index(method)
+    return (place - [*Role].index(role)) % size(len(Role), 1) == 0
+
+
 def test_roles_by_routes_by_methods() -> None:
-    door, cells, wrong = SignedIn(), 0, []
+    door, cells, wrong = SignedIn(), set(), []
     house = House(authenticator=door)
     for role in Role:
         door.role = role
@@ -109,23 +116,29 @@ def test_roles_by_routes_by_methods() -> None:
             for method in METHODS:
                 if (method, path) == ("GET", "/events"):
                     continue  # never ends; its permission is that of the list
+                if method not in methods and not is_turn_of(role, path, method):
+                    continue
                 status = house.ask(method, FILLED[path]).status_code
                 granted = method in methods and methods[method] in GRANTS[role]
                 right = status == 405 if method not in methods else (status not in (401, 403, 405)) is granted
-                cells += 1
+                cells.add((role, path, method))
                 wrong += [] if right else [(role.value, method, path, status)]
         for path in PUBLIC:
             for method in METHODS:
+                if method not in ("GET", "POST") and not is_turn_of(role, path, method):
+                    continue
                 status = house.ask(method, path).status_code
-                cells += 1
+                cells.add((role, path, method))
                 # the sign-in form is there to be sent, by a page of ours; every other method has nothing to do here
                 right = status < 500 and (status in (404, 405) or method in ("GET", "POST") or path == "/sign-in")
                 wrong += [] if right else [(role.value, method, path, status)]
     house.app.state.previews.close()
     house.app.state.opened.close()
-    print(f"roles × routes × methods: {cells} cells, {len(wrong)} wrong")
+    print(f"roles × routes × methods: {len(cells)} cells, {len(wrong)} wrong")
     assert wrong == []
-    assert cells > 1000
+    assert {(role, path, method) for role in Role for path in ROUTES for method in ROUTES[path] if path != "/events"} <= cells
+    asked = {(path, method) for _, path, method in cells}
+    assert asked == {(path, method) for path in (*ROUTES, *PUBLIC) for method in METHODS} - {("/events", "GET")}
 
 
 def test_a_stranger_sees_nothing(house: House) -> None:
