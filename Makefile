@@ -53,8 +53,8 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 	--no-annotate --no-header --group build pyproject.toml
 PEERS := $(subst --group build pyproject.toml,,$(LOCK))
 lock:
-	$(LOCK) --extra oidc --extra postgres --extra s3 -o requirements.lock
-	$(LOCK) -c requirements.lock --extra oidc --extra postgres --extra s3 --extra training --extra test -o requirements-test.lock
+	$(LOCK) --extra oidc --extra postgres -o requirements.lock
+	$(LOCK) -c requirements.lock --extra oidc --extra postgres --extra training --extra test -o requirements-test.lock
 	$(PEERS) tests/benchmark/peers.in -o tests/benchmark/peers.lock
 
 # A wheel and an sdist with network, templates and sample films inside.
