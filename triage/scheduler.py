@@ -12,7 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from triage.domain.errors import ArchiveAway, AuditBroken, ConfigError, Noticed, TriageError
 from triage.domain.figures import AUDIT_INTACT, AUDIT_WALKED
 from triage.domain.level import HeadStarts
-from triage.domain.schedule import RINGING, STANDBY, first_run
+from triage.domain.schedule import CUT_OFF, NOTICED, RINGING, STANDBY, first_run
 from triage.services.attributes import read_headers
 from triage.services.audit import verify_audit
 from triage.services.election import Election
@@ -117,7 +117,7 @@ class Bells:
             budget = share(upkeep, self._scrub_every, SCRUB_EVERY, self._scrub_slice_bytes)
             done = scrub(self._archive, self._database, self._head_starts, self._clock, budget, self._go_on)
         except _Stopped:
-            return
+            raise  # it is noted as cut off, and no success
         except ArchiveAway as error:
             self._say("scrub", str(error))
             log.error("scrub ended", cause=str(error))
@@ -143,7 +143,7 @@ class Bells:
         try:
             account = verify(self._archive, self._database, self._go_on, reading=False)
         except _Stopped:
-            return
+            raise  # it is noted as cut off, and no success
         log = structlog.get_logger().bind(acknowledged=account.acknowledged, gaps=len(account.gaps))
         if account.ok:
             self._say("verify", None)
@@ -179,7 +179,7 @@ class Bells:
         try:
             done = read_headers(self._archive, self._database, HEADERS, self._headers_after, self._go_on)
         except _Stopped:
-            return
+            raise  # it is noted as cut off, and no success
         self._headers_after = done.last
         if done.read:
             structlog.get_logger().info("headers read", films=done.read, unreadable=done.unreadable)
@@ -191,8 +191,6 @@ class Bells:
     def _other(self, name: str, what: Callable[[Callable[[], object]], None]) -> None:
         try:
             what(self._go_on)
-        except _Stopped:
-            return
         except Noticed:
             self._say(name, None)  # it is noted with the run, and no trouble of ours
             raise
@@ -209,14 +207,17 @@ class Bells:
         """Ring one bell if it is ours to ring, and note when it began and how it ended; ``False``: it is another's."""
         if not self._election.still():
             return False
-        error: str | None = "it was cut off"
+        error: str | None = CUT_OFF
         with self._database.write() as transaction:
             transaction.leases.begun(name, self._clock())
         try:
             what()
             error = None
+        except _Stopped:
+            pass
         except Exception as failure:
             error = str(failure) if isinstance(failure, TriageError) else type(failure).__name__
+            error = NOTICED + error if isinstance(failure, Noticed) else error
             raise
         finally:
             with self._database.write() as transaction:

@@ -74,6 +74,7 @@ def row_before_file() -> None:
 
     files.FileIncoming.keep = lambda incoming: waiting.append(incoming)
     files.FileIncoming.discard = lambda incoming: None
+    files.FileArchive.holds = lambda archive, digest: True  # else it would notice itself, and refuse
     receive.adopt = adopt
 
 

@@ -11,8 +11,8 @@ from tests.unit.domain.make import NOW, POLICY, Clock
 from tests.unit.services.world import MovingDatabase
 from triage.archive.memory import MemoryArchive
 from triage.database.anchor import MemoryAnchor
-from triage.domain.errors import BackupError
-from triage.domain.schedule import LEASE, STANDBY, JobRun, first_run
+from triage.domain.errors import BackupError, Noticed
+from triage.domain.schedule import CUT_OFF, LEASE, STANDBY, JobRun, first_run
 from triage.scheduler import SOON, Bells
 from triage.services.election import Election
 
@@ -97,6 +97,29 @@ def test_one_that_was_paused_ends_what_it_was_at_before_its_next_step() -> None:
     bells.state = "running"
     bells.run_job("count", site.job(bells))
     assert steps == ["step 0", "step 1", "step 2"]
+    with site.database.read() as tx:
+        run = tx.leases.runs()["count"]
+    assert (run.error, run.succeeded_at) == (CUT_OFF, None), "what was cut off is no success"
+    assert first_run(run, DAY, site.clock(), SOON) == site.clock() + SOON
+
+
+def test_what_a_job_found_is_told_apart_from_its_failure() -> None:
+    site = Site()
+    failures = iter([Noticed("CT2 is silent"), ZeroDivisionError()])
+
+    def look(go_on: Any) -> None:
+        raise next(failures)
+
+    bells, election = site.scheduler("a", does=look)
+    election.step()
+    found = []
+    for kind in (Noticed, ZeroDivisionError):
+        with pytest.raises(kind):
+            bells.run_job("count", site.job(bells))
+        with site.database.read() as tx:
+            found.append(tx.leases.runs()["count"].noticed)
+    assert found == ["CT2 is silent", None]
+    assert bells.trouble is None
 
 
 @pytest.mark.parametrize("step", [HOUR, -HOUR])

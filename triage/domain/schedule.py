@@ -7,6 +7,10 @@ LEASE = timedelta(seconds=15)
 """So long a silent holder keeps a lease; clocks of the hosts of one site must agree better than this."""
 STANDBY, RINGING = "standby", "running"
 """What a role's sign of life says while another one is elected, and while it is itself."""
+NOTICED = "noticed: "
+"""Stands before what a run has found, in the place of an error."""
+CUT_OFF = "it was cut off"
+"""The error of a run that was ended before its end: by a stop, or because another one was elected."""
 SILENCE = "silence"
 """The job that looks for modalities that have fallen silent; what it finds stands as the error of its run."""
 MARGIN = LEASE / 3
@@ -33,10 +37,15 @@ class JobRun:
     succeeded_at: datetime | None = None
     error: str | None = None
 
+    @property
+    def noticed(self) -> str | None:
+        """What the run found that a person should look at; a failure of the run itself is none."""
+        return self.error.removeprefix(NOTICED) if self.error is not None and self.error.startswith(NOTICED) else None
+
 
 def first_run(last: JobRun | None, every: timedelta, now: datetime, soon: timedelta) -> datetime:
     """When a job is due first after a start: what was due while nobody rang runs once, soon; a last run in the future is the
     word of a clock that was ahead."""
-    if last is None:
+    if last is None or last.error == CUT_OFF:
         return now + min(every, soon)
     return max(now + min(every, soon), min(last.started_at, now) + every)

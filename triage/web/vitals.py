@@ -126,7 +126,7 @@ def look(site: Site) -> Vitals:
     try:
         with site.database.read() as tx:
             return Vitals(
-                silent=run.error if (run := tx.leases.runs().get(SILENCE)) else None,
+                silent=run.noticed if (run := tx.leases.runs().get(SILENCE)) else None,
                 publishes=bool(site.destinations),
                 hears_orders=site.hears_orders,
                 now=now,
