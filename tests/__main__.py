@@ -3,6 +3,7 @@
 ``python -m tests`` all · ``--only-checks`` without the tests · anything else goes to pytest (``-k store -x``).
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -23,10 +24,14 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def run(name: str, command: list[str]) -> bool:
-    """Run one step in the repository's root, its output going through."""
+    """Run one step in the repository's root, its output going through.
+
+    Whatever the machine prefers, bytecode is kept: a whole service is many processes, which would compile it each anew.
+    """
     print(f"==> {name}", flush=True)
     started = time.monotonic()
-    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     print(f"<== {name}: {'ok' if code == 0 else f'FAILED ({code})'} in {time.monotonic() - started:.0f} s\n", flush=True)
     return code == 0
 

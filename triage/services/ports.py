@@ -3,10 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import BinaryIO, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from triage.domain.assessment import Model, Outcome
 from triage.domain.audit import Action, AuditEntry, AuditFilter, AuditHead, AuditRecord
@@ -19,9 +16,6 @@ from triage.domain.reading import FinishedReading
 from triage.domain.selection import RowFacts, Selection
 from triage.domain.stray import Stray
 from triage.domain.study import Study
-from triage.imaging.eligibility import Intended
-from triage.imaging.prepare import Prepared
-from triage.imaging.spec import PreprocessingSpec
 from triage.services.account_store import AccountStore
 from triage.services.analytics_store import AnalyticsStore
 from triage.services.commitment_store import CommitmentStore
@@ -34,6 +28,14 @@ from triage.services.query_store import Queried
 from triage.services.retention_store import HasRetention
 from triage.services.role_store import HasRoles
 from triage.services.upkeep_store import UpkeepStore
+
+if TYPE_CHECKING:  # most roles need neither numpy nor pydicom, and start sooner without
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from triage.imaging.eligibility import Intended
+    from triage.imaging.prepare import Prepared
+    from triage.imaging.spec import PreprocessingSpec
 
 Clock = Callable[[], datetime]
 """Gives the present time, aware, UTC."""
@@ -329,7 +331,7 @@ class Films(Protocol):
             FilmsUnavailable: none can be opened at this moment; says why.
         """
 
-    def prepare(self, stream: BinaryIO, spec: PreprocessingSpec, intended: Intended, within_seconds: float) -> Prepared:
+    def prepare(self, stream: BinaryIO, spec: "PreprocessingSpec", intended: "Intended", within_seconds: float) -> "Prepared":
         """What becomes of a whole object, from its first byte wherever ``stream`` stands.
 
         Never raises for what a film holds or does: one that kills its decoder is *cannot decode*, one that takes longer than
@@ -350,17 +352,17 @@ class Classifier(Protocol):
         """Its pedigree and operating point."""
 
     @property
-    def spec(self) -> PreprocessingSpec:
+    def spec(self) -> "PreprocessingSpec":
         """How films must be preprocessed for it."""
 
-    def opinion(self, tensor: NDArray[np.float32]) -> Opinion | None:
+    def opinion(self, tensor: "NDArray[np.float32]") -> Opinion | None:
         """What the picture looks like, by the image gate, for one tensor of shape (H, W, 1); ``None``: there is no gate.
 
         Raises:
             InferenceError: the gate gave no finite number.
         """
 
-    def probability(self, tensor: NDArray[np.float32]) -> float:
+    def probability(self, tensor: "NDArray[np.float32]") -> float:
         """The calibrated probability of *abnormal* for one tensor of shape (H, W, 1).
 
         Raises:
