@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.database.stores import KINDS, opened, sql_database
@@ -212,6 +212,7 @@ def test_the_policy_is_noted_when_it_changes(database: Database) -> None:
         max_size=4,
     )
 )
+@example([AuditEntry(at=make.NOW, actor="\0", action=Action.VIEW, subject="\udc80\0", details={"\0": "\udc80"})])
 def test_both_write_the_same_chain(tmp_path_factory: pytest.TempPathFactory, entries: list[AuditEntry]) -> None:
     sql, memory = sql_database(tmp_path_factory.mktemp("audit")), MemoryDatabase()
     for database in (sql, memory):

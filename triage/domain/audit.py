@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
+from triage.domain.storable import storable
+
 GENESIS = "0" * 64
 """What stands before the first record."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -146,9 +148,9 @@ def chained(head: AuditHead, entry: AuditEntry) -> AuditRecord:
     bare = AuditRecord(
         sequence=head.sequence + 1,
         at=microseconds(entry.at),
-        actor=_storable(entry.actor),
+        actor=storable(entry.actor),
         action=entry.action.value,
-        subject=_storable(entry.subject),
+        subject=storable(entry.subject),
         details=json.dumps(dict(entry.details), sort_keys=True),
         digest="",
     )
@@ -184,7 +186,3 @@ def first_break(records: Iterable[AuditRecord], head: AuditHead | None, anchors:
 
 
 _COVERED = tuple(name for name in AuditRecord.__dataclass_fields__ if name != "digest")
-
-
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half a surrogate pair cannot be stored
