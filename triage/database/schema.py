@@ -37,6 +37,12 @@ def knows(revision: str) -> bool:
     return revision in {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
 
 
+def steps_after(revision: str | None) -> list[str]:
+    """The revisions that this version adds to a database of that one, in order."""
+    found = [step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]  # the newest first
+    return found[: found.index(revision) if revision is not None else None][::-1]
+
+
 def present(engine: Engine) -> str | None:
     """The database's revision; ``None``: empty."""
     with engine.connect() as connection:
