@@ -20,6 +20,7 @@ from triage.cli import (
     quarantine,
     reading,
     serve,
+    support,
     tls,
     users,
 )
@@ -64,6 +65,7 @@ for module in (
     operate,
     backup,
     export,
+    support,
     models,
     users,
     tls,

@@ -167,12 +167,9 @@ def check(as_json: AsJson = False, home: Home = None, config: Config = None) -> 
 
 def show_config(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
     """The settings in force, and what each is for."""
-    from functools import reduce
+    from triage.config import known_keys, shown
 
-    from triage.config import known_keys, without_secrets
-
-    values = settings(home, config)
-    rows = {name: without_secrets(reduce(getattr, name.split("."), values)) for name in known_keys()}
+    rows = shown(settings(home, config))
     if as_json:
         print_json(rows)
         return
