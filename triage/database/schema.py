@@ -1,6 +1,6 @@
 """Bring a database to the schema that this version needs, or say why it cannot be used."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -46,18 +46,29 @@ def steps_after(revision: str | None) -> list[str]:
 def present(engine: Engine) -> str | None:
     """The database's revision; ``None``: empty."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return revision_of(connection)
 
 
-def migrate(engine: Engine) -> tuple[str | None, str]:
-    """Run the missing steps, all or none; returns (revision before, revision after)."""
+def revision_of(connection: Connection) -> str | None:
+    """The same, as one transaction sees it."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def migrate(
+    engine: Engine, to: str = "head", first: Callable[[Connection], object] = lambda connection: None
+) -> tuple[str | None, str]:
+    """Run the missing steps up to ``to``, all or none; returns (revision before, revision after).
+
+    ``first`` is called in the same transaction, before any step: what it sees nobody changes until the steps are done.
+    """
     before = present(engine)
     with _writing(engine) as connection:
+        first(connection)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    return before, newest()
+        command.upgrade(config, to)
+    return before, newest() if to == "head" else to
 
 
 def ensure(engine: Engine) -> None:
@@ -69,6 +80,9 @@ def ensure(engine: Engine) -> None:
     found = present(engine)
     if found is None:
         migrate(engine)
+    elif not knows(found):
+        words = f"database schema is {found}, of a later version; this one knows up to {newest()}"
+        raise DatabaseOutdated(f"{words}; install that version, or go back with it: triage migrate --back")
     elif found != newest():
         raise DatabaseOutdated(f"database schema is {found}, this version needs {newest()}; back up, then run: triage migrate")
 
