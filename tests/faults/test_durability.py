@@ -83,10 +83,18 @@ def test_a_busy_hour(tmp_path):
     assert found.good, (found.unexpected, found.found, found.listed)
 
 
+def test_an_upgrade_that_is_killed_is_done_or_not_begun(tmp_path):
+    row = upgrading.by_statement(tmp_path, "0001", only=size(3, 30))
+    print(f"points {row.points}, killed {row.killed}, as before {row.before}, as after {row.after}")
+    assert not row.wrong, row.wrong
+    assert row.killed == row.points
+
+
 @needs_strace
+@pytest.mark.soak
 @pytest.mark.parametrize("back", [False, True], ids=["upgrade", "way back"])
-def test_an_upgrade_that_is_killed_is_done_or_not_begun(back, tmp_path):
-    row = upgrading.sweep(tmp_path, "0014_orders", back=back, only=size(1, 60))
+def test_an_upgrade_that_is_killed_at_a_system_call_is_done_or_not_begun(back, tmp_path):
+    row = upgrading.sweep(tmp_path, "0014_orders", back=back, only=30)
     print(f"points {row.points}, killed {row.killed}, as before {row.before}, as after {row.after}")
     assert not row.wrong, row.wrong
     assert row.killed
