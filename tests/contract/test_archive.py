@@ -1,6 +1,8 @@
 """What an Archive promises, asked of both."""
 
+import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,43 @@ def replace(archive: Archive, digest: str, content: bytes) -> None:
         archive.path(digest).write_bytes(content)
     elif isinstance(archive, MemoryArchive):
         archive.objects[digest] = content
+
+
+def grow_old(archive: Archive, hours: float) -> None:
+    """Everything in it was written so long before."""
+    if isinstance(archive, FileArchive):
+        for path in archive.root.rglob("*.*"):
+            now = path.stat().st_mtime
+            os.utime(path, (now, now - hours * 3600))
+    elif isinstance(archive, MemoryArchive):
+        archive.written = {name: at - timedelta(hours=hours) for name, at in archive.written.items()}
+
+
+def test_what_was_written_lately_is_not_quiet(archive: Archive) -> None:
+    hour = timedelta(hours=1)
+    keep(archive)
+    assert archive.is_quiet(DIGEST, timedelta(0))
+    assert not archive.is_quiet(DIGEST, hour)
+    grow_old(archive, 0.9)
+    assert not archive.is_quiet(DIGEST, hour)
+    grow_old(archive, 0.2)
+    assert archive.is_quiet(DIGEST, hour)
+    archive.set_aside(DIGEST)
+    assert archive.is_quiet(DIGEST, hour)
+    assert not archive.is_quiet("0" * 64, hour)
+    assert not archive.is_quiet("../../etc/passwd", hour)
+
+
+def test_a_sweep_leaves_what_is_still_written(archive: Archive) -> None:
+    archive.receive(META, 10)
+    grow_old(archive, 2)
+    fresh = archive.receive(META, 10)
+    assert len(archive.sweep(timedelta(hours=1))) == 1
+    fresh.write(DATA)
+    assert fresh.sync() == DIGEST
+    fresh.keep()
+    assert archive.is_intact(DIGEST)
+    assert archive.sweep(timedelta(hours=1)) == archive.leftovers() == []
 
 
 def test_a_kept_object_is_the_bytes_as_received_under_their_digest(archive: Archive) -> None:

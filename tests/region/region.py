@@ -63,6 +63,7 @@ class Region:
         number = sum(node.role == role for node in self.nodes)
         host = host or self.network.add(f"{role}{number}")
         settings = {
+            "node": host.name,
             "database_url": self.server.url(self.name),
             "storage__floor_bytes": "1048576",
             "dimse__host": host.address,

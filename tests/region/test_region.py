@@ -1,6 +1,7 @@
 """PostgreSQL and roles on hosts of their own: whatever is killed, paused or cut off, N studies are N results."""
 
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -20,11 +21,10 @@ ASSESSED_WITHIN = 180.0
 @pytest.fixture
 def site() -> Iterator[Region]:
     with region() as one:
-        one.add("intake").start().ready()
-        for role in ("web", "scheduler", "scheduler", *("worker",) * WORKERS):
+        for role in ("intake", "intake", "web", "scheduler", "scheduler", *("worker",) * WORKERS):
             one.add(role, stubbed=0.02 if role == "worker" else None).start()
-        for worker in one.of("worker"):
-            worker.ready()
+        for node in (*one.of("intake"), *one.of("worker")):
+            node.ready()
         yield one
 
 
@@ -60,6 +60,15 @@ def test_n_studies_are_n_results_whatever_happens(site: Region) -> None:
 
     site.of("scheduler")[0].kill()
     send()
+
+    intake = site.of("intake")[0]
+    sending = threading.Thread(target=send)
+    sending.start()
+    until(lambda: len(site.account.acknowledged) > sent + EACH // 4, 60, "it receives")
+    intake.kill()  # with objects in its hands
+    intake.start().ready()  # and puts right what it left while the other one receives
+    sending.join()
+    assert sent == EACH * 7
     site.wait_assessed(sent, ASSESSED_WITHIN)
     books = site.books(1, sent)
     print(f"sent {sent}: {books}; answers {dict(site.account.answers)}")

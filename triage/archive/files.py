@@ -17,12 +17,14 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
+from triage.archive.age import is_older, now_of
 from triage.archive.content import data_set_digest, from_disk, is_file, opened, whole_digest
-from triage.archive.strays import PART, SUFFIX, digest_in, strays
+from triage.archive.strays import PART, SUFFIX, digest_in, intake_lock, strays
 from triage.domain.errors import ArchiveAway, ConfigError, StorageFull
 from triage.domain.fault import Fault
 from triage.domain.identifiers import DIGEST_PREFIXES, digest_of, is_digest
@@ -115,11 +117,16 @@ class FileArchive:
     def leftovers(self) -> list[str]:
         return [name for name in _files(self.incoming) if name.endswith(PART)]
 
-    def sweep(self) -> list[str]:
-        swept = self.leftovers()
+    def sweep(self, quiet: timedelta = timedelta(0)) -> list[str]:
+        now = now_of(self.incoming)
+        swept = [name for name in self.leftovers() if not quiet or is_older(self.incoming / name, quiet, now)]
         for name in swept:
             (self.incoming / name).unlink(missing_ok=True)
         return swept
+
+    def is_quiet(self, digest: str, quiet: timedelta) -> bool:
+        places = (self.path(digest), self._aside(digest)) if is_digest(digest) else ()
+        return not quiet or any(is_older(path, quiet, now_of(self.incoming)) for path in places)
 
     def set_aside(self, digest: str) -> None:
         with self.failing():
@@ -250,13 +257,13 @@ class FileArchive:
         """Refuse everything from now on: after a failed fsync nobody knows what is on the disk; trying again would lie."""
         self._failure = reason
 
-    def lock(self) -> int:
-        """Hold the incoming folder for this process; returns the descriptor that holds it.
+    def lock(self, node: str = "") -> int:
+        """Hold the incoming folder for this node's intake; returns the descriptor that holds it.
 
         Raises:
-            ConfigError: another intake works on the same folder.
+            ConfigError: another intake of this node works on the same folder.
         """
-        descriptor = os.open(self.incoming / "intake.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.incoming / intake_lock(node), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

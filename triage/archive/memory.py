@@ -1,13 +1,16 @@
 """The in-memory twin of the archive."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from hashlib import sha256
 from io import BytesIO
+from itertools import count
 from typing import BinaryIO
 
 from triage.archive.part10 import data_set_offset
+from triage.clock import utc_now
 from triage.domain.errors import StorageFull
 from triage.domain.fault import Fault
 from triage.domain.identifiers import digest_of, is_digest
@@ -17,7 +20,7 @@ from triage.domain.stray import Kind, Stray
 class MemoryArchive:
     """See :class:`triage.services.ports.Archive`. ``capacity_bytes``: the size of the pretended disk."""
 
-    def __init__(self, capacity_bytes: int = 1 << 30) -> None:
+    def __init__(self, capacity_bytes: int = 1 << 30, clock: Callable[[], datetime] = utc_now) -> None:
         self.capacity_bytes = capacity_bytes
         self.parts: dict[str, bytearray] = {}
         self.objects: dict[str, bytes] = {}
@@ -25,6 +28,10 @@ class MemoryArchive:
         self.unknown: dict[str, tuple[Kind, bytes]] = {}
         """What lies where it does not belong, by its place."""
         self._settling = threading.RLock()
+        self.written: dict[str, datetime] = {}
+        """When a part or an object was written, by its name, as ``clock`` said."""
+        self.clock = clock
+        self.numbers = count(1)
 
     def receive(self, file_meta: bytes, expected_bytes: int) -> "MemoryIncoming":
         if self.free_bytes() < expected_bytes:
@@ -56,10 +63,14 @@ class MemoryArchive:
     def leftovers(self) -> list[str]:
         return sorted(self.parts)
 
-    def sweep(self) -> list[str]:
-        swept = self.leftovers()
-        self.parts.clear()
+    def sweep(self, quiet: timedelta = timedelta(0)) -> list[str]:
+        swept = [name for name in self.leftovers() if self.is_quiet(name, quiet)]
+        for name in swept:
+            del self.parts[name]
         return swept
+
+    def is_quiet(self, digest: str, quiet: timedelta) -> bool:
+        return not quiet or (digest in self.written and self.written[digest] <= self.clock() - quiet)
 
     def set_aside(self, digest: str) -> None:
         if digest in self.objects:
@@ -128,14 +139,16 @@ class MemoryIncoming:
 
     def __init__(self, archive: MemoryArchive, file_meta: bytes) -> None:
         self._archive = archive
-        self._name = f"{id(self):x}.part"
+        self._name = f"{next(archive.numbers)}.part"
         self._digest = sha256()
         archive.parts[self._name] = bytearray(file_meta)
+        archive.written[self._name] = archive.clock()
 
     def write(self, data: bytes | memoryview) -> None:
         if self._archive.free_bytes() < len(data):
             raise StorageFull("the pretended disk is full")
         self._archive.parts[self._name] += data
+        self._archive.written[self._name] = self._archive.clock()
         self._digest.update(data)
 
     def sync(self) -> str:
@@ -148,6 +161,7 @@ class MemoryIncoming:
         content, digest = bytes(self._archive.parts.pop(self._name)), self._digest.hexdigest()
         if self._archive.is_intact(digest):
             return None
+        self._archive.written[digest] = self._archive.clock()
         damaged, self._archive.objects[digest] = self._archive.objects.get(digest), content
         if damaged is None:
             return None
@@ -156,7 +170,9 @@ class MemoryIncoming:
         return name
 
     def quarantine(self) -> None:
-        self._archive.aside[self._digest.hexdigest()] = bytes(self._archive.parts.pop(self._name))
+        digest = self._digest.hexdigest()
+        self._archive.written[digest] = self._archive.clock()
+        self._archive.aside[digest] = bytes(self._archive.parts.pop(self._name))
 
     def discard(self) -> None:
         self._archive.parts.pop(self._name, None)

@@ -1,6 +1,7 @@
 """What lies in the archive's folders and has no business there: found, and given the place that its content asks for."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,14 @@ PART = ".part"
 SUFFIX = ".dcm"
 RECEIVING_LOCK = "receive.lock"
 TURNSTILE_LOCK = "turnstile.lock"
-LOCKS = ("intake.lock", "settle.lock", RECEIVING_LOCK, TURNSTILE_LOCK)
+LOCKS = ("settle.lock", RECEIVING_LOCK, TURNSTILE_LOCK)
+_INTAKE_LOCK = re.compile(r"intake(@[A-Za-z0-9][A-Za-z0-9._-]*)?\.lock")
 _OF_THE_DISK = "lost+found"  # a file system that is mounted here brings it along
+
+
+def intake_lock(node: str) -> str:
+    """The name of the lock that one node's intake holds; ``""``: there is one node."""
+    return f"intake@{node}.lock" if node else "intake.lock"
 
 
 def digest_in(name: str) -> str | None:
@@ -32,7 +39,8 @@ def strays(root: Path) -> Iterator[Stray]:
         if digest_in(entry.name) is None or not entry.is_file(follow_symlinks=False):
             yield _stray(f"quarantine/{entry.name}", entry, misplaced=False)
     for entry in _entries(root, "incoming"):
-        if not ((entry.name.endswith(PART) or entry.name in LOCKS) and entry.is_file(follow_symlinks=False)):
+        ours = entry.name.endswith(PART) or entry.name in LOCKS or _INTAKE_LOCK.fullmatch(entry.name)
+        if not (ours and entry.is_file(follow_symlinks=False)):
             yield _stray(f"incoming/{entry.name}", entry)
 
 

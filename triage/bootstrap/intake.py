@@ -1,7 +1,9 @@
 """The intake role: the Storage SCP with TLS and storage commitment, on an archive that was put right first."""
 
+import math
 import resource
 import secrets
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,7 +33,7 @@ from triage.heartbeat import Heartbeat
 from triage.services.audit import turned_away
 from triage.services.publish import reported
 from triage.services.receive import Reception
-from triage.services.reconcile import reconcile
+from triage.services.reconcile import QUIET, Reconciliation, reconcile
 from triage.supervisor import stop_event
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 1.0
 """Seconds between two looks whether the listener still listens."""
+AGAIN = QUIET * 2
+"""So long after the start of one of several intakes it looks once more: what it left half-way at its end is quiet by then."""
 FILES = 8192
 """Open files that the listener wants: 2,048 connections that wait, the associations, and what they write."""
 
@@ -54,13 +58,10 @@ def run_intake(site: "Site", launch: "Launch") -> None:
     _allow_files()
     settings, dimse = site.settings, site.settings.dimse
     secure = TlsServer(settings.tls_files, settings.tls_bindings, utc_now) if settings.tls_files is not None else None
-    site.archive.lock()
-    with nobody_receives(site.archive.root):  # the web role may store by STOW-RS
-        found = reconcile(site.archive, site.database, settings.policy.head_starts, utc_now)
-    structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
+    found = _put_right(site)
     commitment = _commitment(site)
     reporter = Reporter(commitment, database=site.database, destinations=dimse.destinations, calls=_calls(site), clock=utc_now)
-    reporter.start()
+    reporter.start(alone=not settings.node)
     refusals = Refusals(lambda address, cause: _turned_away(site, address, cause))
     refusals.start()
     listener = Listener(
@@ -98,8 +99,11 @@ def run_intake(site: "Site", launch: "Launch") -> None:
 
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble, tally=site.tally):
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
+        again = time.monotonic() + AGAIN.total_seconds() if settings.node else math.inf
         while not stop.wait(LOOK_EVERY) and listener.is_listening:
-            pass
+            if time.monotonic() >= again:
+                _look_again(site)
+                again = math.inf
         failed = not stop.is_set()
         aborted = listener.stop()
         reporter.stop()
@@ -107,6 +111,28 @@ def run_intake(site: "Site", launch: "Launch") -> None:
         structlog.get_logger().info("stopped", aborted=aborted)
     if failed:
         raise TriageError("the listener ended by itself; its last log lines say why")
+
+
+def _put_right(site: "Site") -> Reconciliation:
+    """Before this intake listens. Where it is one of several nodes', what the others may be receiving is left alone."""
+    site.archive.lock(site.settings.node)
+    head_starts = site.settings.policy.head_starts
+    if site.settings.node:
+        return _told(reconcile(site.archive, site.database, head_starts, utc_now, QUIET))
+    with nobody_receives(site.archive.root):  # the web role may store by STOW-RS
+        return _told(reconcile(site.archive, site.database, head_starts, utc_now))
+
+
+def _look_again(site: "Site") -> None:
+    try:
+        _told(reconcile(site.archive, site.database, site.settings.policy.head_starts, utc_now, QUIET))
+    except TriageError as error:  # what it would have found is found at the next start
+        structlog.get_logger().error("reconciling failed", cause=str(error))
+
+
+def _told(found: Reconciliation) -> Reconciliation:
+    structlog.get_logger().info("reconciled", **{name: len(items) for name, items in found.as_dict().items()})
+    return found
 
 
 def _turned_away(site: "Site", address: str, cause: str) -> None:

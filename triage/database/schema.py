@@ -4,7 +4,7 @@ Every process asks which revision a database has; only what changes a schema loa
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -42,26 +42,42 @@ def knows(revision: str) -> bool:
     return revision in revisions()
 
 
+def steps_after(revision: str | None) -> list[str]:
+    """The revisions that this version adds to a database of that one, in order."""
+    return list(revisions()[revisions().index(revision) + 1 if revision is not None else 0 :])
+
+
 def present(engine: Engine) -> str | None:
     """The database's revision; ``None``: empty."""
     with engine.connect() as connection:
-        if not inspect(connection).has_table(_PRESENT.name):
-            return None
-        return connection.execute(select(_PRESENT.c.version_num)).scalar_one_or_none()
+        return revision_of(connection)
 
 
-def migrate(engine: Engine) -> tuple[str | None, str]:
-    """Run the missing steps, all or none; returns (revision before, revision after)."""
+def revision_of(connection: Connection) -> str | None:
+    """The same, as one transaction sees it."""
+    if not inspect(connection).has_table(_PRESENT.name):
+        return None
+    return connection.execute(select(_PRESENT.c.version_num)).scalar_one_or_none()
+
+
+def migrate(
+    engine: Engine, to: str = "head", first: Callable[[Connection], object] = lambda connection: None
+) -> tuple[str | None, str]:
+    """Run the missing steps up to ``to``, all or none; returns (revision before, revision after).
+
+    ``first`` is called in the same transaction, before any step: what it sees nobody changes until the steps are done.
+    """
     from alembic import command
     from alembic.config import Config
 
     before = present(engine)
     with _writing(engine) as connection:
+        first(connection)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    return before, newest()
+        command.upgrade(config, to)
+    return before, newest() if to == "head" else to
 
 
 def ensure(engine: Engine) -> None:
@@ -73,6 +89,9 @@ def ensure(engine: Engine) -> None:
     found = present(engine)
     if found is None:
         migrate(engine)
+    elif not knows(found):
+        words = f"database schema is {found}, of a later version; this one knows up to {newest()}"
+        raise DatabaseOutdated(f"{words}; install that version, or go back with it: triage migrate --back")
     elif found != newest():
         raise DatabaseOutdated(f"database schema is {found}, this version needs {newest()}; back up, then run: triage migrate")
 

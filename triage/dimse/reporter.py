@@ -42,13 +42,13 @@ class Reporter:
         self._looked_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="commitment reporter", daemon=True)
 
-    def start(self) -> None:
-        """Begin; what a dead process had claimed is due again.
+    def start(self, *, alone: bool = True) -> None:
+        """Begin; what a dead process had claimed is due again: at once, or, beside other intakes, when its claim runs out.
 
         Raises:
             IndexUnavailable: the database does not answer.
         """
-        if recovered := steps.recover(self._database, self._clock):
+        if alone and (recovered := steps.recover(self._database, self._clock)):
             structlog.get_logger().info("commitment reports recovered", requests=recovered)
         self._thread.start()
 

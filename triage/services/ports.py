@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from triage.domain.assessment import Model, Outcome
@@ -120,8 +120,12 @@ class Archive(Protocol):
     def leftovers(self) -> list[str]:
         """Names of objects whose receipt was never finished."""
 
-    def sweep(self) -> list[str]:
-        """Remove the leftovers; returns their names. Only while nothing is being received."""
+    def sweep(self, quiet: timedelta = timedelta(0)) -> list[str]:
+        """Remove leftovers that nothing was written to for so long; returns their names. 0: only while nothing is received."""
+
+    def is_quiet(self, digest: str, quiet: timedelta) -> bool:
+        """Whether an object, kept or set aside, was written so long ago, by the archive's own clock: whoever received it has
+        its row by then, or never will."""
 
     def set_aside(self, digest: str) -> None:
         """Move a kept object to the quarantine, durably."""

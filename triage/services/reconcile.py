@@ -6,7 +6,7 @@ row disagree on what was decided, the row says what is to be done: every step th
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from os import SEEK_END
 from typing import Any
 
@@ -55,15 +55,22 @@ class Reconciliation:
         return asdict(self)
 
 
-def reconcile(archive: Archive, database: Database, head_starts: HeadStarts, clock: Clock) -> Reconciliation:
+QUIET = timedelta(minutes=10)
+"""What was written so long ago nobody receives any more: the listener's and the database's patience ended long before."""
+
+
+def reconcile(
+    archive: Archive, database: Database, head_starts: HeadStarts, clock: Clock, quiet: timedelta = timedelta(0)
+) -> Reconciliation:
     """Account for every file and row after a stop or a crash. Idempotent, and itself safe to kill.
 
     Unfinished receipts were never acknowledged and go; a kept file without a row is indexed, or set aside when it cannot be; a
-    row without its file is reported and seen on its study. Only while nothing is being received.
+    row without its file is reported and seen on its study. Only while nothing is being received; where other nodes may receive,
+    with ``quiet`` = :data:`QUIET`: what was written since then is left to whoever is receiving it, for a later look.
     """
-    steps = _Steps(archive, database, head_starts, clock)
+    steps = _Steps(archive, database, head_starts, clock, quiet)
     with archive.settling():
-        steps.report.leftovers_removed = archive.sweep()
+        steps.report.leftovers_removed = archive.sweep(quiet)
         steps.settle_strays()
         for prefix in DIGEST_PREFIXES:
             steps.look_at_kept(prefix)
@@ -73,7 +80,8 @@ def reconcile(archive: Archive, database: Database, head_starts: HeadStarts, clo
 
 
 class _Steps:
-    def __init__(self, archive: Archive, database: Database, head_starts: HeadStarts, clock: Clock) -> None:
+    def __init__(self, archive: Archive, database: Database, head_starts: HeadStarts, clock: Clock, quiet: timedelta) -> None:
+        self._quiet = quiet
         self._archive = archive
         self._database = database
         self._head_starts = head_starts
@@ -91,7 +99,7 @@ class _Steps:
             indexed = transaction.digests(prefix)
         kept = set(self._archive.digests(prefix))
         self._absent |= indexed - kept
-        for digest in sorted(kept - indexed):
+        for digest in self._left(kept - indexed):
             with self._database.read() as transaction:
                 row = transaction.quarantined_object(digest)
             if row is not None and (row.decision is None or row.cause == RETIRED):  # a crash between the row and the move
@@ -103,7 +111,7 @@ class _Steps:
     def look_at_set_aside(self) -> None:
         with self._database.read() as transaction:
             accounted = {one.digest for one in transaction.quarantined()}
-        for digest in sorted(set(self._archive.digests_aside()) - accounted):
+        for digest in self._left(set(self._archive.digests_aside()) - accounted):
             with self._database.read() as transaction:
                 row, indexed = transaction.quarantined_object(digest), digest in transaction.digests(digest)
             if row is not None and row.decision is Decision.DISCARDED:
@@ -113,6 +121,9 @@ class _Steps:
                 self._take_back(digest)
             else:
                 self._account(digest, SECOND_COPY if indexed else FOUND)
+
+    def _left(self, digests: set[str]) -> list[str]:
+        return [digest for digest in sorted(digests) if self._archive.is_quiet(digest, self._quiet)]
 
     def look_for_missing(self) -> None:
         self.report.missing = sorted(digest for digest in self._absent if not self._archive.holds(digest))

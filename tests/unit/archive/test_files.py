@@ -134,6 +134,15 @@ def test_a_second_intake_on_the_same_folder_is_refused(archive: FileArchive) -> 
     os.close(archive.lock())
 
 
+def test_intakes_of_several_nodes_hold_a_lock_each(archive: FileArchive) -> None:
+    held = [archive.lock("one"), archive.lock("two.hospital")]
+    with pytest.raises(ConfigError, match="another intake"):
+        FileArchive(archive.root, 0).lock("one")
+    assert archive.strays() == []
+    for descriptor in held:
+        os.close(descriptor)
+
+
 def test_the_lock_is_no_leftover(archive: FileArchive) -> None:
     held = archive.lock()
     assert archive.sweep() == []

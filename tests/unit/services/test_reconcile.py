@@ -1,5 +1,6 @@
 """Reconciliation puts right what a crash left half-way and accounts for whatever else lies there (F13)."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from triage.domain.fault import Fault
 from triage.domain.jobs import JobState
 from triage.domain.level import Level
 from triage.services import reconcile as module
-from triage.services.reconcile import ADOPTED
+from triage.services.reconcile import ADOPTED, QUIET
 from triage.services.verify import REMEDIES, verify
 
 FILMS = [films.film(f"1.{number}", f"1.{number}.1.1") for number in range(1, 5)]
@@ -71,6 +72,17 @@ def test_two_hundred_planted_are_two_hundred_resolved(world: World) -> None:
     print(
         f"planted {each * len(FAMILIES)} / resolved {each * len(FAMILIES)}; for a person {each * len(FOR_A_PERSON)}, all told"
     )
+
+
+@pytest.mark.parametrize("plant", [planted.orphan, planted.part, planted.aside])
+def test_what_another_node_may_be_receiving_is_left_for_later(world: World, plant: planted.Plant) -> None:
+    name = plant(world, FILMS[1])
+    assert world.reconcile(QUIET).as_dict() == NOTHING
+    for path in archive_of(world).root.rglob(f"{name}*"):
+        os.utime(path, (0, path.stat().st_mtime - QUIET.total_seconds() - 1))
+    found = world.reconcile(QUIET)
+    assert found.adopted + found.leftovers_removed + found.quarantined == [name]
+    assert world.gaps() == {}
 
 
 def test_an_adopted_film_is_on_the_list_and_due(world: World) -> None:

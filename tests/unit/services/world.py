@@ -100,8 +100,8 @@ class World:
         data_set = claims.pop("data_set", data_set)
         return Claim(**{"calling_ae_title": "MODALITY", "file_meta": meta} | claims), data_set
 
-    def reconcile(self) -> Reconciliation:
-        return reconcile(self.archive, self.database, POLICY, self.clock)
+    def reconcile(self, quiet: timedelta = timedelta(0)) -> Reconciliation:
+        return reconcile(self.archive, self.database, POLICY, self.clock, quiet)
 
     def gaps(self) -> dict[str, list[str]]:
         """What verification finds amiss, by kind."""
