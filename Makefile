@@ -23,13 +23,7 @@ faults: .venv/test.stamp
 # What takes too long for every change, and the long tests of `make test` at their full length.
 soak: .venv/test.stamp
 	SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
-	SOAK=1 $(BIN)/python -m pytest tests/unit/domain/test_order.py tests/browser/test_reading_steps.py \
-		tests/browser/test_hostile_text.py \
-		tests/browser/test_accessibility.py tests/integration/test_kills.py tests/integration/test_skew.py \
-		tests/integration/test_worker_away.py tests/unit/web/test_openapi_cases.py tests/unit/web/test_bad_requests.py \
-		tests/unit/database/test_queue_twins.py tests/unit/database/test_every_upgrade.py tests/faults/test_quick_peers.py tests/faults/test_durability.py \
-		tests/unit/web/test_every_page.py tests/unit/web/test_sign_in.py tests/unit/web/test_closer.py tests/unit/services/test_identity.py tests/unit/imaging/test_pyramid.py \
-		tests/unit/imaging/test_preprocess.py tests/unit/dimse/test_commitment_data_set.py tests/unit/web/test_analytics.py tests/integration/test_dicom_tls.py tests/integration/test_store.py tests/integration/test_soak.py $(ARGS)
+	SOAK=1 $(BIN)/python -m pytest $$(grep -rl --include="test_*.py" "^from tests.size import" tests) $(ARGS)
 
 # What ours is measured against by ARGS=pixels; in an environment of its own, so that nothing of ours can use it.
 peers: tests/benchmark/peers.lock

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests import adapters
 from tests.films import film
 from tests.unit.web.pictures import Room
 from tests.unit.web.signed_in import SignedIn
@@ -19,6 +20,7 @@ from triage.services.ports import Database
 from triage.web.app import create_app
 from triage.web.run import Server, listening_socket
 
+adapters.shared()
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
