@@ -220,9 +220,7 @@ def test_nobody_writes_between_the_copy_and_the_upgrade(tmp_path: Path, monkeypa
     assert len(studies(database)) == 4
 
 
-def test_a_role_that_starts_at_the_last_moment_and_another_upgrade_stop_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_role_that_starts_meanwhile_and_another_upgrade_stop_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     database = old(home, "0014_orders")
     met = module.preflight(settings_of(home))
@@ -244,7 +242,7 @@ def test_too_little_room_is_in_the_way(tmp_path: Path) -> None:
     assert list(module._no_room(tmp_path, file, 1 << 20)) == list(module._no_room(tmp_path, None, most)) == []
     (words,) = module._no_room(tmp_path, file, most // 3 + module.MINIMUM)
     assert f"free in {tmp_path}" in words, "the copy counts too, where it lies beside the database"
-    if (other := Path("/dev/shm")).stat().st_dev != tmp_path.stat().st_dev:  # noqa: S108 - only asked for its room
+    if (other := Path("/dev/shm")).stat().st_dev != tmp_path.stat().st_dev:
         (words,) = module._no_room(other, file, shutil.disk_usage(other).free + module.MINIMUM)
         assert f"free in {other}" in words
 

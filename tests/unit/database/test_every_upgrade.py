@@ -60,13 +60,9 @@ def value(table: str, column: dict[str, Any], number: int, key: bool, foreign: d
     kind = str(column["type"])
     if kind.startswith(("TEXT", "VARCHAR")):
         return f"{table}.{name}{number}{TELLS}"
-    return (
-        1 / (number + 2)
-        if kind.startswith(("FLOAT", "DOUBLE"))
-        else number + 1
-        if key or "BIG" not in kind
-        else ARRIVED + number
-    )
+    if kind.startswith(("FLOAT", "DOUBLE")):
+        return 1 / (number + 2)
+    return number + 1 if key or "BIG" not in kind else ARRIVED + number
 
 
 def put(connection: Connection, seen: Inspector, number: int) -> None:
