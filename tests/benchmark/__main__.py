@@ -3,7 +3,7 @@
 ``upkeep``: what starts, comparisons and scrubs cost; ``deliver``: how fast results reach a PACS; ``query``: what queries of
 a long list cost; ``region``: what several workers on several hosts bring;
 ``writers``: write transactions a second on both databases;
-``move``: a site moved to PostgreSQL.
+``move``: a site moved to PostgreSQL; ``backup``: how long films wait for their answer while a backup is made.
 """
 
 import os
@@ -11,7 +11,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmark import assess, deliver, films, move, pixels, query, receive, region, sandbox, upkeep, worklist, writers
+from tests.benchmark import (
+    assess,
+    backup,
+    deliver,
+    films,
+    move,
+    pixels,
+    query,
+    receive,
+    region,
+    sandbox,
+    upkeep,
+    worklist,
+    writers,
+)
 
 SIZES = {"2 MB": 1024, "15 MB": 2750}
 
@@ -44,6 +58,8 @@ if __name__ == "__main__":
         deliver.main("--quick" in sys.argv)
     elif "upkeep" in sys.argv:
         upkeep.main(*[5_000] if "--quick" in sys.argv else [])
+    elif "backup" in sys.argv:
+        backup.main(*[3_000] if "--quick" in sys.argv else [])
     elif "region" in sys.argv:
         region.main(100 if "--quick" in sys.argv else 1000)
     elif "writers" in sys.argv:

@@ -1,7 +1,7 @@
 """``python -m tests.faults retiring [--every N]``: ``triage retention`` is killed at every system call that changes the disk.
 
-At once after each kill no row lacks its file. After the next start each study that was due is wholly there or wholly gone, every
-other is as it was, byte for byte, and the same command, run again, leaves what it leaves undisturbed.
+At once after each kill no row lacks its file. After the next start each study that was due is wholly there or wholly gone,
+every other is as it was, byte for byte, and the same command, run again, leaves what it leaves undisturbed.
 """
 
 import argparse
