@@ -12,35 +12,39 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from triage.database.account_tables import metadata
 from triage.database.delivery_tables import delivery as _delivery  # noqa: F401 - its tables belong to the metadata
 from triage.database.figure_table import figure as _figure  # noqa: F401
 from triage.database.lease_tables import lease as _lease  # noqa: F401 - the same
-from triage.domain.errors import DatabaseOutdated
+from triage.domain.errors import DatabaseOutdated, IndexUnavailable
 
 MIGRATED_WITHIN = timedelta(hours=6)
 """So long one step of a migration may take on PostgreSQL."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+@cache
+def _steps() -> tuple[str, ...]:
+    """Every revision, the newest first; read once, as each is a module of its own."""
+    return tuple(step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+
+
 def newest() -> str:
     """The revision this version needs."""
-    head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
-    assert head is not None
-    return head
+    return _steps()[0]
 
 
 def knows(revision: str) -> bool:
     """Whether this version can bring a database of that revision to its own."""
-    return revision in {step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    return revision in _steps()
 
 
 def steps_after(revision: str | None) -> list[str]:
     """The revisions that this version adds to a database of that one, in order."""
-    found = [step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]  # the newest first
-    return found[: found.index(revision) if revision is not None else None][::-1]
+    found = _steps()
+    return list(found[: found.index(revision) if revision is not None else None][::-1])
 
 
 def present(engine: Engine) -> str | None:
@@ -60,14 +64,23 @@ def migrate(
     """Run the missing steps up to ``to``, all or none; returns (revision before, revision after).
 
     ``first`` is called in the same transaction, before any step: what it sees nobody changes until the steps are done.
+
+    Raises:
+        IndexUnavailable: no room, somebody else writes, or the server went away; nothing was changed.
     """
     before = present(engine)
-    with _writing(engine) as connection:
-        first(connection)
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, to)
+    try:
+        with _writing(engine) as connection:
+            first(connection)
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS))
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
+    except OperationalError as error:
+        why = (str(error.orig).strip().splitlines() or ["it does not answer"])[0]
+        raise IndexUnavailable(
+            f"database: not upgraded, nothing was changed ({why}); mend that, then: triage migrate"
+        ) from error
     return before, newest() if to == "head" else to
 
 
@@ -93,13 +106,8 @@ def mismatch(engine: Engine) -> str | None:
         found = present(engine)
     except DatabaseError:
         return None
-    needed = _needed()
+    needed = newest()
     return None if found == needed else f"schema {found or 'none'}, this version needs {needed}"
-
-
-@cache
-def _needed() -> str:
-    return newest()
 
 
 def differences(engine: Engine) -> list[object]:

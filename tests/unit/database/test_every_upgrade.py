@@ -128,8 +128,9 @@ def test_each_step_leaves_every_value_as_it_was(kind: str, tmp_path: Path) -> No
     engine.dispose()
 
 
-@pytest.mark.parametrize("kind", size(KINDS[:1], KINDS))
-@pytest.mark.parametrize("revision", size(["0001"], FORMER))
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("revision", FORMER)
 def test_all_steps_at_once_leave_every_value_as_it_was(kind: str, revision: str, tmp_path: Path) -> None:
     engine = empty(kind, tmp_path)
     migrate(engine, to=revision)
