@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark faults soak peers dist
+.PHONY: demo test check lock clean benchmark faults soak peers dist newcomer
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -56,6 +56,10 @@ lock:
 	$(LOCK) --extra oidc --extra postgres -o requirements.lock
 	$(LOCK) -c requirements.lock --extra oidc --extra postgres --extra training --extra test -o requirements-test.lock
 	$(PEERS) tests/benchmark/peers.in -o tests/benchmark/peers.lock
+
+# An empty Debian, then README.md word for word, with the minutes. Needs root and debootstrap.
+newcomer:
+	tests/newcomer.sh
 
 # A wheel and an sdist with network, templates and sample films inside.
 dist: .venv/test.stamp

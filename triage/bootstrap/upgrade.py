@@ -23,7 +23,7 @@ from triage.database.way_back import Copy, copies, go_back, take
 from triage.domain.errors import ConfigError
 
 SPACES = 2
-"""So many times the database's size has to be free beside it: tables written anew, and the log. The copy comes to that."""
+"""So many times the database's size has to be free beside it: tables written anew, and the log. Once more: the copy."""
 MINIMUM = 16 << 20
 
 

@@ -1,17 +1,16 @@
-"""Bring a database to the schema that this version needs, or say why it cannot be used."""
+"""Bring a database to the schema that this version needs, or say why it cannot be used.
 
+Every process asks which revision a database has; only what changes a schema loads Alembic.
+"""
+
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from triage.database.account_tables import metadata
@@ -23,28 +22,29 @@ from triage.domain.errors import DatabaseOutdated, IndexUnavailable
 MIGRATED_WITHIN = timedelta(hours=6)
 """So long one step of a migration may take on PostgreSQL."""
 MIGRATIONS = Path(__file__).parent / "migrations"
+_PRESENT = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 @cache
-def _steps() -> tuple[str, ...]:
-    """Every revision, the newest first; read once, as each is a module of its own."""
-    return tuple(step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+def revisions() -> tuple[str, ...]:
+    """The revisions, the first step first: each follows that of the file before."""
+    steps = sorted((MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return tuple(name for step in steps for name in re.findall(r'^revision = "(\w+)"$', step.read_text("utf-8"), re.MULTILINE))
 
 
 def newest() -> str:
     """The revision this version needs."""
-    return _steps()[0]
+    return revisions()[-1]
 
 
 def knows(revision: str) -> bool:
     """Whether this version can bring a database of that revision to its own."""
-    return revision in _steps()
+    return revision in revisions()
 
 
 def steps_after(revision: str | None) -> list[str]:
     """The revisions that this version adds to a database of that one, in order."""
-    found = _steps()
-    return list(found[: found.index(revision) if revision is not None else None][::-1])
+    return list(revisions()[revisions().index(revision) + 1 if revision is not None else 0 :])
 
 
 def present(engine: Engine) -> str | None:
@@ -55,7 +55,9 @@ def present(engine: Engine) -> str | None:
 
 def revision_of(connection: Connection) -> str | None:
     """The same, as one transaction sees it."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_PRESENT.name):
+        return None
+    return connection.execute(select(_PRESENT.c.version_num)).scalar_one_or_none()
 
 
 def migrate(
@@ -68,6 +70,9 @@ def migrate(
     Raises:
         IndexUnavailable: no room, somebody else writes, or the server went away; nothing was changed.
     """
+    from alembic import command
+    from alembic.config import Config
+
     before = present(engine)
     try:
         with _writing(engine) as connection:
@@ -106,12 +111,14 @@ def mismatch(engine: Engine) -> str | None:
         found = present(engine)
     except DatabaseError:
         return None
-    needed = newest()
-    return None if found == needed else f"schema {found or 'none'}, this version needs {needed}"
+    return None if found == newest() else f"schema {found or 'none'}, this version needs {newest()}"
 
 
 def differences(engine: Engine) -> list[object]:
     """How the database differs from :mod:`triage.database.tables`; empty: not at all."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         found = compare_metadata(context, metadata)
