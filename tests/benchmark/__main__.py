@@ -3,7 +3,8 @@
 ``upkeep``: what starts, comparisons and scrubs cost; ``deliver``: how fast results reach a PACS; ``query``: what queries of
 a long list cost; ``region``: what several workers on several hosts bring;
 ``writers``: write transactions a second on both databases;
-``drift``: how soon a change is noticed, how often chance is; ``move``: a site moved to PostgreSQL.
+``drift``: how soon a change is noticed, how often chance is; ``move``: a site moved to PostgreSQL;
+``backup``: how long films wait for their answer while a backup is made.
 """
 
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from tests.benchmark import (
     assess,
+    backup,
     deliver,
     drift,
     films,
@@ -58,6 +60,8 @@ if __name__ == "__main__":
         deliver.main("--quick" in sys.argv)
     elif "upkeep" in sys.argv:
         upkeep.main(*[5_000] if "--quick" in sys.argv else [])
+    elif "backup" in sys.argv:
+        backup.main(*[3_000] if "--quick" in sys.argv else [])
     elif "region" in sys.argv:
         region.main(100 if "--quick" in sys.argv else 1000)
     elif "writers" in sys.argv:

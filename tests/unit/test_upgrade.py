@@ -5,8 +5,10 @@ import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from triage.bootstrap import upgrade as module
 from triage.cli import app
 from triage.clock import utc_now
 from triage.config import Settings, load
+from triage.database.alive import alive
 from triage.database.copying import copy_database, restore_database
 from triage.database.engine import open_engine
 from triage.database.schema import migrate, newest, present, steps_after
@@ -29,7 +32,7 @@ from triage.database.since import Difference
 from triage.database.sqlite import sqlite_url
 from triage.database.tables import role
 from triage.database.way_back import AFTER, ANCHOR, BEFORE, KEPT, take
-from triage.domain.errors import BackupError, ConfigError, DatabaseOutdated
+from triage.domain.errors import BackupError, ConfigError, DatabaseOutdated, IndexUnavailable
 from triage.domain.role import STOPPED, RoleStatus
 from triage.services.reconcile import reconcile
 from triage.services.verify import verify
@@ -42,13 +45,20 @@ def settings_of(home: Path) -> Settings:
     return load(home=home, environment={})
 
 
+@cache
+def template(revision: str) -> bytes:
+    with TemporaryDirectory() as folder:
+        engine = open_engine(sqlite_url(Path(folder) / "triage.db"))
+        first_release(engine)
+        upgrade(engine, revision)
+        engine.dispose()
+        return (Path(folder) / "triage.db").read_bytes()
+
+
 def old(home: Path, revision: str) -> Path:
     """A site of a former version with four studies."""
     home.mkdir()
-    engine = open_engine(sqlite_url(home / "triage.db"))
-    first_release(engine)
-    upgrade(engine, revision)
-    engine.dispose()
+    (home / "triage.db").write_bytes(template(revision))
     return home / "triage.db"
 
 
@@ -220,9 +230,7 @@ def test_nobody_writes_between_the_copy_and_the_upgrade(tmp_path: Path, monkeypa
     assert len(studies(database)) == 4
 
 
-def test_a_role_that_starts_at_the_last_moment_and_another_upgrade_stop_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_role_that_starts_meanwhile_and_another_upgrade_stop_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     database = old(home, "0014_orders")
     met = module.preflight(settings_of(home))
@@ -237,6 +245,28 @@ def test_a_role_that_starts_at_the_last_moment_and_another_upgrade_stop_it(
     with pytest.raises(ConfigError, match="somebody else upgrades"):
         module.upgrade(settings_of(home))
     assert not (home / BEFORE).exists()
+
+
+def test_a_disk_that_fills_up_on_the_way_changes_nothing_and_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    database = old(home, "0014_orders")
+    before = content(database)
+
+    def bounded(*arguments: Any) -> Any:
+        with closing(sqlite3.connect(database)) as reader:
+            pages = reader.execute("PRAGMA page_count").fetchone()[0]
+        found = alive(*arguments)
+        arguments[0].exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+        return found
+
+    monkeypatch.setattr(module, "alive", bounded)
+    with pytest.raises(IndexUnavailable, match=r"nothing was changed \(database or disk is full\)"):
+        module.upgrade(settings_of(home))
+    monkeypatch.undo()
+    assert content(database) == before
+    assert module.upgrade(settings_of(home))[0].revision == "0014_orders"
 
 
 def test_too_little_room_is_in_the_way(tmp_path: Path) -> None:

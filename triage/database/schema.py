@@ -11,13 +11,13 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from triage.database.account_tables import metadata
 from triage.database.delivery_tables import delivery as _delivery  # noqa: F401 - its tables belong to the metadata
 from triage.database.figure_table import figure as _figure  # noqa: F401
 from triage.database.lease_tables import lease as _lease  # noqa: F401 - the same
-from triage.domain.errors import DatabaseOutdated
+from triage.domain.errors import DatabaseOutdated, IndexUnavailable
 
 MIGRATED_WITHIN = timedelta(hours=6)
 """So long one step of a migration may take on PostgreSQL."""
@@ -66,17 +66,26 @@ def migrate(
     """Run the missing steps up to ``to``, all or none; returns (revision before, revision after).
 
     ``first`` is called in the same transaction, before any step: what it sees nobody changes until the steps are done.
+
+    Raises:
+        IndexUnavailable: no room, somebody else writes, or the server went away; nothing was changed.
     """
     from alembic import command
     from alembic.config import Config
 
     before = present(engine)
-    with _writing(engine) as connection:
-        first(connection)
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, to)
+    try:
+        with _writing(engine) as connection:
+            first(connection)
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS))
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
+    except OperationalError as error:
+        why = (str(error.orig).strip().splitlines() or ["it does not answer"])[0]
+        raise IndexUnavailable(
+            f"database: not upgraded, nothing was changed ({why}); mend that, then: triage migrate"
+        ) from error
     return before, newest() if to == "head" else to
 
 
