@@ -3,7 +3,7 @@
 ``upkeep``: what starts, comparisons and scrubs cost; ``deliver``: how fast results reach a PACS; ``query``: what queries of
 a long list cost; ``region``: what several workers on several hosts bring;
 ``writers``: write transactions a second on both databases;
-``move``: a site moved to PostgreSQL.
+``move``: a site moved to PostgreSQL, and how it finds things there; ``plans``: the latter alone.
 """
 
 import os
@@ -11,7 +11,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmark import assess, deliver, films, move, pixels, query, receive, region, sandbox, upkeep, worklist, writers
+from tests.benchmark import (
+    assess,
+    deliver,
+    films,
+    move,
+    pixels,
+    plans,
+    query,
+    receive,
+    region,
+    sandbox,
+    upkeep,
+    worklist,
+    writers,
+)
 
 SIZES = {"2 MB": 1024, "15 MB": 2750}
 
@@ -50,6 +64,8 @@ if __name__ == "__main__":
         writers.main(2.0 if "--quick" in sys.argv else 5.0)
     elif "move" in sys.argv:
         move.main(5_000 if "--quick" in sys.argv else 200_000)
+    elif "plans" in sys.argv:
+        sys.exit(plans.main(5_000 if "--quick" in sys.argv else 200_000))
     elif "query" in sys.argv:
         query.main(*[5_000] if "--quick" in sys.argv else [])
     else:

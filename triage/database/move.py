@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from itertools import islice
+from typing import Any, cast
 
 from sqlalchemy import DDL, Connection, Engine, Integer, Row, Table, delete, func, insert, literal_column, select, types
 
@@ -52,6 +54,7 @@ def move(source: Engine, target: Engine, progress: Progress = lambda table, done
                 moved.append(_move_table(reader, writer, table, progress))
         if writer.dialect.name == "postgresql":
             _set_sequences(writer)
+            writer.exec_driver_sql("ANALYZE")
     return moved
 
 
@@ -62,10 +65,10 @@ def _without_triggers(writer: Connection) -> Iterator[None]:
         yield
         return
     for table in metadata.sorted_tables:
-        writer.execute(DDL("ALTER TABLE %(table)s DISABLE TRIGGER USER").against(table))
+        writer.execute(DDL("ALTER TABLE %(table)s DISABLE TRIGGER USER").against(table))  # type: ignore[no-untyped-call]
     yield
     for table in metadata.sorted_tables:
-        writer.execute(DDL("ALTER TABLE %(table)s ENABLE TRIGGER USER").against(table))
+        writer.execute(DDL("ALTER TABLE %(table)s ENABLE TRIGGER USER").against(table))  # type: ignore[no-untyped-call]
 
 
 def _move_table(reader: Connection, writer: Connection, table: Table, progress: Progress) -> Moved:
@@ -73,13 +76,26 @@ def _move_table(reader: Connection, writer: Connection, table: Table, progress: 
     writer.execute(delete(table))
     done, rows = 0, _rows(reader, table)
     while batch := list(islice(rows, BATCH)):
-        writer.execute(insert(_bare(table)), [dict(row._mapping) for row in batch])
+        _put(writer, _bare(table), batch)
         done += len(batch)
         progress(table.name, done, total)
     sent, arrived = digest(reader, table), digest(writer, table)
     if sent != arrived:
         raise MoveFailed(f"table {table.name}: {arrived[:12]} arrived where {sent[:12]} was sent; nothing was changed")
     return Moved(table=table.name, rows=done, digest=sent)
+
+
+def _put(writer: Connection, table: Table, rows: list[Row[tuple[object, ...]]]) -> None:
+    if writer.dialect.name != "postgresql":
+        writer.execute(insert(table), [dict(row._mapping) for row in rows])
+        return
+    from psycopg import Cursor, sql
+
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
+    cursor = cast("Cursor[Any]", writer.connection.cursor())
+    with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), names)) as copy:
+        for row in rows:
+            copy.write_row(tuple(row))
 
 
 def digest(connection: Connection, table: Table) -> str:
@@ -96,6 +112,7 @@ def _rows(connection: Connection, table: Table) -> Iterator[Row[tuple[object, ..
     return iter(connection.execute(query.execution_options(yield_per=BATCH)))
 
 
+@cache
 def _bare(table: Table) -> Table:
     """The table with the types that lie in the database: what is moved is neither read as times nor cleaned."""
     from sqlalchemy import MetaData
