@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark faults soak peers dist newcomer
+.PHONY: demo test check lock clean benchmark faults soak peers dist newcomer postgres
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -19,6 +19,10 @@ benchmark: .venv/test.stamp
 
 faults: .venv/test.stamp
 	$(BIN)/python -m tests.faults $(ARGS)
+
+# The whole service again, each with a database of its own on a PostgreSQL that the tests start.
+postgres: .venv/test.stamp
+	TRIAGE_TEST_DATABASE=postgresql $(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/region $(ARGS)
 
 # What takes too long for every change, and the long tests of `make test` at their full length.
 soak: .venv/test.stamp

@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from itertools import count
@@ -37,21 +37,30 @@ def free_port() -> int:
 
 
 class Server:
-    """One server. ``address``: where it listens; ``subnet``: who is let in from there."""
+    """One server. ``address``: where it listens; ``subnet``: who is let in from there; ``settings``: lines of its own."""
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1", subnet: str = "") -> None:
+    initdb: tuple[str, ...] = ()
+    """More options for ``initdb``."""
+
+    def __init__(self, folder: Path, address: str = "127.0.0.1", subnet: str = "", settings: str = "") -> None:
         tools = programs()
         assert tools is not None
         self.tools, self.folder, self.port, self.address = tools, folder / "data", free_port(), address
         self.as_user = USER if os.getuid() == 0 else None
         if self.as_user:
             shutil.chown(folder, USER)
-        self.run("initdb", "--locale=C", "--encoding=UTF8", "--auth=trust", f"--username={USER}", "-D", str(self.folder))
-        with (self.folder / "postgresql.conf").open("a") as settings:
-            settings.write(f"port={self.port}\nlisten_addresses='{address}'\nunix_socket_directories=''\nmax_connections=200\n")
+        self.make()
+        with (self.folder / "postgresql.conf").open("a") as lines:
+            lines.write(f"port={self.port}\nlisten_addresses='{address}'\nunix_socket_directories=''\nmax_connections=200\n")
+            lines.write(settings)
         with (self.folder / "pg_hba.conf").open("a") as admitted:
             admitted.write(f"host all all {subnet} trust\n" if subnet else "")
         self.start()
+
+    def make(self) -> None:
+        """Its data folder."""
+        how = ("--locale=C", "--encoding=UTF8", "--auth=trust")
+        self.run("initdb", *how, *self.initdb, f"--username={USER}", "-D", str(self.folder))
 
     def run(self, program: str, *arguments: str) -> None:
         """One of its programs, as its user."""
@@ -76,14 +85,20 @@ class Server:
         """The server's first process."""
         return int((self.folder / "postmaster.pid").read_text().split()[0])
 
-    def url(self, name: str) -> str:
+    def url(self, name: str, user: str = USER) -> str:
         """The URL of one of its databases."""
-        return f"postgresql://{USER}@{self.address}:{self.port}/{name}"
+        return f"postgresql://{user}@{self.address}:{self.port}/{name}"
 
     def say(self, statement: str) -> None:
         """One statement outside any transaction."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def asked(self, query: str) -> int:
+        """A number that its own database tells."""
+        with psycopg.connect(self.url("postgres")) as connection:
+            found = connection.execute(query.encode()).fetchone()
+        return int(found[0]) if found else 0
 
     def create(self, template: str = "template0") -> str:
         """The URL of a new database."""
@@ -91,14 +106,25 @@ class Server:
         self.say(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
+    def owned(self, user: str = "triage") -> str:
+        """The URL of a new database for one who owns it and has no other right, as ``docs/postgresql.md`` makes it."""
+        with psycopg.connect(self.url("postgres")) as connection:
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (user,)).fetchone() is None:
+                connection.execute(f"CREATE ROLE {user} LOGIN".encode())
+        name = f"triage_{next(_NUMBER)}"
+        self.say(f"CREATE DATABASE {name} OWNER {user} TEMPLATE template0")
+        return self.url(name, user)
+
 
 @contextmanager
-def server(address: str = "127.0.0.1", subnet: str = "") -> Iterator[Server]:
-    """A server of one's own, to be killed and stopped at will."""
+def server(
+    address: str = "127.0.0.1", subnet: str = "", settings: str = "", kind: "Callable[..., Server]" = Server
+) -> Iterator[Server]:
+    """A server of one's own, to be killed and stopped at will. ``kind``: what makes it, if not :class:`Server`."""
     with tempfile.TemporaryDirectory(prefix="triage-postgres-", ignore_cleanup_errors=True) as folder:
         if os.getuid() == 0:
             os.chmod(folder, 0o755)
-        one = Server(Path(folder), address, subnet)
+        one = kind(Path(folder), address, subnet, settings)
         try:
             yield one
         finally:

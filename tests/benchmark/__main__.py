@@ -3,8 +3,8 @@
 ``upkeep``: what starts, comparisons and scrubs cost; ``deliver``: how fast results reach a PACS; ``query``: what queries of
 a long list cost; ``region``: what several workers on several hosts bring;
 ``writers``: write transactions a second on both databases;
-``drift``: how soon a change is noticed, how often chance is; ``move``: a site moved to PostgreSQL;
-``backup``: how long films wait for their answer while a backup is made.
+``drift``: how soon a change is noticed; ``backup``: how long films wait for their answer while one is made;
+``move``: a site moved to PostgreSQL, and how it finds things there; ``plans``: the latter alone.
 """
 
 import os
@@ -20,6 +20,7 @@ from tests.benchmark import (
     films,
     move,
     pixels,
+    plans,
     query,
     receive,
     region,
@@ -70,6 +71,8 @@ if __name__ == "__main__":
         move.main(5_000 if "--quick" in sys.argv else 200_000)
     elif "drift" in sys.argv:
         drift.main(*[2, 1] if "--quick" in sys.argv else [])
+    elif "plans" in sys.argv:
+        sys.exit(plans.main(5_000 if "--quick" in sys.argv else 200_000))
     elif "query" in sys.argv:
         query.main(*[5_000] if "--quick" in sys.argv else [])
     else:

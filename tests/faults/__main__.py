@@ -24,6 +24,7 @@ SECTIONS = {
     "deliveries": "tests.faults.deliveries",
     "upgrading": "tests.faults.upgrading",
     "retiring": "tests.faults.retiring",
+    "server": "tests.faults.server",
 }
 """Name → module with ``run(arguments) -> int``."""
 

@@ -40,7 +40,7 @@ class Cuts:
 
 
 def _outcomes(intake: Intake) -> set[tuple[str, ...]]:
-    return {tuple(map(str, row)) for row in intake.rows(OUTCOMES)}
+    return {tuple(map(str, row.values())) for row in intake.rows(OUTCOMES)}
 
 
 def _cut(home: Disk, intake: Intake, worker: Service) -> None:

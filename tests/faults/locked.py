@@ -38,7 +38,7 @@ def wait(intake: Intake, account: Account, seconds: float, first: int) -> Wait:
     row, held, over = Wait(), threading.Event(), threading.Event()
 
     def hold() -> None:
-        with closing(sqlite3.connect(intake.database, timeout=30, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(intake.home / "triage.db", timeout=30, isolation_level=None)) as connection:
             connection.execute("BEGIN EXCLUSIVE")
             held.set()
             over.wait(seconds)

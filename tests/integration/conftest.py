@@ -9,10 +9,19 @@ from typing import Any
 
 import pytest
 
+from tests.integration.databases import ON_POSTGRESQL
+from tests.integration.only_sqlite import ONLY_SQLITE
 from tests.integration.service import ROLES, Service
 from triage.inference.registry import DEFAULT, PACKAGED, Registry
 
 Serve = Callable[..., Service]
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items if ON_POSTGRESQL else []:
+        if item.path.parent == HERE and (reason := ONLY_SQLITE.get(item.nodeid.rpartition("/")[2])):
+            item.add_marker(pytest.mark.skip(reason=f"SQLite only: {reason}"))
 
 
 @pytest.fixture

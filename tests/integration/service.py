@@ -6,7 +6,6 @@ import os
 import re
 import secrets
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +14,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import DBAPIError
+
+from tests.integration import databases
+from tests.integration.databases import Row
 from triage.bootstrap import open_database
 from triage.clock import utc_now
 from triage.config import load
@@ -65,11 +68,10 @@ class Service:
     ) -> None:
         self.home, self.roles = home, tuple(roles)
         self.log = home.with_suffix(".log")
-        self.database = home / "triage.db"
         given = {"storage__floor_bytes": "1048576", **(settings or {})}
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
         own = {f"TRIAGE_{name.upper()}": value for name, value in given.items()}
-        self.environment = {**inherited, **own, **(environment or {})}
+        self.environment = {**databases.environment(home), **own, **(environment or {})}
+        self.database_url = self.environment.get("TRIAGE_DATABASE_URL") or databases.url_of(home)
         self._command = tuple(command)
         self._token = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -108,12 +110,12 @@ class Service:
         up = row is not None and row["state"] == "running" and row["started_at"] >= since and is_alive(row["pid"])
         return bool(up and (role != "web" or self.get("/livez")[0] == 200))
 
-    def role(self, name: str) -> sqlite3.Row | None:
+    def role(self, name: str) -> Row | None:
         """A role's last sign of life, as it signs on this node."""
         node = self.environment.get("TRIAGE_NODE", "")
         try:
             rows = self.rows("SELECT * FROM role WHERE role = ?", f"{name}@{node}" if node else name)
-        except sqlite3.OperationalError:  # no database, no table yet
+        except DBAPIError:  # no database, no table yet, or the server is away
             return None
         return rows[0] if rows else None
 
@@ -123,11 +125,9 @@ class Service:
         assert row is not None
         return int(row["pid"])
 
-    def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        """What the database holds, read from outside the service."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as connection:
-            connection.row_factory = sqlite3.Row
-            return connection.execute(query, values).fetchall()
+    def rows(self, query: str, *values: Any) -> list[Row]:
+        """What the database holds, read from outside the service; ``?`` for each value."""
+        return databases.rows(self.database_url, query, *values)
 
     @property
     def token(self) -> str:

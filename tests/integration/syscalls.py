@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-TRACED = "fsync,fdatasync,rename,renameat,renameat2,mkdir,mkdirat,write,writev,pwrite64,pwritev,send,sendto,sendmsg"
+from tests.integration.databases import ON_POSTGRESQL
+
+TRACED = "fsync,fdatasync,rename,renameat,renameat2,mkdir,mkdirat,write,writev,pwrite64,pwritev,send,sendto,sendmsg,recvfrom"
 OPTIONS = ("-f", "--seccomp-bpf", "-y", "-x", "-s", "400", "-e", f"trace={TRACED}")
 
 C_STORE_RSP = b"\x00\x00\x00\x01\x02\x00\x00\x00\x01\x80"  # (0000,0100) US 8001H, PS3.7 9.3.1.2
@@ -93,7 +95,7 @@ def is_success(call: Call) -> bool:
 
 
 def check_durable_order(calls: list[Call]) -> list[str]:
-    """fsync(.part) → rename → fsync(directory) → commit → fsync(WAL), all before the answer; returns what was seen.
+    """fsync(.part) → rename → fsync(directory) → commit, durable, all before the answer; returns what was seen.
 
     Raises:
         OutOfOrder: a step is missing or too late.
@@ -115,10 +117,34 @@ def check_durable_order(calls: list[Call]) -> list[str]:
             first(calls, "fsync of the new directory's parent", lambda c: is_sync(c) and c.path == parent, call.ended, answer)
     entered = first(calls, "fsync of the directory", lambda c: is_sync(c) and c.path == folder, renamed.ended, answer)
     # the thread that renamed is the one that commits; a heartbeat's commit in another thread does not count
-    ours = [c for c in calls if c.thread == renamed.thread and c.path.endswith("-wal")]
-    pages = [c for c in ours if is_write(c) and c.begun > entered.ended and c.ended < answer]
+    ours = [c for c in calls if c.thread == renamed.thread]
+    committed = (asked_of_the_server if ON_POSTGRESQL else written_to_the_log)(ours, entered.ended, answer)
+    steps = (synced, renamed, entered, *committed, answers[0])
+    return [f"{step.name} {Path(step.path or kept).suffix or Path(step.path).name}" for step in steps]
+
+
+def written_to_the_log(ours: list[Call], after: int, before: int) -> tuple[Call, Call]:
+    """SQLite: the last page of the write-ahead log, and its fsync.
+
+    Raises:
+        OutOfOrder: one is missing.
+    """
+    log = [c for c in ours if c.path.endswith("-wal")]
+    pages = [c for c in log if is_write(c) and c.begun > after and c.ended < before]
     if not pages:
         raise OutOfOrder("no row is written between the fsync of the directory and the answer")
-    committed = first(ours, "fsync of the write-ahead log", is_sync, pages[-1].ended, answer)
-    steps = (synced, renamed, entered, pages[-1], committed, answers[0])
-    return [f"{step.name} {Path(step.path or kept).suffix or Path(step.path).name}" for step in steps]
+    return pages[-1], first(log, "fsync of the write-ahead log", is_sync, pages[-1].ended, before)
+
+
+def asked_of_the_server(ours: list[Call], after: int, before: int) -> tuple[Call, Call]:
+    """PostgreSQL: COMMIT on the wire, and the server's word that it is done, which it gives after its own fsync.
+
+    Raises:
+        OutOfOrder: one is missing.
+    """
+
+    def says(call: Call, how: str) -> bool:
+        return call.name.startswith(how) and any(b"COMMIT" in text for text in call.texts)
+
+    asked = first(ours, "COMMIT", lambda call: says(call, "send"), after, before)
+    return asked, first(ours, "answer to the COMMIT", lambda call: says(call, "recv"), asked.ended, before)

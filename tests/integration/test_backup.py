@@ -14,6 +14,7 @@ import pytest
 from tests.faults.account import Account, is_whole
 from tests.faults.sender import SUCCESS, Sender, film
 from tests.integration.conftest import Serve
+from tests.integration.databases import environment
 from tests.integration.service import Service, until
 from tests.size import size
 
@@ -50,7 +51,7 @@ def loaded(serve: Serve) -> Any:
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "triage", *arguments, "--home", str(home)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_what_was_acknowledged_before_it_began_is_restored(loaded: Load, tmp_path: Path) -> None:

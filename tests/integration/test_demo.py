@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.databases import environment
 from triage.inference.registry import DEFAULT, PACKAGED
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_dicom"
@@ -19,8 +20,9 @@ pytestmark = [
 
 
 def test_every_sample_takes_its_stated_place(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "triage", "demo", "--no-wait", "--home", str(tmp_path / "home")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=False)
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "triage", "demo", "--no-wait", "--home", str(home)]
+    done = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=WITHIN, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     expected = json.loads((SAMPLES / "expected.json").read_text(encoding="utf-8"))["studies"]
     assert f"{len(expected)} films stored by C-STORE" in done.stdout

@@ -18,7 +18,6 @@ from tests.integration.test_commitment_orthanc import Orthanc, free_ports
 from tests.unit.domain.make import POLICY
 from triage.archive.part10 import data_set_offset
 from triage.database.engine import SqlDatabase, open_engine
-from triage.database.sqlite import sqlite_url
 from triage.domain.identifiers import digest_of
 from triage.domain.study import Reading, ReadingState, placed
 
@@ -89,7 +88,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def database(service: Service) -> Iterator[SqlDatabase]:
-    database = SqlDatabase(open_engine(sqlite_url(service.database)))
+    database = SqlDatabase(open_engine(service.database_url))
     yield database
     database.close()
 

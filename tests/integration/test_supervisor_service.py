@@ -4,7 +4,6 @@ import ctypes
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -117,8 +116,7 @@ def test_a_restart_accounts_for_what_a_crash_left(serve: Serve) -> None:
     gaps = again.triage("verify")
     assert gaps.returncode == 1
     assert gaps.stdout.startswith(f"indexed_not_on_disk: {sop_uid(2)}")
-    with closing(sqlite3.connect(f"file:{again.database}?mode=ro", uri=True)) as connection:
-        assert connection.execute("SELECT count(*) FROM quarantined").fetchone() == (1,)
+    assert again.rows("SELECT count(*) AS n FROM quarantined") == [{"n": 1}]
     again.stop()
 
     third = serve("intake", home=service.home)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from triage.database.patience import BUSY_TIMEOUT
@@ -40,13 +41,16 @@ TCP: dict[str, int] = {
     "tcp_user_timeout": 10_000,
 }
 """libpq's own words: a server that is gone is noticed within seconds."""
+PRIMARY = {"target_session_attrs": "read-write"}
+"""Of the hosts that the URL names, and wherever a balancer leads: only the one that can be written to."""
+READ_ONLY = "25006"
+"""SQLSTATE of a statement that would write on a standby."""
 
 NEEDED: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("fsync", ("on",), "films would not be safe here; set fsync = on"),
     ("full_page_writes", ("on",), "films would not be safe here; set full_page_writes = on"),
     ("synchronous_commit", ("on", "remote_apply"), "films would not be safe here; set synchronous_commit = on"),
     ("server_encoding", ("UTF8",), "names cannot be kept; CREATE DATABASE … ENCODING 'UTF8'"),
-    ("transaction_read_only", ("off",), "it is a standby; name the primary in database_url"),
 )
 """Setting of the server, the values that will do, what else."""
 COLLATIONS = ("C", "POSIX")
@@ -70,7 +74,7 @@ def open_postgres(url: str) -> Engine:
             pool_timeout=BUSY_TIMEOUT.total_seconds(),
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"options": options, "application_name": "triage"} | TCP,
+            connect_args={"options": options, "application_name": "triage"} | TCP | PRIMARY,
         )
     except ArgumentError:
         raise ConfigError("database_url: not postgresql://USER:PASSWORD@HOST:PORT/DATABASE") from None
@@ -78,6 +82,7 @@ def open_postgres(url: str) -> Engine:
         raise ConfigError("database_url: PostgreSQL needs libraries: pip install 'chest-triage[postgres]'") from error
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _leave_standby)
     place = address.render_as_string(hide_password=True)
     try:
         with engine.connect() as connection:
@@ -129,6 +134,11 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True  # what was the primary is none any more: no connection of the pool is kept
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from tests import films, postgres
 from tests.size import size
@@ -37,7 +38,7 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def target() -> Iterator[SqlDatabase]:
-    database = SqlDatabase(open_engine(postgres.shared().create()))
+    database = SqlDatabase(open_engine(postgres.shared().owned()))  # who moves owns the database, and has no other right
     yield database
     database.close()
 
@@ -56,6 +57,8 @@ def test_every_row_arrives_and_work_goes_on_there(world: World, target: SqlDatab
         assert after.worklist(include_read=True) == before.worklist(include_read=True)
         assert list(after.audit()) == list(before.audit())
         assert after.jobs.states() == before.jobs.states()
+    with pytest.raises(IntegrityError, match="append-only"), target.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM audit")
     there = World(world.archive, target)
     there.clock.forward(minutes=1)
     assert there.store(films.film("1.9", "1.9.1", patient_id="P9"))

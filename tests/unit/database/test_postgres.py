@@ -155,6 +155,34 @@ def test_a_server_that_was_stopped_is_not_waited_for(monkeypatch: pytest.MonkeyP
         database.close()
 
 
+def test_a_connection_on_which_nothing_can_be_written_is_not_kept(database: SqlDatabase) -> None:
+    """As one is that was opened while a balancer led to the standby."""
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("SET default_transaction_read_only = on")
+        connection.commit()
+    with pytest.raises(IndexUnavailable):
+        write_once(database)
+    write_once(database)
+
+
+def test_a_standby_is_not_connected_to() -> None:
+    server = postgres.shared()
+    url = server.create()
+    migrate(url)
+    database = SqlDatabase(open_engine(url))
+    write_once(database)
+    database.close()
+    server.say(f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
+    with pytest.raises(IndexUnavailable), database.read() as tx:
+        tx.study("1.2")
+    with pytest.raises(IndexUnavailable, match="read-only"):
+        open_engine(url)
+    server.say(f"ALTER DATABASE {url.rpartition('/')[2]} RESET default_transaction_read_only")
+    with database.read() as tx:
+        assert tx.study("1.2") is not None
+    database.close()
+
+
 def backends(server: postgres.Server) -> list[int]:
     """The server's processes that have a client, save the one that is asked."""
     query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -182,7 +210,6 @@ def test_nul_is_no_reason_to_refuse_a_film(database: SqlDatabase) -> None:
     ("change", "words"),
     [
         ("synchronous_commit = off", "synchronous_commit is off"),
-        ("default_transaction_read_only = on", "it is a standby"),
     ],
 )
 def test_a_server_that_would_not_be_durable_is_refused(database: SqlDatabase, change: str, words: str) -> None:
