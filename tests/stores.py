@@ -2,12 +2,18 @@
 
 import logging
 import os
+import shutil
+import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+from tests.integration.service import until
+from tests.postgres import free_port
 from triage.archive.objects import ObjectArchive
 from triage.archive.opening import open_store
 from triage.archive.store import S3Store, Store
@@ -58,12 +64,36 @@ class Moto:
     def stop(self) -> None:
         """End."""
         self._server.stop()
+        self._server._server.server_close()  # type: ignore[union-attr]
 
     @staticmethod
     def _buckets() -> Any:
         from moto.backends import get_backend
 
         return get_backend("s3")["123456789012"]["aws"]
+
+
+class S3rver:
+    """A server of other people's, in a process of its own (npm: s3rver), which knows no conditions and compares no sums."""
+
+    KEYS: ClassVar[dict[str, str]] = {"AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER"}
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        folder.mkdir(parents=True)
+        command = [str(shutil.which("s3rver")), "-d", str(folder), "-p", str(self.port), "-s", "--configure-bucket", "films"]
+        self._process = subprocess.Popen(command)
+
+        def answers() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        until(answers, 30, "s3rver answers")
+
+    def stop(self) -> None:
+        """End."""
+        self._process.kill()
+        self._process.wait()
 
 
 def in_memory() -> Store:

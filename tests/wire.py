@@ -13,23 +13,36 @@ class Wire:
 
     def __init__(self, port: int) -> None:
         self._to = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._port = 0
+        self._open: set[socket.socket] = set()
         self.fault = ""
         self.faults = 0
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.start()
+        self.endpoint = f"http://127.0.0.1:{self._port}"
 
-    def close(self) -> None:
-        """Take no more connections."""
-        self._listener.close()
+    def start(self) -> None:
+        """Take connections, after a stop by the same port."""
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        self._port = self._listener.getsockname()[1]
+        threading.Thread(target=self._listen, args=(self._listener,), daemon=True).start()
 
-    def _listen(self) -> None:
+    def stop(self) -> None:
+        """Cut every connection, and take no more."""
         with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for one in list(self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _listen(self, listener: socket.socket) -> None:
+        with listener, suppress(OSError):
             while True:
-                threading.Thread(target=self._carry, args=(self._listener.accept()[0],), daemon=True).start()
+                threading.Thread(target=self._carry, args=(listener.accept()[0],), daemon=True).start()
 
     def _carry(self, client: socket.socket) -> None:
         with client, socket.create_connection(("127.0.0.1", self._to)) as server, suppress(OSError):
+            self._open |= {client, server}
             threading.Thread(target=self._back, args=(server, client), daemon=True).start()
             carried = b""
             while data := client.recv(PIECE):
@@ -70,4 +83,4 @@ def wire(port: int) -> Iterator[Wire]:
     try:
         yield one
     finally:
-        one.close()
+        one.stop()

@@ -11,7 +11,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.benchmark import assess, deliver, films, move, pixels, query, receive, region, sandbox, upkeep, worklist, writers
+from tests.benchmark import (
+    assess,
+    deliver,
+    films,
+    move,
+    pixels,
+    query,
+    receive,
+    region,
+    sandbox,
+    storage,
+    upkeep,
+    worklist,
+    writers,
+)
 
 SIZES = {"2 MB": 1024, "15 MB": 2750}
 
@@ -50,6 +64,8 @@ if __name__ == "__main__":
         writers.main(2.0 if "--quick" in sys.argv else 5.0)
     elif "move" in sys.argv:
         move.main(5_000 if "--quick" in sys.argv else 200_000)
+    elif "storage" in sys.argv:
+        storage.main(20 if "--quick" in sys.argv else 100)
     elif "query" in sys.argv:
         query.main(*[5_000] if "--quick" in sys.argv else [])
     else:

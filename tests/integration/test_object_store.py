@@ -1,5 +1,10 @@
-"""Films in an object store that two intakes share: every film is assessed and shown, and no secret is told."""
+"""Films in an object store that two intakes share: every film is assessed and shown, none is lost, and no secret is told."""
 
+import os
+import shutil
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,10 +12,16 @@ import pytest
 
 from tests import stores
 from tests.integration.conftest import Serve
+from tests.integration.modality import modality
+from tests.integration.objects import digest_of, film, sop_uid
 from tests.integration.service import Service, until
 from tests.integration.test_store import SAMPLES, needs_dcmtk, storescu
+from tests.wire import Wire, wire
 
-ASSESSED_WITHIN = 120.0
+ASSESSED_WITHIN = 240.0
+PATIENCE = 120.0
+"""Seconds for which a modality tries a film again."""
+FILMS = 80
 
 
 @pytest.fixture(scope="module")
@@ -19,24 +30,87 @@ def server() -> Iterator[stores.Moto]:
         yield one
 
 
-def settings(server: stores.Moto, bucket: str) -> dict[str, str]:
-    return {
-        "storage__archive": f"s3://{bucket}/site",
-        "storage__endpoint": server.endpoint,
-        "storage__answers_within": "5 s",
-    }
+@pytest.fixture(params=["moto", "s3rver"])
+def peer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Wire, str]]:
+    """(its name, a wire to it that can be cut, a bucket of it)"""
+    if request.param == "moto":
+        server = request.getfixturevalue("server")
+        with wire(server.port) as one:
+            yield "moto", one, server.bucket()
+        return
+    if shutil.which("s3rver") is None:
+        pytest.skip("no s3rver (npm)")
+    other = stores.S3rver(tmp_path / "s3rver")
+    with pytest.MonkeyPatch.context() as patch, wire(other.port) as one:
+        for name, value in (stores.KEYS | other.KEYS).items():
+            patch.setenv(name, value)
+        yield "s3rver", one, "films"
+    other.stop()
 
 
-def two_intakes(serve: Serve, server: stores.Moto, bucket: str) -> tuple[Service, Service]:
+def two_intakes(serve: Serve, endpoint: str, bucket: str) -> tuple[Service, Service]:
     """A site, and a second intake with a home of its own, on the same database and bucket."""
-    first = serve(network=True, settings={**settings(server, bucket), "node": "one"})
-    second = Service(
-        first.home.with_name("second"),
-        ("intake",),
-        settings={**settings(server, bucket), "node": "two", "database_url": f"sqlite:///{first.database}"},
-    )
+    settings = {"storage__archive": f"s3://{bucket}/site", "storage__endpoint": endpoint, "storage__answers_within": "5 s"}
+    first = serve(network=True, settings={**settings, "node": "one"})
+    own = {"node": "two", "database_url": f"sqlite:///{first.database}"}
+    second = Service(first.home.with_name("second"), ("intake",), settings={**settings, **own})
     second.database = first.database
     return first, second
+
+
+def send(service: Service, numbers: range, acknowledged: list[int]) -> None:
+    """Send as a modality does, each again until it is taken or the patience is over; what was answered 0x0000 is noted."""
+    for number in numbers:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                with modality(service.dimse_port) as sender:
+                    if sender.store(film(number)) == 0x0000:
+                        acknowledged.append(number)
+                        break
+            except (OSError, AssertionError, RuntimeError, ValueError):  # no listener at this moment
+                pass
+            time.sleep(0.2)
+
+
+@pytest.mark.soak
+def test_what_was_acknowledged_is_stored_whatever_dies(serve: Serve, peer: tuple[str, Wire, str]) -> None:
+    """The store is cut off under load and comes back; an intake is killed in the middle of uploads and starts again."""
+    name, store, bucket = peer
+    first, second = two_intakes(serve, store.endpoint, bucket)
+    try:
+        second.start()
+        done: list[int] = []
+        senders = [
+            threading.Thread(target=send, args=(service, range(start, FILMS, 4), done))
+            for start, service in enumerate((first, first, second, second))
+        ]
+        for sender in senders:
+            sender.start()
+        until(lambda: len(done) > FILMS // 8, 120, "it goes on")
+        store.stop()
+        stopped = len(done)
+        until(lambda: first.logged("refused") and second.logged("refused"), 60, "the senders are told")
+        assert {line["status"] for line in first.logged("refused")} == {"A700"}
+        assert len(done) <= stopped + 4, "nothing is acknowledged without the store"
+        store.start()
+        until(lambda: len(done) > stopped + FILMS // 8, 120, "it goes on by itself")
+        os.kill(second.pid("intake"), signal.SIGKILL)
+        second.kill()
+        second.start()
+        for sender in senders:
+            sender.join()
+        until(lambda: not first.rows("SELECT 1 FROM job WHERE state <> 'done'"), ASSESSED_WITHIN, "all assessed")
+        rows = {row["sop_instance_uid"]: row["digest"] for row in first.rows("SELECT * FROM instance")}
+        lost = [number for number in done if rows.get(sop_uid(number)) != digest_of(film(number))]
+        account = first.verify()
+        refused = len(first.logged("refused")) + len(second.logged("refused"))
+        print(f"{name}: acknowledged {len(done)} of {FILMS}, {refused} times 0xA700, lost {len(lost)}, gaps {account['gaps']}")
+        assert (len(done), lost) == (FILMS, [])
+        second.stop()
+        first.stop()
+    finally:
+        second.kill()
 
 
 @pytest.mark.soak
@@ -44,7 +118,7 @@ def two_intakes(serve: Serve, server: stores.Moto, bucket: str) -> tuple[Service
 @pytest.mark.peer
 def test_films_of_two_intakes_are_assessed_and_shown(serve: Serve, server: stores.Moto, tmp_path: Path) -> None:
     bucket = server.bucket()
-    first, second = two_intakes(serve, server, bucket)
+    first, second = two_intakes(serve, server.endpoint, bucket)
     try:
         second.start()
         halves = [sorted(SAMPLES.rglob("*.dcm"))[start::2] for start in (0, 1)]
