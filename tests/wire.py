@@ -41,7 +41,7 @@ class Wire:
                 threading.Thread(target=self._carry, args=(listener.accept()[0],), daemon=True).start()
 
     def _carry(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self._to)) as server, suppress(OSError):
+        with client, suppress(OSError), socket.create_connection(("127.0.0.1", self._to)) as server:
             self._open |= {client, server}
             threading.Thread(target=self._back, args=(server, client), daemon=True).start()
             carried = b""
@@ -64,15 +64,18 @@ class Wire:
         head, found, body = carried.partition(b"\r\n\r\n")
         if not self.fault or not head.startswith(b"PUT ") or not found or len(body) < 1000:
             return data
-        if self.fault == "flip":
+        if self.fault != "lost answer":
+            fault, self.fault = self.fault, ""
+            self.faults += 1
+        else:
+            fault = ""
+        if fault == "flip":
             data = data[:-1] + bytes([data[-1] ^ 1])
-        elif self.fault == "cut":
+        elif fault == "cut":
             server.close()
             client.close()
-        elif self.fault == "silence":
+        elif fault == "silence":
             threading.Event().wait(60)
-        if self.fault != "lost answer":
-            self.fault, self.faults = "", self.faults + 1
         return data
 
 

@@ -37,9 +37,7 @@ def main(count: int) -> None:
             "files": lambda root: FileArchive(root, 0),
             "s3 (moto)": lambda root: ObjectArchive(store, root, 0),
         }
-        print(
-            "| film | archive | received/s | p95 ms | header ms | read again MB/s | CPU ms a film |\n" + "|---" * 7 + "|"
-        )
+        print("| film | archive | received/s | p95 ms | header ms | read again MB/s | CPU ms a film |\n" + "|---" * 7 + "|")
         for size, length in SIZES.items():
             for kind, made in kinds.items():
                 print(f"| {size} | {kind} | {_measure(made, length, max(10, count // (length >> 20)))} |", flush=True)
