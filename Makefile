@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark faults soak peers dist
+.PHONY: demo test check lock clean benchmark faults soak peers dist newcomer
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -27,7 +27,7 @@ soak: .venv/test.stamp
 		tests/browser/test_hostile_text.py \
 		tests/browser/test_accessibility.py tests/integration/test_kills.py tests/integration/test_skew.py \
 		tests/integration/test_worker_away.py tests/unit/web/test_openapi_cases.py tests/unit/web/test_bad_requests.py \
-		tests/unit/database/test_queue_twins.py tests/faults/test_quick_peers.py tests/faults/test_durability.py \
+		tests/unit/database/test_queue_twins.py tests/unit/database/test_every_upgrade.py tests/faults/test_quick_peers.py tests/faults/test_durability.py \
 		tests/unit/web/test_every_page.py tests/unit/web/test_sign_in.py tests/unit/web/test_closer.py tests/unit/services/test_identity.py tests/unit/imaging/test_pyramid.py \
 		tests/unit/imaging/test_preprocess.py tests/unit/dimse/test_commitment_data_set.py tests/unit/web/test_analytics.py tests/integration/test_dicom_tls.py tests/integration/test_store.py tests/integration/test_soak.py $(ARGS)
 
@@ -56,6 +56,10 @@ lock:
 	$(LOCK) --extra oidc --extra postgres -o requirements.lock
 	$(LOCK) -c requirements.lock --extra oidc --extra postgres --extra training --extra test -o requirements-test.lock
 	$(PEERS) tests/benchmark/peers.in -o tests/benchmark/peers.lock
+
+# An empty Debian, then README.md word for word, with the minutes. Needs root and debootstrap.
+newcomer:
+	tests/newcomer.sh
 
 # A wheel and an sdist with network, templates and sample films inside.
 dist: .venv/test.stamp

@@ -22,6 +22,7 @@ SECTIONS = {
     "day": "tests.faults.day",
     "reconcile": "tests.faults.reconcile",
     "deliveries": "tests.faults.deliveries",
+    "upgrading": "tests.faults.upgrading",
 }
 """Name → module with ``run(arguments) -> int``."""
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.faults import aborts, day, disk, locked, power, room, sabotaged, same, sweep
+from tests.faults import aborts, day, disk, locked, power, room, sabotaged, same, sweep, upgrading
 from tests.faults.account import Account
 from tests.faults.intake import Intake
 from tests.size import size
@@ -81,3 +81,20 @@ def test_a_clock_that_jumps_breaks_nothing_off(tmp_path):
 def test_a_busy_hour(tmp_path):
     found = day.day(tmp_path, 60, worker=False)
     assert found.good, (found.unexpected, found.found, found.listed)
+
+
+def test_an_upgrade_that_is_killed_is_done_or_not_begun(tmp_path):
+    row = upgrading.by_statement(tmp_path, "0001", only=size(3, 30))
+    print(f"points {row.points}, killed {row.killed}, as before {row.before}, as after {row.after}")
+    assert not row.wrong, row.wrong
+    assert row.killed == row.points
+
+
+@needs_strace
+@pytest.mark.soak
+@pytest.mark.parametrize("back", [False, True], ids=["upgrade", "way back"])
+def test_an_upgrade_that_is_killed_at_a_system_call_is_done_or_not_begun(back, tmp_path):
+    row = upgrading.sweep(tmp_path, "0014_orders", back=back, only=30)
+    print(f"points {row.points}, killed {row.killed}, as before {row.before}, as after {row.after}")
+    assert not row.wrong, row.wrong
+    assert row.killed

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -195,6 +196,9 @@ def test_no_patient_outside_store_database_and_audit(serve: Serve, page: Page, t
     visit = looked_at(page, service)
     assert len(service.worklist()) >= 6
     arguments = b"".join(Path(f"/proc/{service.pid(role)}/cmdline").read_bytes() for role in service.roles)
+    bundle = tmp_path / "case.zip"
+    done = service.triage("support", str(bundle), "--log", str(service.log))
+    assert done.returncode == 0, done.stderr
     at_work = names_and_contents(scratch, lambda _: False)
     service.stop()
 
@@ -203,6 +207,11 @@ def test_no_patient_outside_store_database_and_audit(serve: Serve, page: Page, t
     places |= {f"home {name}": content for name, content in names_and_contents(service.home, is_store).items()}
     places |= {f"scratch {name}": content for name, content in names_and_contents(scratch, lambda _: False).items()}
     places |= {f"scratch, at work, {name}": content for name, content in at_work.items()}
+    with zipfile.ZipFile(bundle) as parts:
+        packed = {f"support {name}": parts.read(name) for name in parts.namelist()}
+    assert len(packed["support log-1.jsonl"].splitlines()) > 20
+    assert [name for name, content in packed.items() if ROOT.encode() in content or b"reader" in content] == []
+    places |= packed
     for path in Path("/tmp").iterdir():
         if path not in system and path.is_file() and os.access(path, os.R_OK) and path.stat().st_size < 1 << 24:
             places[str(path)] = path.name.encode() + path.read_bytes()

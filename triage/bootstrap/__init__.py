@@ -17,7 +17,7 @@ from triage.clock import utc_now
 from triage.config import Settings
 from triage.database.anchor import FileAnchor
 from triage.database.engine import SqlDatabase, open_engine
-from triage.database.schema import ensure, migrate
+from triage.database.schema import ensure
 from triage.domain.errors import ConfigError, TriageError
 from triage.domain.jobs import RetryPolicy
 from triage.domain.role import RoleStatus, signed
@@ -85,7 +85,11 @@ def open_site(settings: Settings, *, create: bool = False) -> Site:
     if (home / UNFINISHED).exists():
         raise ConfigError(f"home: a restore into {home} was broken off; run it again: triage restore DIR --home {home}")
     database = open_database(settings)
-    ensure(database.engine)
+    try:
+        ensure(database.engine)
+    except BaseException:
+        database.close()
+        raise
     return Site(settings, database, archive_of(settings, database))
 
 
@@ -93,17 +97,6 @@ def open_database(settings: Settings) -> SqlDatabase:
     """The database alone, whatever its schema."""
     policy = RetryPolicy(max_attempts=settings.worker.max_attempts, lease=settings.worker.lease)
     return SqlDatabase(open_engine(settings.database), policy)
-
-
-def migrate_database(settings: Settings) -> tuple[str | None, str]:
-    """Bring the database to this version; returns (revision before, after)."""
-    os.umask(UMASK)
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = open_database(settings)
-    try:
-        return migrate(database.engine)
-    finally:
-        database.close()
 
 
 def registry(settings: Settings) -> "Registry":

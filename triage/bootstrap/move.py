@@ -1,15 +1,12 @@
 """Moving a stopped site to another database."""
 
-from datetime import timedelta
-
 from triage.bootstrap import open_site
 from triage.clock import utc_now
 from triage.config import Settings
+from triage.database.alive import alive
 from triage.database.engine import open_engine
 from triage.database.move import Moved, Progress, move
 from triage.domain.errors import ConfigError
-
-SILENT_FOR = timedelta(seconds=15)
 
 
 def move_site(settings: Settings, to: str, progress: Progress) -> list[Moved]:
@@ -20,10 +17,10 @@ def move_site(settings: Settings, to: str, progress: Progress) -> list[Moved]:
         MoveFailed: a table differs afterwards; nothing was changed.
     """
     site = open_site(settings)
-    with site.database.read() as transaction:
-        alive = [one.role for one in transaction.roles() if one.state != "stopped" and utc_now() - one.beat_at < SILENT_FOR]
-    if alive:
-        raise ConfigError(f"migrate --to: the service runs ({', '.join(alive)}); stop it first")
+    with site.database.engine.connect() as connection:
+        at_work = alive(connection, utc_now())
+    if at_work:
+        raise ConfigError(f"migrate --to: the service runs ({', '.join(at_work)}); stop it first")
     target = open_engine(to)
     try:
         return move(site.database.engine, target, progress)

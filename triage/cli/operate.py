@@ -1,4 +1,4 @@
-"""``triage send verify check config migrate``: run and look after the service."""
+"""``triage send verify check config``: run and look after the service."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +24,6 @@ def register(app: typer.Typer) -> None:
     app.command()(send)
     app.command()(verify)
     app.command()(check)
-    app.command()(migrate)
     config_app = typer.Typer(no_args_is_help=True, help="Settings.")
     config_app.command("show")(show_config)
     app.add_typer(config_app, name="config")
@@ -166,55 +165,11 @@ def check(as_json: AsJson = False, home: Home = None, config: Config = None) -> 
         raise typer.Exit(1)
 
 
-def migrate(
-    to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="URL", help="Move this site's rows there: an empty PostgreSQL (or SQLite) database."),
-    ] = None,
-    home: Home = None,
-    config: Config = None,
-) -> None:
-    """Bring the database to this version's schema; with --to move it to another one, the service stopped."""
-    from triage.bootstrap import migrate_database
-
-    if to is not None:
-        _move(home, config, to)
-        return
-    before, after = migrate_database(settings(home, config))
-    typer.echo(f"database schema: {before or 'empty'} -> {after}" if before != after else f"database schema is {after} already")
-
-
-def _move(home: Path | None, config: Path | None, to: str) -> None:
-    import time
-
-    from triage.bootstrap.move import move_site
-    from triage.config import without_secrets
-
-    began = time.monotonic()
-    with progress_bar() as bar:
-        tasks = {}
-
-        def note(table: str, done: int, total: int) -> None:
-            if table not in tasks:
-                tasks[table] = bar.add_task(f"moving {table}", total=total)
-            bar.update(tasks[table], completed=done)
-
-        moved = move_site(settings(home, config), to, note)
-    for one in moved:
-        typer.echo(f"{one.table:20} {one.rows:>10} rows  {one.digest[:16]}")
-    took = time.monotonic() - began
-    typer.echo(f"moved and compared {sum(one.rows for one in moved)} rows in {took:.0f} s; now set in triage.toml:")
-    typer.echo(f'database_url = "{without_secrets(to)}"')
-
-
 def show_config(as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
     """The settings in force, and what each is for."""
-    from functools import reduce
+    from triage.config import known_keys, shown
 
-    from triage.config import known_keys, without_secrets
-
-    values = settings(home, config)
-    rows = {name: without_secrets(reduce(getattr, name.split("."), values)) for name in known_keys()}
+    rows = shown(settings(home, config))
     if as_json:
         print_json(rows)
         return

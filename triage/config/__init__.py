@@ -4,6 +4,7 @@ import difflib
 import os
 import tomllib
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,11 @@ def _fault(error: Any) -> str:
         near = difflib.get_close_matches(name, known_keys(), n=1, cutoff=0.4)
         return f"{name}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
     return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """Every setting in force by its name, secrets masked."""
+    return {name: without_secrets(reduce(getattr, name.split("."), settings)) for name in known_keys()}
 
 
 def without_secrets(value: Any) -> Any:

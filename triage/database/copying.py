@@ -27,7 +27,7 @@ def copy_database(url: str, folder: Path) -> Path:
         _run(address, "pg_dump", "--format=custom", f"--file={target}")
     else:
         target = folder / SQLITE
-        _copy_sqlite(Path(str(address.database)), target)
+        copy_sqlite(Path(str(address.database)), target)
     with target.open("rb") as written:
         os.fsync(written.fileno())
     return target
@@ -47,10 +47,15 @@ def restore_database(copy: Path, url: str) -> None:
         return
     if address.get_backend_name() == "postgresql":
         raise BackupError("the backup is of a SQLite site; restore it so, then: triage migrate --to postgresql://…")
-    _copy_sqlite(copy, Path(str(address.database)))
+    copy_sqlite(copy, Path(str(address.database)))
 
 
-def _copy_sqlite(source: Path, target: Path) -> None:
+def copy_sqlite(source: Path, target: Path) -> None:
+    """A consistent copy, whole or not at all, while others write; what ``target`` was is replaced.
+
+    Raises:
+        BackupError: the source is damaged, or one of them cannot be read or written.
+    """
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
     try:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -25,6 +25,12 @@ PRAGMAS: dict[str, tuple[str, int | str]] = {
 def sqlite_url(path: Path) -> str:
     """The database URL of a file."""
     return f"sqlite:///{path}"
+
+
+def file_of(url: str) -> Path | None:
+    """The file of a SQLite database; ``None``: the URL names another kind."""
+    address = make_url(url)
+    return Path(str(address.database)) if address.get_backend_name() == "sqlite" else None
 
 
 def open_sqlite(url: str) -> Engine:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from triage.bootstrap import migrate_database, open_site
+from triage.bootstrap import open_site
 from triage.bootstrap.accounts import accounts_of
+from triage.bootstrap.upgrade import upgrade
 from triage.cli import app
 from triage.config import load
 from triage.domain.account import AccountInvalid, Role, UnknownAccount
@@ -17,7 +18,7 @@ SECRET = "four quiet herons wade\n"
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    migrate_database(load(home=tmp_path / "home", environment={}))
+    upgrade(load(home=tmp_path / "home", environment={}))
     return tmp_path / "home"
 
 
