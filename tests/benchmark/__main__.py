@@ -25,6 +25,7 @@ from tests.benchmark import (
     receive,
     region,
     sandbox,
+    storage,
     upkeep,
     worklist,
     writers,
@@ -73,6 +74,8 @@ if __name__ == "__main__":
         drift.main(*[2, 1] if "--quick" in sys.argv else [])
     elif "plans" in sys.argv:
         sys.exit(plans.main(5_000 if "--quick" in sys.argv else 200_000))
+    elif "storage" in sys.argv:
+        storage.main(20 if "--quick" in sys.argv else 100)
     elif "query" in sys.argv:
         query.main(*[5_000] if "--quick" in sys.argv else [])
     else:

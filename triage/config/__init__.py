@@ -27,11 +27,11 @@ from triage.config.sections import (
     ReadingSettings,
     Section,
     SessionSettings,
-    StorageSettings,
     ViewerSettings,
     WebSettings,
     WorkerSettings,
 )
+from triage.config.storage import StorageSettings
 from triage.dimse.bindings import Bindings
 from triage.dimse.tls_files import TlsFiles
 from triage.domain.account import Role

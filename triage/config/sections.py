@@ -344,18 +344,3 @@ class PolicySettings(Section):
     def head_starts(self) -> HeadStarts:
         """The policy as the domain wants it."""
         return HeadStarts(**dict(self.head_start))
-
-
-class StorageSettings(Section):
-    """The disk."""
-
-    floor_bytes: int = Field(default=512 << 20, ge=0, description="room left free; below it films are refused with 0xA700")
-    scrub_every: Duration = Field(
-        default=timedelta(days=30),
-        ge=timedelta(hours=1),
-        le=timedelta(days=3650),
-        description="within this time every film is read again and compared with its digest",
-    )
-    scrub_slice_bytes: int = Field(
-        default=4 << 30, ge=1 << 20, description="most bytes that are read again at a time, every ten minutes"
-    )

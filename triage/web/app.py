@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 import triage
-from triage.domain.errors import AuditBroken, IndexUnavailable
+from triage.domain.errors import ArchiveAway, AuditBroken, IndexUnavailable
 from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE
 from triage.services.accounts import Accounts
@@ -173,6 +173,7 @@ def create_app(
         if external is not None:
             take(app, external_sign_in.router(external_sign_in.Way(sign_in=steps, external=external)))
     app.add_exception_handler(IndexUnavailable, _index_unavailable)
+    app.add_exception_handler(ArchiveAway, _archive_away)
     app.add_exception_handler(refused.Refused, refused.answer)
     app.add_exception_handler(AuditBroken, _audit_broken)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -209,6 +210,10 @@ def _invalid(_: Request, error: Exception) -> Response:
         for one in error.errors()
     ]
     return Json({"detail": told}, 422)
+
+
+def _archive_away(_: Request, __: Exception) -> Response:
+    return Json({"detail": "the archive of films does not answer; try again"}, status_code=503, headers={"Retry-After": "10"})
 
 
 def _index_unavailable(_: Request, __: Exception) -> Response:
