@@ -154,7 +154,8 @@ def _rows(database: SqlDatabase, redaction: Redaction) -> Iterator[tuple[str, An
         yield "set aside", len(transaction.quarantined())
         yield "faulty films", len(transaction.faulty())
         yield "list's revision", transaction.revision()
-        yield "audit records", head.sequence if (head := transaction.audit_head()) is not None else None
+        head = transaction.audit_head()
+        yield "audit records", head.sequence if head is not None else None
         yield "database bytes", database.size_bytes()._asdict()
         yield "roles", [_role(one, redaction) for one in transaction.roles()]
         fields = ("name", "failures", "away_since", "waiting", "refused", "delivered", "superseded", "oldest_waiting")
