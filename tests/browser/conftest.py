@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests import adapters
 from tests.films import film
@@ -30,7 +30,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DEADLINE_MS = 10_000
+DEADLINE_MS = 20_000
+expect.set_options(timeout=DEADLINE_MS)
 MINUTE = timedelta(minutes=1)
 
 
