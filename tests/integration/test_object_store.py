@@ -77,9 +77,7 @@ def send(service: Service, numbers: range, acknowledged: list[int]) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # the library, where an intake dies
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the library, where an intake dies
 def test_what_was_acknowledged_is_stored_whatever_dies(serve: Serve, peer: tuple[str, Wire, str]) -> None:
     """The store is cut off under load and comes back; an intake is killed in the middle of uploads and starts again."""
     name, store, bucket = peer
