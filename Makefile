@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark faults soak peers dist newcomer postgres
+.PHONY: demo test check lock clean benchmark faults soak peers dist newcomer postgres sbom audit
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -54,6 +54,29 @@ lock:
 	$(LOCK) --extra oidc --extra postgres -o requirements.lock
 	$(LOCK) -c requirements.lock --extra oidc --extra postgres --extra training --extra test -o requirements-test.lock
 	$(PEERS) tests/benchmark/peers.in -o tests/benchmark/peers.lock
+	$(PEERS) deploy/supply/tools.in -o deploy/supply/tools.lock
+
+# A bill of materials of what requirements.lock installs, and an audit of it; the tools in an environment of their own.
+SUPPLY := .venv-supply
+$(SUPPLY)/run.stamp: requirements.lock deploy/supply/tools.lock
+	$(PYTHON) -m venv $(SUPPLY)/run
+	$(SUPPLY)/run/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(PYTHON) -m venv $(SUPPLY)/tools
+	$(SUPPLY)/tools/bin/python -m pip install --quiet --require-hashes -r deploy/supply/tools.lock
+	touch $@
+
+sbom: $(SUPPLY)/run.stamp .venv/test.stamp
+	mkdir -p dist
+	$(SUPPLY)/tools/bin/cyclonedx-py environment --output-reproducible --of JSON -o dist/sbom.cdx.json $(SUPPLY)/run/bin/python
+	$(BIN)/python -m tests.supply sbom dist/sbom.cdx.json
+
+# Exit 1, too, when the service that knows the holes does not answer, or looked at fewer packages than are installed.
+audit: $(SUPPLY)/run.stamp .venv/test.stamp
+	mkdir -p dist
+	rm -f dist/audit.json
+	-$(SUPPLY)/tools/bin/pip-audit --path $(SUPPLY)/run/lib/python3.*/site-packages --format json --output dist/audit.json
+	@test -s dist/audit.json || { echo "audit: nothing was audited; is the vulnerability service reachable?" >&2; exit 1; }
+	$(BIN)/python -m tests.supply audit dist/audit.json
 
 # An empty Debian, then README.md word for word, with the minutes. Needs root and debootstrap.
 newcomer:
