@@ -15,7 +15,7 @@ from triage.archive.part10 import data_set_offset
 from triage.bootstrap import UNFINISHED
 from triage.bootstrap.archive import archive_of
 from triage.clock import utc_now
-from triage.database.copying import DUMP, copy_database, restore_database
+from triage.database.copying import DUMP, copy_database, is_empty, restore_database
 from triage.database.engine import SqlDatabase, open_engine
 from triage.database.schema import knows, newest, present
 from triage.database.sqlite import sqlite_url
@@ -114,8 +114,10 @@ def restore(settings: "Settings", directory: Path, progress: Progress) -> dict[s
         raise ConfigError(f"{folder}: {words}: install that version to restore it")
     home = settings.home
     marker = home / UNFINISHED
-    if not marker.exists() and (settings.has_database or any((home / "instances").glob("objects/*/*"))):
+    if not marker.exists() and any((home / "instances").glob("objects/*/*")):
         raise ConfigError(f"home: {home} is not empty; name another with --home, or move this one away")
+    if not marker.exists() and not is_empty(settings.database):
+        raise ConfigError(f"home: {home} is not empty, it has a database; name another with --home, or another database_url")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     marker.write_text(f"{folder}\n")
     sync(home)
