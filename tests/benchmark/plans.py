@@ -27,7 +27,7 @@ from triage.domain.selection import Selection, Status
 ROUNDS = 60
 DAY = timedelta(days=1) // timedelta(microseconds=1)
 PAGE = 100
-WHOLE = re.compile(r"Seq Scan on (study|instance|job|series|outcome|result|audit)\b")
+WHOLE = re.compile(r"Seq Scan on (study|instance|job|series)\b")
 BY = re.compile(r"(?:using|on) (ix_\w+|\w+_pkey)|(Sort) ")
 Step = Callable[[Any, int], object]
 
@@ -91,8 +91,8 @@ def measure(database: SqlDatabase, studies: int) -> int:
         wrong += bool(whole)
         told = ", ".join([*by, *(f"**all of {table}**" for table in whole)])
         print(f"| {name} | {took[ROUNDS // 2]:.1f} | {took[int(ROUNDS * 0.95)]:.1f} | {told} |", flush=True)
-        if whole:
-            print(plans)
+        for line in [one for one in plans.splitlines() if WHOLE.search(one)]:
+            print(f"    {line.strip()[:120]}")
     print(f"\nload average: {os.getloadavg()[0]:.2f}")
     return wrong
 

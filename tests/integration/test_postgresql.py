@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from tests import postgres
@@ -17,7 +19,7 @@ from tests.faults.intake import Intake
 from tests.faults.modalities import INSTALLED, storescu
 from tests.faults.sender import SUCCESS, Film, Sender, film
 from tests.integration.objects import study_uid
-from tests.integration.service import Service
+from tests.integration.service import Service, until
 from tests.integration.test_backup import Load
 from tests.size import size
 
@@ -45,6 +47,62 @@ def intake(tmp_path: Path, url: str) -> Iterator[Intake]:
     one = Intake(tmp_path / "home", settings={"database_url": url})
     yield one.start()
     one.kill()
+
+
+class Earlier(postgres.Server):
+    """Made of a base backup and what was archived since, up to a moment."""
+
+    def __init__(self, *arguments: Any, base: Path, archived: Path, moment: str) -> None:
+        self.base, self.archived, self.moment = base, archived, moment
+        super().__init__(*arguments)
+
+    def make(self) -> None:
+        subprocess.run(["cp", "-a", self.base, self.folder], check=True)
+        with (self.folder / "postgresql.conf").open("a") as lines:
+            lines.write(f"archive_mode=off\nrestore_command='cp {self.archived}/%f %p'\n")
+            lines.write(f"recovery_target_time='{self.moment}'\nrecovery_target_action='promote'\n")
+        (self.folder / "recovery.signal").touch()
+
+
+ARCHIVING = "archive_mode=on\narchive_command='test ! -f ../wal/%f && cp %p ../wal/%f'\n"
+
+
+@pytest.mark.soak
+def test_back_to_a_point_in_time_with_the_archive_as_it_is(tmp_path: Path) -> None:
+    """As ``docs/backup.md`` has it: what was acknowledged after that moment is taken in again."""
+    account = Account()
+    with postgres.server(settings=ARCHIVING) as server:
+        url, beside = server.owned(), server.folder.parent
+        (beside / "wal").mkdir(mode=0o755)
+        if server.as_user:
+            shutil.chown(beside / "wal", server.as_user)
+        whose = ("-h", server.address, "-p", str(server.port), "-U", postgres.USER)
+        intake = Intake(tmp_path / "home", settings={"database_url": url}).start()
+        _acknowledged(intake, account, range(1, 11))
+        server.run("pg_basebackup", *whose, "-D", str(beside / "base"), "--wal-method=stream", "--checkpoint=fast")
+        _acknowledged(intake, account, range(11, 21))
+        with psycopg.connect(server.url("postgres")) as connection:
+            moment = str(connection.execute("SELECT now()").fetchone()[0])
+        _acknowledged(intake, account, range(21, 31))
+        intake.stop()
+        server.stop("fast")  # archives the rest
+        kind = partial(Earlier, base=beside / "base", archived=beside / "wal", moment=moment)
+        with postgres.server(kind=kind) as earlier:
+            until(lambda: not earlier.asked("SELECT pg_is_in_recovery()::int"), 60, "it is at that moment")
+            there = Intake(intake.home, settings={"database_url": earlier.url(url.rpartition("/")[2], "triage")})
+            known = len(there.rows("SELECT 1 FROM instance"))
+            try:
+                there.start()
+                print(f"acknowledged 30, known at {moment}: {known}, whole: {there.verify()['acknowledged']}")
+                assert known == 20
+                assert account.check(there).nothing
+            finally:
+                there.kill()
+
+
+def _acknowledged(intake: Intake, account: Account, numbers: range) -> None:
+    with Sender(intake.dimse_port) as sender:
+        assert [account.note(one, sender.store(one)) for one in map(film, numbers)] == [SUCCESS] * len(numbers)
 
 
 def odd_film(number: int, value: bytes) -> Film:

@@ -17,7 +17,7 @@ from triage.archive.part10 import data_set_offset
 from triage.bootstrap import UNFINISHED
 from triage.bootstrap.archive import archive_of
 from triage.clock import utc_now
-from triage.database.copying import DUMP, copy_database, restore_database
+from triage.database.copying import DUMP, copy_database, is_empty, restore_database
 from triage.database.engine import SqlDatabase, open_engine
 from triage.database.schema import knows, newest, present
 from triage.database.sqlite import sqlite_url
@@ -120,8 +120,10 @@ def restore(settings: "Settings", directory: Path, progress: Progress) -> dict[s
     archive = archive_of(settings)
     # a store that has films already may be the site's own, whose database was lost: they are named by what they are
     full = isinstance(archive, FileArchive) and next(archive.digests(), None) is not None
-    if not marker.exists() and (settings.has_database or full):
+    if not marker.exists() and full:
         raise ConfigError(f"home: {home} is not empty; name another with --home, or move this one away")
+    if not marker.exists() and not is_empty(settings.database):
+        raise ConfigError(f"home: {home} is not empty, it has a database; name another with --home, or another database_url")
     if isinstance(archive, ObjectArchive):
         archive.begin()
     marker.write_text(f"{folder}\n")

@@ -96,10 +96,10 @@ def _accounts(home: Path) -> tuple[dict[str, str], str]:
     """The demonstration's accounts, made anew each time: passwords by name, and a token for scripts."""
     from triage.bootstrap import open_site
     from triage.bootstrap.accounts import accounts_of
-    from triage.cli.common import settings
+    from triage.config import load
     from triage.domain.account import Role
 
-    site = open_site(settings(home))
+    site = open_site(load(home=home, environment={}))  # never another site's database, as the service itself
     accounts, passwords = accounts_of(site), {}
     with site.database.read() as transaction:
         there = {one.name for one in transaction.accounts.accounts()}

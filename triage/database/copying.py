@@ -9,6 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
+from triage.database.engine import open_engine
+from triage.database.postgres import PRIMARY
+from triage.database.schema import present
+from triage.database.sqlite import file_of
 from triage.domain.errors import BackupError, ConfigError
 
 SQLITE, DUMP = "triage.db", "database.dump"
@@ -50,6 +54,30 @@ def restore_database(copy: Path, url: str) -> None:
     copy_sqlite(copy, Path(str(address.database)))
 
 
+def is_empty(url: str) -> bool:
+    """Whether nothing was made yet where the URL leads: no file, or no table.
+
+    Raises:
+        ConfigError: the server is not set up as needed.
+        IndexUnavailable: it does not answer.
+    """
+    if (file := file_of(url)) is not None:
+        return not file.is_file()
+    engine = open_engine(url)
+    try:
+        return present(engine) is None
+    finally:
+        engine.dispose()
+
+
+def libpq_words(address: URL) -> str:
+    """What PostgreSQL's own programs understand; they know several hosts by other words than the URL here."""
+    from psycopg.conninfo import make_conninfo
+
+    _, named = address.get_dialect()().create_connect_args(address)
+    return make_conninfo(**PRIMARY | named)
+
+
 def copy_sqlite(source: Path, target: Path) -> None:
     """A consistent copy, whole or not at all, while others write; what ``target`` was is replaced.
 
@@ -83,7 +111,7 @@ def _run(address: URL, program: str, *arguments: str) -> None:
         raise ConfigError(f"{program}: not installed here; install PostgreSQL's client programs")
     # the password by the environment: a command line can be read by everybody on the machine
     environment = os.environ | ({"PGPASSWORD": str(address.password)} if address.password else {})
-    place = address.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    place = libpq_words(address.set(password=None))
     try:
         done = subprocess.run(  # noqa: S603 - no shell; its arguments are our own
             [found, f"--dbname={place}", *arguments],

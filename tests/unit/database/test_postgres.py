@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 from sqlalchemy.exc import IntegrityError
 
 from tests import postgres
@@ -18,6 +19,7 @@ from tests.unit.domain import make
 from tests.unit.domain.make import NOW, Clock
 from triage.database import postgres as opening
 from triage.database.anchor import FileAnchor
+from triage.database.copying import is_empty, libpq_words
 from triage.database.engine import SqlDatabase, open_engine
 from triage.database.schema import differences, ensure
 from triage.domain.audit import Action, AuditEntry
@@ -181,6 +183,20 @@ def test_a_standby_is_not_connected_to() -> None:
     with database.read() as tx:
         assert tx.study("1.2") is not None
     database.close()
+
+
+def test_the_servers_own_programs_hear_of_every_host() -> None:
+    words = libpq_words(make_url("postgresql://triage@/x?host=one:5432&host=two:5433&sslmode=verify-full"))
+    told = dict(pair.split("=", 1) for pair in words.split())
+    assert (told["host"], told["port"], told["user"], told["dbname"]) == ("one,two", "5432,5433", "triage", "x")
+    assert (told["sslmode"], told["target_session_attrs"]) == ("verify-full", "read-write")
+
+
+def test_what_is_empty_is_known_to_be() -> None:
+    url = postgres.shared().create()
+    assert is_empty(url)
+    migrate(url)
+    assert not is_empty(url)
 
 
 def backends(server: postgres.Server) -> list[int]:
