@@ -88,7 +88,7 @@ def test_orders_before_and_after_films_on_the_page_at_once_and_a_kill_between(se
     found = levels(service)
     assert [found[study_uid(number)] for number in (before, during, after)] == ["pending", "stat", "stat"]
     stats = service.rows("SELECT action, subject FROM audit WHERE actor = '(ris)' ORDER BY sequence DESC LIMIT 4")
-    assert [tuple(row) for row in stats] == [
+    assert [(row["action"], row["subject"]) for row in stats] == [
         ("unstat", study_uid(before)),
         ("stat", study_uid(after)),
         ("stat", study_uid(during)),
