@@ -43,11 +43,15 @@ def test_up_and_back_and_every_film_is_on_the_list(tmp_path: Path) -> None:
         assert "study: 3 new" in told(service.triage("migrate", "--back"), 78)
         assert f"-> {FORMER}" in told(service.triage("migrate", "--back", "--accept-loss"), 0)
         assert FORMER in told(service.triage("serve", "intake"), 78), "the former version's database"
-        assert service.rows("SELECT count(*) FROM study")[0][0] == 4
+        assert service.rows("SELECT count(*) AS studies FROM study")[0]["studies"] == 4
         told(service.triage("migrate"), 0)
         service.start()
-        until(lambda: service.rows("SELECT count(*) FROM study")[0][0] == 4 + 3, 10, "films without a row are listed again")
-        adopted = {row[0] for row in service.rows("SELECT digest FROM instance WHERE calling_ae_title = 'ADOPTED'")}
+        until(
+            lambda: service.rows("SELECT count(*) AS studies FROM study")[0]["studies"] == 4 + 3,
+            10,
+            "films without a row are listed again",
+        )
+        adopted = {row["digest"] for row in service.rows("SELECT digest FROM instance WHERE calling_ae_title = 'ADOPTED'")}
         print(f"acknowledged {len(account.acknowledged)}, rows lost by consent and made again {len(adopted)}")
         assert adopted == set(account.acknowledged.values())
         service.stop()
