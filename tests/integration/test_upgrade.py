@@ -11,7 +11,6 @@ from tests.integration.service import Service, until
 from tests.unit.database.test_reading_migration import first_release, upgrade
 from triage.database.engine import open_engine
 from triage.database.schema import newest
-from triage.database.sqlite import sqlite_url
 
 FORMER = "0014_orders"
 
@@ -26,7 +25,7 @@ def told(done: "subprocess.CompletedProcess[str]", code: int) -> str:
 def test_up_and_back_and_every_film_is_on_the_list(tmp_path: Path) -> None:
     service, account = Service(tmp_path / "home", ("intake",)), Account()
     service.home.mkdir()
-    engine = open_engine(sqlite_url(service.database))
+    engine = open_engine(service.database_url)
     first_release(engine)
     upgrade(engine, FORMER)
     engine.dispose()
