@@ -7,21 +7,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = ("tests/integration", "tests/region")
 BESIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
-"""In the order given, not by the number of tests: a file with one long test would come last, and one worker end alone."""
-LONGEST = ("tests/browser", "tests/training")
+"""In the order of the folders, not by the number of tests: a file with one long test would come last, and keep all waiting."""
 WAITING = ("-n", "5", "--dist", "loadfile", "--no-loadscope-reorder")
 """A test of the whole service mostly waits for it."""
-LONG_WAITS = tuple(
-    f"tests/integration/test_{name}.py"
-    for name in ("worker_away", "commitment", "kills", "supervisor_service", "canary", "soak", "banner", "backup", "demo")
-)
-"""They come first; so that the others fill up the end."""
+LONG_WAITS = ("worker_away", "commitment", "kills", "supervisor_service", "canary", "soak", "banner", "backup", "demo")
+"""They come first, so that the others fill up the end."""
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", ("ruff", "check", ".")),
     ("ruff format", ("ruff", "format", "--check", ".")),
@@ -48,8 +44,17 @@ def tests(chosen: list[str]) -> Iterator[tuple[str, list[str]]]:
     if chosen:
         yield " ".join(chosen), chosen
         return
-    yield "of the parts", [*BESIDE, *(f"--ignore={folder}" for folder in WHOLE), *LONGEST, "tests"]
-    yield "of the whole service", [*WAITING, *LONG_WAITS, *WHOLE]
+    yield "of the parts", [*BESIDE, *(f"--ignore={folder}" for folder in WHOLE)]
+    yield (
+        "of the whole service",
+        [*WAITING, *longest_first(path for folder in WHOLE for path in sorted((ROOT / folder).glob("test_*.py")))],
+    )
+
+
+def longest_first(files: Iterable[Path]) -> list[str]:
+    """Every file by its name: within a folder that is named as a whole, pytest has an order of its own."""
+    long = [f"test_{name}.py" for name in LONG_WAITS]
+    return [str(path.relative_to(ROOT)) for path in sorted(files, key=lambda one: (*long, one.name).index(one.name))]
 
 
 def main(arguments: list[str]) -> int:

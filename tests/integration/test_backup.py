@@ -115,9 +115,9 @@ def test_films_that_came_after_the_backup_are_sent_again_from_the_old_home(serve
     moved = old.home.rename(tmp_path / "home.before")
     assert run(old.home, "restore", str(folder), "--verify").returncode == 0
     new = serve("intake", home=old.home)
-    assert new.rows("SELECT count(*) FROM instance")[0][0] == 5
+    assert new.rows("SELECT count(*) AS films FROM instance")[0]["films"] == 5
     done = new.triage("send", str(moved / "instances" / "objects"), "--to", f"TRIAGE@127.0.0.1:{new.dimse_port}")
     assert done.returncode == 0, done.stderr
-    digests = {row[0] for row in new.rows("SELECT digest FROM instance")}
+    digests = {row["digest"] for row in new.rows("SELECT digest FROM instance")}
     print(f"acknowledged {len(account.acknowledged)}, in the backup 5, on the list {len(digests)}")
     assert digests == set(account.acknowledged.values())

@@ -11,7 +11,6 @@ from tests.integration.service import Service, until
 from tests.unit.database.test_reading_migration import first_release, upgrade
 from triage.database.engine import open_engine
 from triage.database.schema import newest
-from triage.database.sqlite import sqlite_url
 
 FORMER = "0014_orders"
 
@@ -26,7 +25,7 @@ def told(done: "subprocess.CompletedProcess[str]", code: int) -> str:
 def test_up_and_back_and_every_film_is_on_the_list(tmp_path: Path) -> None:
     service, account = Service(tmp_path / "home", ("intake",)), Account()
     service.home.mkdir()
-    engine = open_engine(sqlite_url(service.database))
+    engine = open_engine(service.database_url)
     first_release(engine)
     upgrade(engine, FORMER)
     engine.dispose()
@@ -43,11 +42,15 @@ def test_up_and_back_and_every_film_is_on_the_list(tmp_path: Path) -> None:
         assert "study: 3 new" in told(service.triage("migrate", "--back"), 78)
         assert f"-> {FORMER}" in told(service.triage("migrate", "--back", "--accept-loss"), 0)
         assert FORMER in told(service.triage("serve", "intake"), 78), "the former version's database"
-        assert service.rows("SELECT count(*) FROM study")[0][0] == 4
+        assert service.rows("SELECT count(*) AS studies FROM study")[0]["studies"] == 4
         told(service.triage("migrate"), 0)
         service.start()
-        until(lambda: service.rows("SELECT count(*) FROM study")[0][0] == 4 + 3, 10, "films without a row are listed again")
-        adopted = {row[0] for row in service.rows("SELECT digest FROM instance WHERE calling_ae_title = 'ADOPTED'")}
+        until(
+            lambda: service.rows("SELECT count(*) AS studies FROM study")[0]["studies"] == 4 + 3,
+            10,
+            "films without a row are listed again",
+        )
+        adopted = {row["digest"] for row in service.rows("SELECT digest FROM instance WHERE calling_ae_title = 'ADOPTED'")}
         print(f"acknowledged {len(account.acknowledged)}, rows lost by consent and made again {len(adopted)}")
         assert adopted == set(account.acknowledged.values())
         service.stop()
