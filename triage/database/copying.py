@@ -75,7 +75,7 @@ def libpq_words(address: URL) -> str:
     from psycopg.conninfo import make_conninfo
 
     _, named = address.get_dialect()().create_connect_args(address)
-    return make_conninfo(**PRIMARY | named)
+    return make_conninfo(**{**PRIMARY, **named})
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
