@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from triage.listening import handed_over
 from triage.notify import ALIVE, PULSE, READY, STOPPING, notify
 
 FIRST_BACKOFF = 0.2
@@ -25,6 +26,9 @@ SIGNAL_SLICE = 0.1
 EXIT_CONFIGURATION = 78
 SILENT_AFTER = 30.0
 """Seconds without a pulse after which a role counts as wedged (SIGSTOP, a lock held in foreign code) and is killed."""
+LISTENING = ("intake", "orders")
+"""Roles that may take over sockets that this process was handed."""
+OF_THIS_PROCESS = ("WATCHDOG_USEC", "WATCHDOG_PID")
 START_WITHIN = "EXTEND_TIMEOUT_USEC=60000000"
 """Told to systemd while roles start: to put a large archive right takes its time."""
 
@@ -130,11 +134,15 @@ class Supervisor:
     def _start(self, role: _Role) -> None:
         role.started, role.ear, role.heard, role.ready = time.monotonic(), _ear(), None, False
         address = "" if role.ear is None else "@" + role.ear.getsockname()[1:].decode("ascii")
-        inherited = {name: value for name, value in os.environ.items() if name not in ("WATCHDOG_USEC", "WATCHDOG_PID")}
+        listens = role.name.partition("-")[0] in LISTENING
+        sockets = handed_over(os.environ, os.getpid(), -1).values() if listens else ()
+        dropped = OF_THIS_PROCESS if sockets else (*OF_THIS_PROCESS, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+        inherited = {name: value for name, value in os.environ.items() if name not in dropped}
         role.process = subprocess.Popen(  # noqa: S603 - our own argument list
             self._command(role.name, role.restarts),
             stdin=subprocess.PIPE,
             env=inherited | {"NOTIFY_SOCKET": address},
+            pass_fds=tuple(sockets),  # they stay open here: who calls while a role starts again waits, and is answered
             start_new_session=True,  # Ctrl-C reaches this process alone, which then drains the roles in order
         )
 

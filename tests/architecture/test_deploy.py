@@ -61,7 +61,9 @@ def test_the_unit_is_valid_and_hardened(tmp_path: Path) -> None:
     unit = tmp_path / "triage.service"
     text = (DEPLOY / "systemd/triage.service").read_text()
     unit.write_text(text.replace("/opt/triage/bin/triage", "/usr/bin/true"))
-    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    listens = tmp_path / "triage-dicom.socket"
+    listens.write_text((DEPLOY / "systemd/triage-dicom.socket").read_text())
+    verified = subprocess.run(["systemd-analyze", "verify", unit, listens], capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stderr.strip()) == (0, "")
     asked = ["systemd-analyze", "security", "--offline=true", "--threshold=19", unit]
     judged = subprocess.run(asked, capture_output=True, text=True, check=False)

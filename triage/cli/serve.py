@@ -54,10 +54,14 @@ def serve(
         launch = bootstrap.Launch(name=name or chosen[0], supervised=supervised, restarts=restarts, demo=demo)
         bootstrap.run_role(chosen[0], values, launch)
         return
+    from triage.listening import port_handed_over
     from triage.supervisor import stop_event
 
     stop: threading.Event = stop_event(supervised)
-    ports = {"--dimse-port": values.dimse.port or free_port(), "--web-port": values.web.port or free_port()}
+    ports = {
+        "--dimse-port": port_handed_over("dimse.port") or values.dimse.port or free_port(),
+        "--web-port": values.web.port or free_port(),
+    }
     arguments = ["--home", str(values.home), *(["--config", str(config)] if config else []), *(["--demo"] if demo else [])]
     for option, port in ports.items():
         arguments += [option, str(port)]
