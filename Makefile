@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lock clean benchmark faults soak peers dist postgres
+.PHONY: demo test check lock clean benchmark faults soak peers dist newcomer postgres sbom audit
 
 demo: .venv/run.stamp
 	$(BIN)/triage demo $(ARGS)
@@ -27,13 +27,7 @@ postgres: .venv/test.stamp
 # What takes too long for every change, and the long tests of `make test` at their full length.
 soak: .venv/test.stamp
 	SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
-	SOAK=1 $(BIN)/python -m pytest tests/unit/domain/test_order.py tests/browser/test_reading_steps.py \
-		tests/browser/test_hostile_text.py \
-		tests/browser/test_accessibility.py tests/integration/test_kills.py tests/integration/test_skew.py \
-		tests/integration/test_worker_away.py tests/unit/web/test_openapi_cases.py tests/unit/web/test_bad_requests.py \
-		tests/unit/database/test_queue_twins.py tests/faults/test_quick_peers.py tests/faults/test_durability.py \
-		tests/unit/web/test_every_page.py tests/unit/web/test_sign_in.py tests/unit/web/test_closer.py tests/unit/services/test_identity.py tests/unit/imaging/test_pyramid.py \
-		tests/unit/imaging/test_preprocess.py tests/unit/dimse/test_commitment_data_set.py tests/unit/web/test_analytics.py tests/integration/test_dicom_tls.py tests/integration/test_store.py tests/integration/test_soak.py $(ARGS)
+	SOAK=1 $(BIN)/python -m pytest $$(grep -rl --include="test_*.py" "^from tests.size import" tests) $(ARGS)
 
 # What ours is measured against by ARGS=pixels; in an environment of its own, so that nothing of ours can use it.
 peers: tests/benchmark/peers.lock
@@ -60,6 +54,33 @@ lock:
 	$(LOCK) --extra oidc --extra postgres -o requirements.lock
 	$(LOCK) -c requirements.lock --extra oidc --extra postgres --extra training --extra test -o requirements-test.lock
 	$(PEERS) tests/benchmark/peers.in -o tests/benchmark/peers.lock
+	$(PEERS) deploy/supply/tools.in -o deploy/supply/tools.lock
+
+# A bill of materials of what requirements.lock installs, and an audit of it; the tools in an environment of their own.
+SUPPLY := .venv-supply
+$(SUPPLY)/run.stamp: requirements.lock deploy/supply/tools.lock
+	$(PYTHON) -m venv $(SUPPLY)/run
+	$(SUPPLY)/run/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(PYTHON) -m venv $(SUPPLY)/tools
+	$(SUPPLY)/tools/bin/python -m pip install --quiet --require-hashes -r deploy/supply/tools.lock
+	touch $@
+
+sbom: $(SUPPLY)/run.stamp .venv/test.stamp
+	mkdir -p dist
+	$(SUPPLY)/tools/bin/cyclonedx-py environment --output-reproducible --of JSON -o dist/sbom.cdx.json $(SUPPLY)/run/bin/python
+	$(BIN)/python -m tests.supply sbom dist/sbom.cdx.json
+
+# Exit 1, too, when the service that knows the holes does not answer, or looked at fewer packages than are installed.
+audit: $(SUPPLY)/run.stamp .venv/test.stamp
+	mkdir -p dist
+	rm -f dist/audit.json
+	-$(SUPPLY)/tools/bin/pip-audit --path $(SUPPLY)/run/lib/python3.*/site-packages --format json --output dist/audit.json
+	@test -s dist/audit.json || { echo "audit: nothing was audited; is the vulnerability service reachable?" >&2; exit 1; }
+	$(BIN)/python -m tests.supply audit dist/audit.json
+
+# An empty Debian, then README.md word for word, with the minutes. Needs root and debootstrap.
+newcomer:
+	tests/newcomer.sh
 
 # A wheel and an sdist with network, templates and sample films inside.
 dist: .venv/test.stamp

@@ -7,14 +7,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WHOLE = ("tests/integration", "tests/region")
-BESIDE = ("-n", "2", "--dist", "loadfile")
-WAITING = ("-n", "3", "--dist", "loadfile")
+BESIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+"""In the order of the folders, not by the number of tests: a file with one long test would come last, and keep all waiting."""
+WAITING = ("-n", "5", "--dist", "loadfile", "--no-loadscope-reorder")
 """A test of the whole service mostly waits for it."""
+LONG_WAITS = ("worker_away", "commitment", "kills", "supervisor_service", "canary", "soak", "banner", "backup", "demo")
+"""They come first, so that the others fill up the end."""
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", ("ruff", "check", ".")),
     ("ruff format", ("ruff", "format", "--check", ".")),
@@ -37,12 +40,21 @@ def run(name: str, command: list[str]) -> bool:
 
 
 def tests(chosen: list[str]) -> Iterator[tuple[str, list[str]]]:
-    """What pytest is asked, run by run, two files at a time: the whole service does not run beside trainings and browsers."""
+    """What pytest is asked, run by run, a few files at a time: the whole service does not run beside trainings and browsers."""
     if chosen:
         yield " ".join(chosen), chosen
         return
     yield "of the parts", [*BESIDE, *(f"--ignore={folder}" for folder in WHOLE)]
-    yield "of the whole service", [*WAITING, f"{WHOLE[0]}/test_kills.py", *WHOLE]  # the longest, which mostly waits, first
+    yield (
+        "of the whole service",
+        [*WAITING, *longest_first(path for folder in WHOLE for path in sorted((ROOT / folder).glob("test_*.py")))],
+    )
+
+
+def longest_first(files: Iterable[Path]) -> list[str]:
+    """Every file by its name: within a folder that is named as a whole, pytest has an order of its own."""
+    long = [f"test_{name}.py" for name in LONG_WAITS]
+    return [str(path.relative_to(ROOT)) for path in sorted(files, key=lambda one: (*long, one.name).index(one.name))]
 
 
 def main(arguments: list[str]) -> int:

@@ -25,7 +25,7 @@ from tests.integration.service import ROLES, Service, until
 
 RATE, JUNK, KILL_EVERY = 2.0, 0.01, 60.0
 """Films a second, the share of them that is junk, seconds between two kills."""
-SAMPLE_EVERY, WARM_AFTER = 2.0, 30.0
+SAMPLE_EVERY, WARM_AFTER = 2.0, 120.0
 SENT_WITHIN, ASSESSED_WITHIN = 60.0, 300.0
 QUANTITIES = ("resident MB", "threads", "files")
 HOUR = 3600.0

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from triage.domain.assessment import Assessment, Outcome
-from triage.domain.errors import BundleError, FilmsUnavailable, IndexUnavailable
+from triage.domain.errors import ArchiveAway, BundleError, FilmsUnavailable, IndexUnavailable
 from triage.domain.figures import ASSESSED, EXCUSED, OUTCOMES, STEP, WAITED
 from triage.domain.instance import Instance
 from triage.domain.jobs import Job
@@ -123,7 +123,7 @@ class Worker:
             self._tally.observe(WAITED, _since_last(instances, self._clock()))
             with self._lease_kept(job, timedelta(seconds=self._budget.of(len(instances))) + self._hung_after):
                 outcome = self._assess(job, instances)
-        except FilmsUnavailable as error:
+        except (FilmsUnavailable, ArchiveAway) as error:
             self._cannot_open(error)
             with self._database.write() as transaction:
                 transaction.jobs.release(job, self._clock())
@@ -168,7 +168,7 @@ class Worker:
         self._opened_again_at = None
         return self._unopened is None
 
-    def _cannot_open(self, error: FilmsUnavailable) -> None:
+    def _cannot_open(self, error: FilmsUnavailable | ArchiveAway) -> None:
         structlog.get_logger().error("no film can be opened", cause=str(error))
         self._unopened, self._opened_again_at = str(error), self._clock() + OPENED_AGAIN_AFTER
 

@@ -3,6 +3,7 @@
 ``upkeep``: what starts, comparisons and scrubs cost; ``deliver``: how fast results reach a PACS; ``query``: what queries of
 a long list cost; ``region``: what several workers on several hosts bring;
 ``writers``: write transactions a second on both databases;
+``drift``: how soon a change is noticed; ``backup``: how long films wait for their answer while one is made;
 ``move``: a site moved to PostgreSQL, and how it finds things there; ``plans``: the latter alone.
 """
 
@@ -13,7 +14,9 @@ from pathlib import Path
 
 from tests.benchmark import (
     assess,
+    backup,
     deliver,
+    drift,
     films,
     move,
     pixels,
@@ -22,6 +25,7 @@ from tests.benchmark import (
     receive,
     region,
     sandbox,
+    storage,
     upkeep,
     worklist,
     writers,
@@ -58,14 +62,20 @@ if __name__ == "__main__":
         deliver.main("--quick" in sys.argv)
     elif "upkeep" in sys.argv:
         upkeep.main(*[5_000] if "--quick" in sys.argv else [])
+    elif "backup" in sys.argv:
+        backup.main(*[3_000] if "--quick" in sys.argv else [])
     elif "region" in sys.argv:
         region.main(100 if "--quick" in sys.argv else 1000)
     elif "writers" in sys.argv:
         writers.main(2.0 if "--quick" in sys.argv else 5.0)
     elif "move" in sys.argv:
         move.main(5_000 if "--quick" in sys.argv else 200_000)
+    elif "drift" in sys.argv:
+        drift.main(*[2, 1] if "--quick" in sys.argv else [])
     elif "plans" in sys.argv:
         sys.exit(plans.main(5_000 if "--quick" in sys.argv else 200_000))
+    elif "storage" in sys.argv:
+        storage.main(20 if "--quick" in sys.argv else 100)
     elif "query" in sys.argv:
         query.main(*[5_000] if "--quick" in sys.argv else [])
     else:

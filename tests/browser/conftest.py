@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests import adapters
 from tests.films import film
 from tests.unit.web.pictures import Room
 from tests.unit.web.signed_in import SignedIn
@@ -19,6 +20,7 @@ from triage.services.ports import Database
 from triage.web.app import create_app
 from triage.web.run import Server, listening_socket
 
+adapters.shared()
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,7 +30,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DEADLINE_MS = 10_000
+DEADLINE_MS = 20_000
+expect.set_options(timeout=DEADLINE_MS)
 MINUTE = timedelta(minutes=1)
 
 

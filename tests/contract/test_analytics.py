@@ -70,6 +70,9 @@ def answers(database: Database, piece: Piece) -> dict[str, Any]:
             "hours": store.arrivals_by_hour(piece),
             "days": store.assessed_by_day(piece),
             "scores": store.scores(since, until),
+            "newest": store.judged(None, newest=True, limit=3),
+            "oldest": store.judged(None, newest=False, limit=3),
+            "of a model": [store.judged(model, newest=True, limit=2) for model in ("", "net@1", "\ufffd")],
         }
 
 
@@ -178,3 +181,27 @@ def test_films_by_sender_and_hour(kind: str, tmp_path: Path) -> None:
     found = {(one.calling_ae_title, one.hour): one.films for one in rows}
     title = make.instance().calling_ae_title
     assert found == {(title, NOW): 3, (title, NOW + timedelta(hours=1)): 1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_network_said_by_order_of_arrival_and_by_whose_first_film(kind: str, tmp_path: Path) -> None:
+    def judged(uid: str, hours: int, model: str) -> Study:
+        study = make.study(uid, NOW + hours * HOUR)
+        return replace(study, network_level=Level.FLAGGED, probability=0.9, model=model, assessed_at=study.arrived_at)
+
+    with opened(kind, tmp_path) as database:
+        with database.write() as tx:
+            for place in (3, 1, 2):
+                tx.put_study(judged(f"1.{place}", place, "net@1"))
+                for image, sender in ((2, "LATER"), (1, f"CT{place}")):
+                    film = make.instance(f"1.{place}", image, NOW + place * HOUR + image * MINUTE)
+                    tx.add_instance(replace(film, calling_ae_title=sender))
+            tx.put_study(judged("1.9", 0, "net@2"))
+            tx.put_study(make.study("1.8", NOW + 9 * HOUR))
+        with database.read() as tx:
+            newest = tx.analytics.judged("net@1", newest=True, limit=2)
+            oldest = tx.analytics.judged("net@1", newest=False, limit=2)
+            (last,) = tx.analytics.judged(None, newest=True, limit=1)
+    assert [(one.arrived_at, one.sender) for one in newest] == [(NOW + 2 * HOUR, "CT2"), (NOW + 3 * HOUR, "CT3")]
+    assert [one.sender for one in oldest] == ["CT1", "CT2"]
+    assert (last.sender, last.flagged, last.probability, last.model) == ("CT3", True, 0.9, "net@1")

@@ -23,6 +23,7 @@ SECTIONS = {
     "reconcile": "tests.faults.reconcile",
     "deliveries": "tests.faults.deliveries",
     "upgrading": "tests.faults.upgrading",
+    "retiring": "tests.faults.retiring",
     "server": "tests.faults.server",
 }
 """Name → module with ``run(arguments) -> int``."""

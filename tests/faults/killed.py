@@ -26,6 +26,7 @@ def points(
         ["strace", "-f", "-o", str(trace), "-e", f"trace={','.join((*calls, 'openat'))}", *command],
         check=True,
         env=environment(),
+        stdout=subprocess.DEVNULL,
     )
     seen: Counter[str] = Counter()
     begun = False

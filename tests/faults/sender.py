@@ -111,11 +111,14 @@ class Sender:
         self.socket = socket.create_connection((host, port), timeout=seconds)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.fragment, self._number = fragment, 0
-        self.socket.sendall(request(calling))
-        kind, _ = self._receive()
-        if kind != A_ASSOCIATE_AC:
+        try:
+            self.socket.sendall(request(calling))
+            kind, _ = self._receive()
+            if kind != A_ASSOCIATE_AC:
+                raise ConnectionRefusedError(f"the association was answered by PDU {kind}")
+        except OSError:
             self.socket.close()
-            raise ConnectionRefusedError(f"the association was answered by PDU {kind}")
+            raise
 
     def store(self, film: Film) -> Answer:
         """Send a film and wait for its answer."""

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.faults import aborts, day, disk, locked, power, room, sabotaged, same, sweep, upgrading
+from tests.faults import aborts, day, disk, locked, power, retiring, room, sabotaged, same, sweep, upgrading
 from tests.faults.account import Account
 from tests.faults.intake import Intake
 from tests.size import size
@@ -83,10 +83,27 @@ def test_a_busy_hour(tmp_path):
     assert found.good, (found.unexpected, found.found, found.listed)
 
 
-@needs_strace
-@pytest.mark.parametrize("back", [False, True], ids=["upgrade", "way back"])
-def test_an_upgrade_that_is_killed_is_done_or_not_begun(back, tmp_path):
-    row = upgrading.sweep(tmp_path, "0014_orders", back=back, only=size(1, 60))
+def test_an_upgrade_that_is_killed_is_done_or_not_begun(tmp_path):
+    row = upgrading.by_statement(tmp_path, "0001", only=size(3, 30))
     print(f"points {row.points}, killed {row.killed}, as before {row.before}, as after {row.after}")
+    assert not row.wrong, row.wrong
+    assert row.killed == row.points
+
+
+@needs_strace
+@pytest.mark.soak
+@pytest.mark.parametrize("back", [False, True], ids=["upgrade", "way back"])
+def test_an_upgrade_that_is_killed_at_a_system_call_is_done_or_not_begun(back, tmp_path):
+    row = upgrading.sweep(tmp_path, "0014_orders", back=back, only=30)
+    print(f"points {row.points}, killed {row.killed}, as before {row.before}, as after {row.after}")
+    assert not row.wrong, row.wrong
+    assert row.killed
+
+
+@needs_strace
+@pytest.mark.soak
+def test_retention_that_is_killed_takes_whole_studies_that_are_due_or_nothing(tmp_path):
+    row = retiring.sweep(tmp_path, only=30)
+    print(f"points {row.points}, killed {row.killed}, due studies still there {row.due_left}, gone {row.due_gone}")
     assert not row.wrong, row.wrong
     assert row.killed

@@ -1,10 +1,11 @@
-"""F46: ``triage migrate`` and ``triage migrate --back``, killed at every system call that changes the disk.
+"""F46: ``triage migrate`` killed after every statement, and with ``--back`` at every system call that changes the disk.
 
 After each kill the database is whole and of one of the two versions, and the same command, run again, comes to its end.
 ``python -m tests.faults upgrading [--every N] [--from REVISION …]``
 """
 
 import argparse
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -90,8 +91,16 @@ def sweep(folder: Path, revision: str, *, back: bool = False, every: int = 1, on
     return result
 
 
+def by_statement(folder: Path, revision: str, every: int = 1, only: int = 0) -> Struck:
+    """The same by statement, without a trace: see :mod:`tests.faults.statements`."""
+    command = python("tests.faults.statements", str(folder), revision, str(every), str(only))
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    return Struck(**json.loads(done.stdout))
+
+
 def run(arguments: Sequence[str]) -> int:
-    """Both ways, from each of the former versions."""
+    """By statement and both ways by system call, from each of the former versions."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults upgrading")
     parser.add_argument("--every", type=int, default=1, help="only every so many-th point")
     parser.add_argument("--from", dest="former", nargs="*", default=FORMER)
@@ -99,12 +108,19 @@ def run(arguments: Sequence[str]) -> int:
     print("| way | points | kills | as before | as after | half |\n|---|---|---|---|---|---|", flush=True)
     wrong = []
     for revision in given.former:
+        with tempfile.TemporaryDirectory(prefix="triage-faults-") as folder:
+            one = by_statement(Path(folder), revision, every=given.every)
+        wrong += _told(f"{revision} → {newest()}, by statement", one)
         for back in (False, True):
             with tempfile.TemporaryDirectory(prefix="triage-faults-") as folder:
                 one = sweep(Path(folder), revision, back=back, every=given.every)
             way = f"{newest()} → {revision}" if back else f"{revision} → {newest()}"
-            print(f"| {way} | {one.points} | {one.killed} | {one.before} | {one.after} | {len(one.wrong)} |", flush=True)
-            wrong += one.wrong
+            wrong += _told(f"{way}, by system call", one)
     for words in wrong:
         sys.stderr.write(f"{words}\n")
     return int(bool(wrong))
+
+
+def _told(way: str, one: Struck) -> list[str]:
+    print(f"| {way} | {one.points} | {one.killed} | {one.before} | {one.after} | {len(one.wrong)} |", flush=True)
+    return one.wrong

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from triage import cli
-from triage.archive import files
+from triage.archive import disk, files
 from triage.clock import utc_now
 from triage.database import sqlite
 from triage.domain.instance import Instance
@@ -116,7 +116,7 @@ def removed_when_it_comes_again() -> None:
 
 def errors_swallowed() -> None:
     """What the disk refuses is nobody's concern."""
-    files._Failing.__exit__ = lambda failing, kind, error, traceback: isinstance(error, OSError)
+    disk._Failing.__exit__ = lambda failing, kind, error, traceback: isinstance(error, OSError)
 
 
 OUT_OF_ORDER = (

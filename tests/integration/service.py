@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -17,6 +18,12 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.integration import databases
 from tests.integration.databases import Row
+from triage.bootstrap import open_database
+from triage.clock import utc_now
+from triage.config import load
+from triage.database.passwords import Argon2
+from triage.domain.account import Role
+from triage.services.accounts import Accounts
 
 ROLES = ("intake", "worker", "web", "scheduler")
 START_WITHIN = 60.0
@@ -130,10 +137,14 @@ class Service:
         return self._token
 
     def another_token(self, name: str) -> str:
-        """The token of a new account for a script."""
-        made = self.triage("users", "add", name, "--role", "service", "--token")
-        assert made.returncode == 0, made.stderr
-        return made.stdout.strip()
+        """The token of a new account for a script, as ``triage users add`` makes one, without a process for it."""
+        database = open_database(load(home=self.home, environment=self.environment))
+        try:
+            accounts = Accounts(database=database, passwords=Argon2(), clock=utc_now, secret=lambda: secrets.token_urlsafe(32))
+            accounts.add(name, Role.SERVICE, "test")
+            return accounts.issue_token(name, "test")
+        finally:
+            database.close()
 
     def get(self, path: str) -> tuple[int, bytes]:
         """GET, with a script's token where one is needed; status 0: nobody answers."""

@@ -94,3 +94,30 @@ def test_one_that_is_killed_is_never_taken_for_a_backup(loaded: Load, tmp_path: 
     assert done.returncode == 0, done.stdout + done.stderr
     assert loaded.service.triage("backup", str(folder)).returncode == 0
     assert not list(folder.rglob("*.part"))
+
+
+@pytest.mark.soak
+def test_films_that_came_after_the_backup_are_sent_again_from_the_old_home(serve: Serve, tmp_path: Path) -> None:
+    """What docs/backup.md says of a home that is not empty: moved away, restored, and its later films sent."""
+    old, folder, account = serve("intake"), tmp_path / "backups", Account()
+
+    def sent(numbers: range) -> None:
+        with Sender(old.dimse_port) as sender:
+            for one in map(film, numbers):
+                assert account.note(one, sender.store(one)) == SUCCESS
+
+    sent(range(5))
+    assert old.triage("backup", str(folder)).returncode == 0
+    sent(range(5, 8))
+    old.stop()
+    refused = run(old.home, "restore", str(folder))
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (78, 1)
+    moved = old.home.rename(tmp_path / "home.before")
+    assert run(old.home, "restore", str(folder), "--verify").returncode == 0
+    new = serve("intake", home=old.home)
+    assert new.rows("SELECT count(*) AS films FROM instance")[0]["films"] == 5
+    done = new.triage("send", str(moved / "instances" / "objects"), "--to", f"TRIAGE@127.0.0.1:{new.dimse_port}")
+    assert done.returncode == 0, done.stderr
+    digests = {row["digest"] for row in new.rows("SELECT digest FROM instance")}
+    print(f"acknowledged {len(account.acknowledged)}, in the backup 5, on the list {len(digests)}")
+    assert digests == set(account.acknowledged.values())

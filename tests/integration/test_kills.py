@@ -21,7 +21,7 @@ from tests.integration.service import Service, until
 from tests.size import size
 from triage.dimse.requestor import steady
 
-SENDERS, FILMS, ROUNDS = 4, size(84, 300), size(3, 10)
+SENDERS, FILMS, ROUNDS = 4, size(56, 300), size(2, 10)
 VICTIMS = ("intake", "worker", "scheduler", "web")  # the web last: it is /readyz that shows the other deaths
 KILLS = ROUNDS * len(VICTIMS)
 SHARE = FILMS // SENDERS

@@ -4,7 +4,7 @@ from tests.integration.conftest import Serve
 from tests.size import size
 from tests.soak import ROLES, report, soak
 
-SECONDS = size(60.0, 3600.0)
+SECONDS = size(40.0, 3600.0)
 MORE_MEGABYTES, MORE_OTHERS = 60.0, 3.0
 """What a role may grow by in an hour; shorter, a slope says little, and is only printed."""
 LOG_AT_MOST = 64.0

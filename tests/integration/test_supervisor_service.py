@@ -17,6 +17,7 @@ from tests.integration.conftest import Serve
 from tests.integration.modality import associate, modality
 from tests.integration.objects import DX, data_set, digest_of, elements_of, film, part10, sop_uid, study_uid
 from tests.integration.service import ROLES, Service, is_alive, until
+from tests.size import size
 from triage.dimse.requestor import steady
 
 LARGE = 24 << 20
@@ -35,7 +36,7 @@ def present(service: Service, number: int, file: bytes) -> bool:
     return [row["digest"] for row in rows] == [digest_of(file)]
 
 
-@pytest.mark.parametrize("pdus", [1, 60, 150])
+@pytest.mark.parametrize("pdus", size([60], [1, 60, 150]))
 def test_sigterm_during_a_transfer_drains_and_exits_0(serve: Serve, tmp_path: Path, pdus: int) -> None:
     service = serve("intake", "scheduler")
     path = tmp_path / "large.dcm"
@@ -131,7 +132,7 @@ def test_a_second_intake_on_the_same_home_does_not_start(serve: Serve) -> None:
     assert "another intake is running" in second.stderr
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", size(("intake", "web"), ROLES))
 def test_one_role_stops_whichever_thread_takes_the_signal(serve: Serve, role: str) -> None:
     service = serve(role)
     assert service.process is not None
@@ -153,7 +154,7 @@ assert stop.wait(5)
     assert subprocess.run([sys.executable, "-c", script], timeout=20, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", size(("worker", "scheduler"), ROLES))
 def test_one_role_alone_stops_cleanly(serve: Serve, role: str) -> None:
     serve(role).stop()
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tests import films
 from tests.unit.services.world import RETRIES, MovingDatabase, World
-from triage.domain.errors import BundleError, FilmsUnavailable, IndexUnavailable
+from triage.domain.errors import ArchiveAway, BundleError, FilmsUnavailable, IndexUnavailable
 from triage.domain.jobs import JobState
 from triage.domain.level import Level
 from triage.domain.reason import Reason
@@ -193,6 +193,22 @@ def test_a_study_whose_films_cannot_be_opened_any_more_waits_untried() -> None:
         assert (world.study().level, world.worker.trouble) == (Level.PENDING, "no other server starts")
         world.clock.forward(minutes=1)
     films.broken = False
+    assert world.step()
+    assert (world.study().level, world.worker.trouble) == (Level.FLAGGED, None)
+
+
+def test_while_the_archive_is_away_studies_wait_untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise ArchiveAway("the object store: no proper answer")
+
+    world = World()
+    world.store(FILM)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(world.archive), "open", away)
+        for _ in range(RETRIES.max_attempts + 2):
+            assert not world.step()
+            assert (world.study().level, world.worker.trouble) == (Level.PENDING, "the object store: no proper answer")
+            world.clock.forward(minutes=1)
     assert world.step()
     assert (world.study().level, world.worker.trouble) == (Level.FLAGGED, None)
 

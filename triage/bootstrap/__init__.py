@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from triage import logs
-from triage.archive.files import FileArchive
 from triage.bell import Bell
-from triage.bootstrap.archive import archive_of
+from triage.bootstrap.archive import SiteArchive, archive_of
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database.anchor import FileAnchor
@@ -44,7 +43,7 @@ class Site:
 
     settings: Settings
     database: SqlDatabase
-    archive: FileArchive
+    archive: SiteArchive
     tally: Tally = field(default_factory=Tally)
 
     @property
@@ -91,7 +90,7 @@ def open_site(settings: Settings, *, create: bool = False) -> Site:
     except BaseException:
         database.close()
         raise
-    return Site(settings, database, archive_of(settings))
+    return Site(settings, database, archive_of(settings, database))
 
 
 def open_database(settings: Settings) -> SqlDatabase:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from triage import __version__
 from triage.archive.copies import FILMS, Copies, sync, write
+from triage.archive.files import FileArchive
+from triage.archive.objects import ObjectArchive
 from triage.archive.part10 import data_set_offset
 from triage.bootstrap import UNFINISHED
 from triage.bootstrap.archive import archive_of
@@ -122,17 +124,22 @@ def restore(settings: "Settings", directory: Path, progress: Progress) -> dict[s
         raise ConfigError(f"{folder}: {words}: install that version to restore it")
     home = settings.home
     marker = home / UNFINISHED
-    if not marker.exists() and any((home / "instances").glob("objects/*/*")):
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    archive = archive_of(settings)
+    # a store that has films already may be the site's own, whose database was lost: they are named by what they are
+    full = isinstance(archive, FileArchive) and next(archive.digests(), None) is not None
+    if not marker.exists() and full:
         raise ConfigError(f"home: {home} is not empty; name another with --home, or move this one away")
     if not marker.exists() and not is_empty(settings.database):
         raise ConfigError(f"home: {home} is not empty, it has a database; name another with --home, or another database_url")
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if isinstance(archive, ObjectArchive):
+        archive.begin()
     marker.write_text(f"{folder}\n")
     sync(home)
     lines = [line.split() for line in (folder / FILMS).read_text(encoding="ascii").splitlines()]
     absent = {*manifest["damaged"], *manifest["missing"]}
     stored = (one for one in _stored(copies, lines) if one.digest not in absent)
-    put_back(archive_of(settings), stored, len(lines), progress)
+    put_back(archive, stored, len(lines), progress)
     for name in ALONG:
         if (folder / name).is_file() and not (home / name).exists():
             shutil.copyfile(folder / name, home / name)

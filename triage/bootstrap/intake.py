@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from triage.archive.receiving import nobody_receives
+from triage.bootstrap.archive import begin
 from triage.clock import utc_now
 from triage.config.destinations import DIMSE
 from triage.config.sections import DimseSettings
@@ -27,7 +28,7 @@ from triage.dimse.reporter import END_WITHIN, Reporter
 from triage.dimse.tls import TlsServer
 from triage.dimse.tls_client import ClientContext, client_context
 from triage.domain.destination import Destination
-from triage.domain.errors import TriageError
+from triage.domain.errors import ArchiveAway, TriageError
 from triage.domain.figures import TURNED_AWAY
 from triage.heartbeat import Heartbeat
 from triage.services.audit import turned_away
@@ -43,6 +44,8 @@ LOOK_EVERY = 1.0
 """Seconds between two looks whether the listener still listens."""
 AGAIN = QUIET * 2
 """So long after the start of one of several intakes it looks once more: what it left half-way at its end is quiet by then."""
+LOOKED_FOR = 10
+"""Missing films that are looked for with each sign of life: of an object store each is a question."""
 FILES = 8192
 """Open files that the listener wants: 2,048 connections that wait, the associations, and what they write."""
 
@@ -93,9 +96,9 @@ def run_intake(site: "Site", launch: "Launch") -> None:
     )
 
     def trouble() -> str | None:
-        lost = [digest for digest in found.missing if not site.archive.holds(digest)]
-        missing = f"{len(lost)} indexed films are not on disk; run: triage verify" if lost else None
-        return site.archive.failure() or missing or (secure.trouble() if secure is not None else None)
+        return (
+            site.archive.trouble() or _still_missing(site, found.missing) or (secure.trouble() if secure is not None else None)
+        )
 
     with Heartbeat(site.database, launch.name, clock=utc_now, restarts=launch.restarts, trouble=trouble, tally=site.tally):
         structlog.get_logger().info("listening", ae_title=dimse.ae_title, host=dimse.host, port=listener.port)
@@ -116,6 +119,7 @@ def run_intake(site: "Site", launch: "Launch") -> None:
 def _put_right(site: "Site") -> Reconciliation:
     """Before this intake listens. Where it is one of several nodes', what the others may be receiving is left alone."""
     site.archive.lock(site.settings.node)
+    begin(site.archive, site.database)
     head_starts = site.settings.policy.head_starts
     if site.settings.node:
         return _told(reconcile(site.archive, site.database, head_starts, utc_now, QUIET))
@@ -128,6 +132,17 @@ def _look_again(site: "Site") -> None:
         _told(reconcile(site.archive, site.database, site.settings.policy.head_starts, utc_now, QUIET))
     except TriageError as error:  # what it would have found is found at the next start
         structlog.get_logger().error("reconciling failed", cause=str(error))
+
+
+def _still_missing(site: "Site", missing: list[str]) -> str | None:
+    """What is said of films that were not there at the start; a few of them are looked for each time."""
+    try:
+        for digest in missing[:LOOKED_FOR]:
+            if site.archive.holds(digest):
+                missing.remove(digest)
+    except ArchiveAway as error:
+        return str(error)
+    return f"{len(missing)} indexed films are not on disk; run: triage verify" if missing else None
 
 
 def _told(found: Reconciliation) -> Reconciliation:
@@ -170,7 +185,7 @@ def _queries(site: "Site") -> Queries:
         ae_title=dimse.ae_title,
         database=site.database,
         archive=site.archive,
-        path_of=site.archive.path,
+        local=site.archive.local,
         clock=utc_now,
         permissions=permissions(dimse),
         tls=_tls(site),

@@ -17,7 +17,9 @@ def move_site(settings: Settings, to: str, progress: Progress) -> list[Moved]:
         MoveFailed: a table differs afterwards; nothing was changed.
     """
     site = open_site(settings)
-    if at_work := alive(site.database.engine, utc_now()):
+    with site.database.engine.connect() as connection:
+        at_work = alive(connection, utc_now())
+    if at_work:
         raise ConfigError(f"migrate --to: the service runs ({', '.join(at_work)}); stop it first")
     target = open_engine(to)
     try:

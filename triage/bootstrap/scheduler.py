@@ -12,11 +12,12 @@ import structlog
 from triage.bootstrap.backup import back_up, retire_old
 from triage.clock import utc_now
 from triage.domain.errors import BackupError
-from triage.domain.schedule import SILENCE
+from triage.domain.schedule import DRIFT, FLOOD, SILENCE
 from triage.heartbeat import Heartbeat
 from triage.pki.folder import AuthorityFolder
 from triage.scheduler import Bells, Recurring
 from triage.services.audit import note_policy
+from triage.services.drift import look_for_drift, look_for_flood
 from triage.services.election import Election
 from triage.services.silence import look_for_silence
 from triage.supervisor import stop_event
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from triage.bootstrap import Launch, Site
 
 SILENCE_EVERY = timedelta(minutes=10)
+DRIFT_EVERY, FLOOD_EVERY = timedelta(hours=1), timedelta(minutes=5)
 RETENTION_EVERY = timedelta(hours=1)
 
 
@@ -67,7 +69,11 @@ def run_scheduler(site: "Site", launch: "Launch") -> None:
 
 def recurring(site: "Site") -> list[Recurring]:
     """The jobs that the settings ask for, beside those that always ring."""
-    jobs: list[Recurring] = [(SILENCE, SILENCE_EVERY, lambda go_on: look_for_silence(site.database, utc_now))]
+    jobs: list[Recurring] = [
+        (SILENCE, SILENCE_EVERY, lambda go_on: look_for_silence(site.database, utc_now)),
+        (DRIFT, DRIFT_EVERY, lambda go_on: look_for_drift(site.database)),
+        (FLOOD, FLOOD_EVERY, lambda go_on: look_for_flood(site.database)),
+    ]
     backup, retention = site.settings.backup, site.settings.retention
     if backup.directory is not None:
         jobs.append(("backup", backup.every, lambda go_on: _back_up(site, go_on)))

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from triage.clock import utc_now
 from triage.config.destinations import DestinationSettings, Kind
 from triage.domain.delivery import DicomObject
-from triage.domain.errors import ConfigError, TriageError
+from triage.domain.errors import ArchiveAway, ConfigError, TriageError
 from triage.domain.result import Result
 from triage.services.transport import Transport
 
@@ -59,6 +59,8 @@ def _header(site: "Site", digest: str) -> Dataset:
     try:
         with site.archive.open(digest) as stream:
             return film_header(stream)
+    except ArchiveAway:  # the next try knows more
+        raise
     except (TriageError, OSError):
         return Dataset()
 

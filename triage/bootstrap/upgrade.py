@@ -1,41 +1,53 @@
 """Bringing a site's database to this version, and back to the one it had before."""
 
 import os
+import platform
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from triage import __version__
 from triage.bootstrap import UMASK, open_database
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database.alive import alive
+from triage.database.copying import copy_sqlite
 from triage.database.engine import SqlDatabase, open_engine
-from triage.database.schema import knows, migrate, newest, present, steps_after
+from triage.database.schema import knows, migrate, newest, present, revision_of, steps_after
+from triage.database.since import Difference, since
 from triage.database.sqlite import file_of, sqlite_url
-from triage.database.way_back import Copy, copies, go_back, since, take
+from triage.database.way_back import Copy, copies, go_back, take
 from triage.domain.errors import ConfigError
 
-SPACES = 3
-"""So many times the database's size has to be free: a copy of it, tables that are written anew, and the log."""
+SPACES = 2
+"""So many times the database's size has to be free beside it: tables written anew, and the log. Once more: the copy."""
 MINIMUM = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What an upgrade would meet. ``steps``: the revisions to come; ``in_the_way``: why it must not begin, each with a remedy;
-    ``way_back``: the revision that ``migrate --back`` leads to. Sizes in bytes; of PostgreSQL they are not known here.
+    """What an upgrade would meet. ``steps``: the revisions to come; ``at_work``: roles; ``in_the_way``: why it must not begin,
+    each with a remedy; ``way_back``: the revision that ``migrate --back`` leads to. Sizes in bytes; of PostgreSQL they are not
+    known here.
     """
 
     revision: str | None
     needed: str
     steps: list[str]
+    at_work: list[str] = field(default_factory=list)
     in_the_way: list[str] = field(default_factory=list)
     database_bytes: int | None = None
     free_bytes: int | None = None
     way_back: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether the database is as this version needs it."""
+        return self.revision == self.needed
 
     def as_dict(self) -> dict[str, Any]:
         """For people who want JSON."""
@@ -49,25 +61,33 @@ def preflight(settings: Settings) -> Preflight:
         ConfigError, IndexUnavailable: the database cannot be opened.
     """
     file = file_of(settings.database)
+    versions = {"triage": __version__, "python": platform.python_version()}
     if file is not None and not file.is_file():
-        return Preflight(revision=None, needed=newest(), steps=steps_after(None))
+        return Preflight(revision=None, needed=newest(), steps=steps_after(None), versions=versions)
     with closing(open_database(settings)) as database:
         revision = present(database.engine)
         known = revision is None or knows(revision)
-        size, free = (_size(file), shutil.disk_usage(file.parent).free) if file is not None else (None, None)
+        size = _size(file) if file is not None else None
+        with database.engine.connect() as connection:
+            at_work = alive(connection, utc_now())
+            server = ".".join(map(str, connection.dialect.server_version_info or ()))
         return Preflight(
             revision=revision,
             needed=newest(),
             steps=steps_after(revision) if known else [],
-            in_the_way=[*_strange(revision, known), *_at_work(database), *_no_room(size, free)],
+            at_work=at_work,
+            in_the_way=[*_strange(revision, known), *_busy(at_work), *_no_room(settings.home, file, size or 0)],
             database_bytes=size,
-            free_bytes=free,
+            free_bytes=shutil.disk_usage(file.parent).free if file is not None else None,
             way_back=next((one.revision for one in copies(settings.home) if one.revision != revision), None),
+            versions=versions | {database.engine.dialect.name: server},
         )
 
 
 def upgrade(settings: Settings) -> tuple[Preflight, Copy | None]:
     """Bring the database to this version, all steps or none; returns what was met, and the copy (SQLite) made before.
+
+    Nobody writes between copy and upgrade: both happen in one transaction, which has the right to write.
 
     Raises:
         ConfigError: something is in the way.
@@ -76,24 +96,33 @@ def upgrade(settings: Settings) -> tuple[Preflight, Copy | None]:
     os.umask(UMASK)
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     met, file = preflight(settings), file_of(settings.database)
-    if met.revision == met.needed:
+    if met.nothing_to_do:
         return met, None
     if met.in_the_way:
         raise ConfigError(f"migrate: {met.in_the_way[0]}")
-    copy = take(file, met.revision, settings.home) if file is not None and met.revision is not None else None
+    taken: list[Copy] = []
+
+    def keep(connection: Any) -> None:
+        if revision_of(connection) != met.revision:
+            raise ConfigError("migrate: somebody else upgrades this database; look again: triage migrate --check")
+        for words in _busy(alive(connection, utc_now())):
+            raise ConfigError(f"migrate: {words}")
+        if file is not None and met.revision is not None:
+            taken.append(take(file, met.revision, settings.home))
+
     with closing(open_database(settings)) as database:
-        migrate(database.engine)
-    return met, copy
+        migrate(database.engine, first=keep)
+    return met, taken[0] if taken else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayBack:
-    """What going back means. ``since``: rows more or less than in the copy, by table. ``aside``: where the present one lies."""
+    """What going back means. ``lost``: what is not in the copy, by table. ``aside``: where the present one lies."""
 
     revision: str
     to: str
-    since: dict[str, int]
-    aside: Path | None = None
+    lost: dict[str, Difference]
+    aside: Path
 
 
 def way_back(settings: Settings, *, accept_loss: bool = False) -> WayBack:
@@ -114,14 +143,31 @@ def way_back(settings: Settings, *, accept_loss: bool = False) -> WayBack:
         copy = next((one for one in copies(settings.home) if one.revision != revision), None)
         if copy is None:
             raise ConfigError(f"migrate --back: no copy from before an upgrade in {settings.home}; restore a backup")
-        if at_work := list(_at_work(database)):
-            raise ConfigError(f"migrate --back: {at_work[0]}")
-        with closing(SqlDatabase(open_engine(sqlite_url(copy.path)))) as before:
-            lost = since(database.engine, before.engine)
+        with database.engine.connect() as connection:
+            at_work = alive(connection, utc_now())
+        for words in _busy(at_work):
+            raise ConfigError(f"migrate --back: {words}")
+        with _upgraded(copy, revision, settings.home) as earlier:
+            lost = since(database.engine, earlier)
     if lost and not accept_loss:
-        words = ", ".join(f"{name} {number:+}" for name, number in lost.items())
-        raise ConfigError(f"migrate --back: rows since the copy would be lost ({words}); add --accept-loss (docs/upgrade.md)")
-    return WayBack(revision=revision, to=copy.revision, since=lost, aside=go_back(file, revision, copy, settings.home))
+        words = "; ".join(f"{table}: {difference}" for table, difference in lost.items())
+        raise ConfigError(f"migrate --back: what came since would be lost ({words}); add --accept-loss (docs/upgrade.md)")
+    return WayBack(revision=revision, to=copy.revision, lost=lost, aside=go_back(file, revision, copy, settings.home))
+
+
+@contextmanager
+def _upgraded(copy: Copy, revision: str, home: Path) -> Iterator[Path]:
+    """The copy as the upgrade left it, to compare with; of a later version's database the copy as it is."""
+    compared = home / "compared.db"
+    try:
+        copy_sqlite(copy.path, compared)
+        if knows(revision):
+            with closing(SqlDatabase(open_engine(sqlite_url(compared)))) as database:
+                migrate(database.engine, to=revision)
+        yield compared
+    finally:
+        for rest in ("", "-wal", "-shm"):
+            compared.with_name(compared.name + rest).unlink(missing_ok=True)
 
 
 def _size(file: Path) -> int:
@@ -133,11 +179,20 @@ def _strange(revision: str | None, known: bool) -> Iterator[str]:
         yield f"the database is of a later version (schema {revision}); install that version, or: triage migrate --back"
 
 
-def _at_work(database: SqlDatabase) -> Iterator[str]:
-    if found := alive(database.engine, utc_now()):
-        yield f"the service runs ({', '.join(found)}); stop it first, on every machine"
+def _busy(at_work: list[str]) -> Iterator[str]:
+    if at_work:
+        yield f"the service runs ({', '.join(at_work)}); stop it first, on every machine"
 
 
-def _no_room(size: int | None, free: int | None) -> Iterator[str]:
-    if size is not None and free is not None and free < (wanted := SPACES * size + MINIMUM):
-        yield f"{free / 1e6:.0f} MB are free beside the database, {wanted / 1e6:.0f} MB are needed; make room"
+def _no_room(home: Path, file: Path | None, size: int) -> Iterator[str]:
+    """The copy goes into the home, which may lie on another disk than the database."""
+    if file is None:
+        return
+    places = [(file.parent, SPACES * size + MINIMUM), (home if home.is_dir() else file.parent, size)]
+    wanted: dict[int, int] = {}
+    for folder, need in places:
+        wanted[folder.stat().st_dev] = wanted.get(folder.stat().st_dev, 0) + need
+    for folder, _ in places:
+        need, free = wanted.pop(folder.stat().st_dev, 0), shutil.disk_usage(folder).free
+        if free < need:
+            yield f"{free / 1e6:.0f} MB are free in {folder}, {need / 1e6:.0f} MB are needed; make room"

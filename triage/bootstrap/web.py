@@ -74,7 +74,7 @@ def run_web(site: "Site", launch: "Launch") -> None:
         launch.name,
         clock=utc_now,
         restarts=launch.restarts,
-        trouble=site.archive.failure,
+        trouble=site.archive.trouble,
         tally=site.tally,
     ):
         serve(

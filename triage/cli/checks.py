@@ -7,9 +7,10 @@ import stat
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from triage.archive.files import FileArchive
+from triage.archive.objects import ObjectArchive
 from triage.bootstrap import open_database
 from triage.bootstrap.accounts import provider_of
+from triage.bootstrap.archive import archive_of
 from triage.cli.checks_commitment import commitments
 from triage.cli.checks_hl7 import hl7_orders
 from triage.cli.checks_results import destinations
@@ -19,7 +20,7 @@ from triage.cli.finding import FAIL, OK, WARN, Finding
 from triage.clock import utc_now
 from triage.config import Settings
 from triage.database import schema
-from triage.domain.errors import FilmsUnavailable, PixelError, TriageError
+from triage.domain.errors import ArchiveAway, FilmsUnavailable, PixelError, TriageError
 from triage.domain.external import ProviderSilent
 from triage.domain.worklist import span
 from triage.scheduler import SCRUB_EVERY
@@ -46,7 +47,8 @@ def home(settings: Settings) -> Iterator[Finding]:
 
 def disk(settings: Settings) -> Iterator[Finding]:
     """There is room above the floor."""
-    folder = settings.home if settings.home.is_dir() else settings.home.parent
+    folder = settings.storage.folder or settings.home
+    folder = folder if folder.is_dir() else folder.parent
     if not folder.is_dir():
         return
     above = shutil.disk_usage(folder).free - settings.storage.floor_bytes
@@ -73,10 +75,22 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 
 def archive(settings: Settings) -> Iterator[Finding]:
-    """The folders can be made and synced."""
+    """Its folders can be made and synced, or its store answers, takes and gives back."""
     if settings.home.is_dir():
-        FileArchive(settings.home / "instances", settings.storage.floor_bytes)
-        yield Finding(OK, "archive", "folders can be made and synced")
+        opened = archive_of(settings)
+        if isinstance(opened, ObjectArchive):
+            yield _store(opened, settings.storage.archive)
+        else:
+            yield Finding(OK, "archive", f"{opened.root}: folders can be made and synced")
+
+
+def _store(opened: ObjectArchive, url: str) -> Finding:
+    try:
+        opened.store.now()  # puts an object, asks for it and removes it
+        begun = opened.is_begun()
+    except ArchiveAway as error:
+        return Finding(FAIL, "archive", f"{url}: {error}", "address, bucket, keys and their rights: see docs/storage.md")
+    return Finding(OK, "archive", f"{url} takes objects" + ("" if begun else "; it becomes an archive at the first start"))
 
 
 def model(settings: Settings) -> Iterator[Finding]:

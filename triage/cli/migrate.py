@@ -1,5 +1,6 @@
 """``triage migrate``: the database brought to this version, back, or to another place."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def migrate(
     check: Annotated[
-        bool, typer.Option("--check", help="Only tell what would be done, and what is in the way (exit 1).")
+        bool, typer.Option("--check", help="Only tell what would be done and what is in the way; exit 0: nothing to do.")
     ] = False,
     back: Annotated[bool, typer.Option("--back", help="Put the copy from before the last upgrade in the place again.")] = False,
     accept_loss: Annotated[bool, typer.Option("--accept-loss", help="With --back: what came since may be lost.")] = False,
@@ -53,21 +54,21 @@ def _check(home: Path | None, config: Path | None, as_json: bool) -> None:
         print_json(met.as_dict())
     else:
         typer.echo("\n".join(_words(met)))
-    if met.in_the_way:
+    if not met.nothing_to_do:
         raise typer.Exit(1)
 
 
 def _words(met: "Preflight") -> list[str]:
-    lines = [f"database schema is {met.revision or 'empty'}, this version needs {met.needed}"]
+    lines = [", ".join(f"{name} {version}" for name, version in met.versions.items())]
+    lines.append(f"database schema is {met.revision or 'empty'}, this version needs {met.needed}")
     lines += [f"step to come: {step}" for step in met.steps]
     if met.database_bytes is not None and met.free_bytes is not None:
         lines.append(f"database {met.database_bytes / 1e6:.1f} MB, free beside it {met.free_bytes / 1e6:.0f} MB")
     lines.append(f"way back: to {met.way_back}" if met.way_back else "way back: no copy from before an upgrade yet")
+    if met.nothing_to_do:
+        return [*lines, "nothing to do"]
     lines += [f"in the way: {one}" for one in met.in_the_way]
-    return [
-        *lines,
-        "nothing to do" if met.revision == met.needed else "not ready" if met.in_the_way else "ready: triage migrate",
-    ]
+    return [*lines, "not ready" if met.in_the_way else "ready: triage migrate"]
 
 
 def _upgrade(home: Path | None, config: Path | None, as_json: bool) -> None:
@@ -77,7 +78,7 @@ def _upgrade(home: Path | None, config: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"before": met.revision, "after": met.needed, "copy": str(copy.path) if copy else None})
         return
-    if met.revision == met.needed:
+    if met.nothing_to_do:
         typer.echo(f"database schema is {met.needed} already")
         return
     typer.echo(f"database schema: {met.revision or 'empty'} -> {met.needed}")
@@ -90,11 +91,12 @@ def _back(home: Path | None, config: Path | None, accept_loss: bool, as_json: bo
 
     done = way_back(settings(home, config), accept_loss=accept_loss)
     if as_json:
-        print_json({"before": done.revision, "after": done.to, "lost": done.since, "aside": str(done.aside)})
+        lost = {table: asdict(difference) for table, difference in done.lost.items()}
+        print_json({"before": done.revision, "after": done.to, "lost": lost, "aside": str(done.aside)})
         return
     typer.echo(f"database schema: {done.revision} -> {done.to}; what was in its place: {done.aside}")
-    for table, number in done.since.items():
-        typer.echo(f"since the copy: {table} {number:+}")
+    for table, difference in done.lost.items():
+        typer.echo(f"not in the copy: {table}: {difference}")
     typer.echo("now start the version that it belongs to; its intake takes films that have no row any more onto the list again")
 
 

@@ -42,7 +42,7 @@ def listed(
         print_json([_as_json(one) for one in found])
         return
     for one in found:
-        _print(one)
+        _print(one, opened.settings.storage.archive or "instances")
     typer.echo(f"{sum(one.decision is None for one in found)} set aside")
 
 
@@ -59,7 +59,7 @@ def show(digest: Digest, as_json: AsJson = False, home: Home = None, config: Con
     if as_json:
         print_json({**_as_json(one), "whole": whole, "studies": studies})
         return
-    _print(one)
+    _print(one, opened.settings.storage.archive or "instances")
     for uid in studies:
         typer.echo(f"      see: triage study {uid}")
     if one.decision is None:
@@ -106,13 +106,13 @@ def _decide(step: Any, digest: str, user: str, because: str, home: Any, config: 
         way.reset(before)
 
 
-def _print(one: "QuarantinedObject") -> None:
+def _print(one: "QuarantinedObject", place: str) -> None:
     from triage.cli.tables import clean
 
     study = f"study {one.study_instance_uid}" if one.study_instance_uid else "no study that could be read"
     typer.echo(f"{one.received_at.isoformat()}  from {clean(one.calling_ae_title)}  {one.cause}  {study}")
     if one.decision is None:
-        typer.echo(f"      -> instances/quarantine/{one.digest}.dcm")
+        typer.echo(f"      -> {place}/quarantine/{one.digest}.dcm")
     elif one.decided_at is not None:
         who, why = clean(one.decided_by), clean(one.because)
         typer.echo(f"      {one.decision} by {who} at {one.decided_at.isoformat()}: {why}  sha256 {one.digest}")

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import tomllib
 from datetime import timedelta
 from functools import reduce
@@ -26,11 +27,11 @@ from triage.config.sections import (
     ReadingSettings,
     Section,
     SessionSettings,
-    StorageSettings,
     ViewerSettings,
     WebSettings,
     WorkerSettings,
 )
+from triage.config.storage import StorageSettings
 from triage.dimse.bindings import Bindings
 from triage.dimse.tls_files import TlsFiles
 from triage.domain.account import Role
@@ -41,6 +42,8 @@ from triage.oidc.settings import OidcSettings
 PREFIX = "TRIAGE_"
 FILE_NAME = "triage.toml"
 DEFAULT_HOME = "triage-home"
+SECRET_PARAMETER = re.compile(r"([?&](?:[^=&#]*(?:password|secret|token|key|sig)[^=&#]*)=)[^&#]*", re.IGNORECASE)
+"""A password in a URL's query, as PostgreSQL and many webhooks take it."""
 
 
 class Settings(Section):
@@ -191,7 +194,8 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, str) and "://" in value:
         scheme, _, rest = value.partition("://")
         login, at, place = rest.rpartition("@")
-        return f"{scheme}://{login.partition(':')[0]}:***@{place}" if at and ":" in login else value
+        masked = f"{scheme}://{login.partition(':')[0]}:***@{place}" if at and ":" in login else value
+        return SECRET_PARAMETER.sub(r"\1***", masked)
     if isinstance(value, timedelta):
         return value.total_seconds()
     return str(value) if isinstance(value, Path) else value

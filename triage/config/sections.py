@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -209,6 +209,10 @@ class Hl7Settings(Section):
         return [one.upper() for one in value]
 
 
+WIDEST = 8
+"""The shortest prefix of a network of trusted proxies."""
+
+
 class WebSettings(Section):
     """The pages and the API."""
 
@@ -217,7 +221,8 @@ class WebSettings(Section):
     host: str = Field(default="127.0.0.1", description="address to listen on; beyond loopback only with an https public_url")
     port: int = Field(default=8080, ge=0, le=65535, description="0: the system chooses")
     trusted_proxy: Annotated[list[str], BeforeValidator(_listed)] = Field(
-        default=[], description="addresses of the proxy before it: the last hop of its X-Forwarded-For counts as the caller's"
+        default=[],
+        description="addresses or networks of the proxy before it; the last hop of X-Forwarded-For counts",
     )
     viewer_origins: Annotated[list[str], BeforeValidator(_listed)] = Field(
         default=[], description="viewers on origins of their own that may read /dicomweb in a browser: https://viewer.example"
@@ -246,9 +251,12 @@ class WebSettings(Section):
     @classmethod
     def _addresses(cls, value: list[str]) -> list[str]:
         try:
-            return [str(ip_address(one)) for one in value]
+            networks = [ip_network(one) for one in value]
         except ValueError:
-            raise ValueError("give IP addresses, for example 127.0.0.1") from None
+            raise ValueError("give IP addresses or networks, for example 127.0.0.1 or 10.244.0.0/16") from None
+        if any(network.prefixlen < WIDEST for network in networks):
+            raise ValueError(f"a network wider than /{WIDEST} is nobody's proxies: whoever is in it could claim any address")
+        return value
 
     @field_validator("host")
     @classmethod
@@ -336,18 +344,3 @@ class PolicySettings(Section):
     def head_starts(self) -> HeadStarts:
         """The policy as the domain wants it."""
         return HeadStarts(**dict(self.head_start))
-
-
-class StorageSettings(Section):
-    """The disk."""
-
-    floor_bytes: int = Field(default=512 << 20, ge=0, description="room left free; below it films are refused with 0xA700")
-    scrub_every: Duration = Field(
-        default=timedelta(days=30),
-        ge=timedelta(hours=1),
-        le=timedelta(days=3650),
-        description="within this time every film is read again and compared with its digest",
-    )
-    scrub_slice_bytes: int = Field(
-        default=4 << 30, ge=1 << 20, description="most bytes that are read again at a time, every ten minutes"
-    )

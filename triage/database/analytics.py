@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, exis
 from triage.database import tables
 from triage.database.whole import whole
 from triage.domain.analytics import ASSESSED, SCORE_BINS, ArrivalHour, AssessedDay, JudgedReading, ScoreBin, StillWaiting
+from triage.domain.drift import Judged
 from triage.domain.instance import Instance
 from triage.domain.level import Level
 from triage.domain.period import Piece
@@ -73,6 +74,11 @@ class SqlAnalytics:
     def received_by_hour(self, since: datetime) -> list[ReceivedHour]:
         rows = self._connection.execute(received_by_hour_query(since))
         return [ReceivedHour(calling_ae_title=title, hour=_EPOCH + hour * _ONE_HOUR, films=n) for title, hour, n in rows]
+
+    def judged(self, model: str | None, *, newest: bool, limit: int) -> list[Judged]:
+        rows = self._connection.execute(judged_query(model, newest=newest, limit=limit)).all()
+        found = [Judged(at, _LEVELS[level], score, by, sender or "") for at, level, score, by, sender in rows]
+        return found[::-1] if newest else found
 
     def scores(self, since: datetime, until: datetime) -> list[ScoreBin]:
         rows = self._connection.execute(scores_query(since, until))
@@ -153,6 +159,26 @@ def scores_query(since: datetime, until: datetime) -> Select[Any]:
     return query.group_by(place, _study.network_level)
 
 
+def judged_query(model: str | None, *, newest: bool, limit: int) -> Select[Any]:
+    """From one end of the index ``ix_study_arrived``; the sender of each study's first film by that of its instances."""
+    film = tables.instance.c
+    sender = (
+        select(film.calling_ae_title)
+        .where(film.study_instance_uid == _study.study_instance_uid)
+        .order_by(film.received_at, film.sop_instance_uid)
+        .limit(1)
+        .scalar_subquery()
+    )
+    ends = (_study.arrived_at, _study.study_instance_uid)
+    of_it = _study.model.is_not(None) if model is None else _study.model == model
+    return (
+        select(_study.arrived_at, _study.network_level, _study.probability, _study.model, sender)
+        .where(_study.network_level != Level.PENDING.value, of_it)
+        .order_by(*(end.desc() if newest else end.asc() for end in ends))
+        .limit(limit)
+    )
+
+
 def _arrived(since: datetime, until: datetime) -> tuple[Any, Any]:
     return _study.arrived_at >= since, _study.arrived_at < until
 
@@ -178,6 +204,21 @@ class MemoryAnalytics:
         received = (one for one in self._instances.values() if one.received_at >= since)
         counted = Counter((one.calling_ae_title, hour_of(one.received_at)) for one in received)
         return [ReceivedHour(calling_ae_title=title, hour=hour, films=films) for (title, hour), films in counted.items()]
+
+    def judged(self, model: str | None, *, newest: bool, limit: int) -> list[Judged]:
+        found = sorted(
+            (one for one in self._studies.values() if one.network_level is not Level.PENDING and one.model is not None),
+            key=lambda one: (one.arrived_at, one.study_instance_uid),
+        )
+        chosen = [one for one in found if model in (None, one.model)]
+        return [
+            Judged(one.arrived_at, one.network_level, one.probability, one.model or "", self._sender(one.study_instance_uid))
+            for one in (chosen[-limit:] if newest else chosen[:limit])
+        ]
+
+    def _sender(self, uid: str) -> str:
+        films = [one for one in self._instances.values() if one.study_instance_uid == uid]
+        return min(films, key=lambda one: (one.received_at, one.sop_instance_uid)).calling_ae_title if films else ""
 
     def line(self, since: datetime, until: datetime) -> list[Waited]:
         return [

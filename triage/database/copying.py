@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, make_url
 
@@ -83,8 +82,8 @@ def libpq_words(address: URL) -> str:
     """What PostgreSQL's own programs understand; they know several hosts by other words than the URL here."""
     from psycopg.conninfo import make_conninfo
 
-    named: dict[str, Any] = {**PRIMARY, **address.get_dialect()().create_connect_args(address)[1]}
-    return make_conninfo(**named)
+    _, named = address.get_dialect()().create_connect_args(address)
+    return make_conninfo(**{**PRIMARY, **named})
 
 
 def copy_sqlite(source: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from triage.database.network import refuse_shared
 from triage.database.patience import BUSY_TIMEOUT
 from triage.domain.errors import ConfigError, IndexUnavailable
 
@@ -36,9 +37,10 @@ def open_sqlite(url: str) -> Engine:
     """An engine whose connections begin transactions themselves (IMMEDIATE for writers) and carry :data:`PRAGMAS`.
 
     Raises:
-        ConfigError: not a SQLite file, or a pragma does not read back as set.
+        ConfigError: not a SQLite file, on a network file system, or a pragma does not read back as set.
         IndexUnavailable: it cannot be opened now.
     """
+    refuse_shared(Path(url.removeprefix("sqlite:///")).absolute().parent)
     engine = create_engine(url, pool_size=8, max_overflow=128, pool_timeout=BUSY_TIMEOUT.total_seconds(), hide_parameters=True)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)

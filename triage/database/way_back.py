@@ -1,4 +1,4 @@
-"""Copies of a SQLite database from before an upgrade, and what came after one of them.
+"""Copies of a SQLite database from before an upgrade, and putting one of them in its place again.
 
 ::
 
@@ -14,8 +14,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, MetaData, Table, func, inspect, select
-
 from triage.database.copying import copy_sqlite
 from triage.domain.errors import ConfigError
 
@@ -23,8 +21,6 @@ BEFORE, AFTER = "before-upgrade", "after-upgrade"
 KEPT = 3
 """So many copies stay, of the upgrades before last too."""
 ANCHOR = "audit.head"
-PASSING = frozenset({"alembic_version", "role", "lease", "figure", "job_run", "worklist_revision", "audit_head"})
-"""Tables of the moment: what they hold is no loss."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +55,6 @@ def take(database: Path, revision: str, home: Path) -> Copy:
         old.path.unlink()
         old.path.with_suffix(".head").unlink(missing_ok=True)
     return Copy(path=target, revision=revision)
-
-
-def since(present: Engine, copy: Engine) -> dict[str, int]:
-    """Table by table, how many rows more or less there are now than in the copy; tables that do not differ are left out."""
-    now, then = _counts(present), _counts(copy)
-    return {name: now[name] - then.get(name, 0) for name in sorted(now) if now[name] != then.get(name, 0)}
-
-
-def _counts(engine: Engine) -> dict[str, int]:
-    tables = [Table(name, MetaData()) for name in inspect(engine).get_table_names() if name not in PASSING]
-    with engine.connect() as connection:
-        return {table.name: connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables}
 
 
 def go_back(database: Path, revision: str, copy: Copy, home: Path) -> Path:

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +27,7 @@ LOOK_EVERY = 0.25
 
 
 class Delivery:
-    """Films to one destination. ``originator``: AE title and Message ID of the C-MOVE; ``path_of``: a film's file by digest.
+    """Films to one destination. ``originator``: AE title and Message ID of the C-MOVE; ``local`` gives a film's file.
 
     ``is_over``: asked while a film is on its way, whether nobody waits for it any more.
 
@@ -42,12 +42,12 @@ class Delivery:
         *,
         ae_title: str,
         originator: tuple[str, int],
-        path_of: Callable[[str], Path],
+        local: Callable[[str], AbstractContextManager[Path]],
         tls: Callable[[Destination], ClientContext] | None = None,
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._originator = originator
-        self._path_of = path_of
+        self._local = local
         self._is_over = is_over
         self._association = _associate(films, to, ae_title, tls(to) if tls else None)
 
@@ -55,10 +55,8 @@ class Delivery:
         """See :class:`triage.dimse.retrieve_scp.Sender`: the file's own bytes go, as the library reads them from its path."""
         title, message_id = self._originator
         try:
-            with self._watched():
-                answer = steady(self._association).send_c_store(
-                    self._path_of(film.digest), originator_aet=title, originator_id=message_id
-                )
+            with self._local(film.digest) as path, self._watched():
+                answer = steady(self._association).send_c_store(path, originator_aet=title, originator_id=message_id)
         except (ValueError, RuntimeError):  # no context for its kind; the association is over
             return False
         return "Status" in answer and is_stored(int(answer.Status))

@@ -1,6 +1,7 @@
 """Who may ask and fetch (PS3.4 C.4), and what an association begins for them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -46,7 +47,7 @@ def _is_among(caller: Caller, peers: Sequence[Peer]) -> bool:
 
 
 class Queries:
-    """``path_of``: the file of a film by digest; ``tls`` makes what a move destination is called by; ``None``: without TLS."""
+    """``local`` gives a film's file by digest; ``tls`` makes what a move destination is called by; ``None``: without TLS."""
 
     def __init__(
         self,
@@ -54,14 +55,14 @@ class Queries:
         ae_title: str,
         database: Database,
         archive: Archive,
-        path_of: Callable[[str], Path],
+        local: Callable[[str], AbstractContextManager[Path]],
         clock: Clock,
         permissions: Permissions,
         tls: Callable[[Destination], ClientContext] | None = None,
     ) -> None:
         self._ae_title = ae_title
         self._permissions = permissions
-        self._path_of = path_of
+        self._local = local
         self._tls = tls
         retrieve_ae_title = ae_title if permissions.retrieve else ""
         room = BoundedSemaphore(AT_A_TIME)
@@ -97,7 +98,7 @@ class Queries:
                 to,
                 ae_title=self._ae_title,
                 originator=originator,
-                path_of=self._path_of,
+                local=self._local,
                 tls=self._tls,
                 is_over=lambda: channel.is_cut,
             )

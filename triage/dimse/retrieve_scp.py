@@ -12,6 +12,7 @@ from triage.dimse.command import Command
 from triage.dimse.failures import Refused, status_of
 from triage.dimse.negotiation import Context
 from triage.dimse.query_models import MODELS, Status
+from triage.domain.errors import ArchiveAway
 from triage.domain.instance import Instance
 from triage.domain.query import understood
 from triage.domain.query_keys import UNIQUE, QueryLevel
@@ -148,7 +149,7 @@ class Retrieve(Inquiry):
             with self._store.archive.open(film.digest) as stream:
                 stream.seek(data_set_offset(stream))
                 return sender.send(film, stream)
-        except (OSError, ValueError):
+        except (ArchiveAway, OSError, ValueError):
             return False
 
     def _response(self, status: Status, numbers: dict[int, int], comment: str = "", *, has_data_set: bool = False) -> bytes:

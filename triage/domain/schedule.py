@@ -13,6 +13,8 @@ CUT_OFF = "it was cut off"
 """The error of a run that was ended before its end: by a stop, or because another one was elected."""
 SILENCE = "silence"
 """The job that looks for modalities that have fallen silent; what it finds stands as the error of its run."""
+DRIFT, FLOOD = "drift", "flood"
+"""Those that look whether the network's answers have changed, and whether nearly all are flags; told as above."""
 MARGIN = LEASE / 3
 """So long before its end a holder that could not renew it takes its lease for lost."""
 

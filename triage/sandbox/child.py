@@ -85,7 +85,7 @@ class Child:
             DeadlyFilm: two servers died, and one that had no film lives: it may be.
         """
         within = self._deadline if seconds is None else seconds
-        with self._lock, _Opened(film) as descriptor:
+        with _Opened(film) as descriptor, self._lock:  # what has to be fetched first keeps nobody waiting
             answer, parts, strange = self._heard(question, descriptor, within)
             try:
                 if strange:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from triage.domain.analytics import ArrivalHour, AssessedDay, JudgedReading, ScoreBin, StillWaiting
+from triage.domain.drift import Judged
 from triage.domain.period import Piece
 from triage.domain.silence import ReceivedHour
 from triage.domain.waiting import Waited
@@ -34,6 +35,10 @@ class AnalyticsStore(Protocol):
 
     def received_by_hour(self, since: datetime) -> list[ReceivedHour]:
         """Films since then, by calling AE title and whole hour (UTC); in no order, hours without any left out."""
+
+    def judged(self, model: str | None, *, newest: bool, limit: int) -> list[Judged]:
+        """Of the studies of one network (``None``: of any) that wait for it no longer, so many that arrived last, or first; in
+        the order of arrival."""
 
     def scores(self, since: datetime, until: datetime) -> list[ScoreBin]:
         """Probabilities of the period's arrivals, as they stand; sorted."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from triage.domain.errors import TriageError
 from triage.domain.instance import Instance
-from triage.imaging.attributes import Attributes
-from triage.imaging.header import read_header
 from triage.services.ports import Archive, Database
+
+if TYPE_CHECKING:
+    from triage.imaging.attributes import Attributes
 
 AT_A_TIME = 100
 """Films of one transaction."""
@@ -50,7 +52,9 @@ def read_headers(
     return Progress(last=after, read=read, unreadable=unreadable)
 
 
-def _attributes(archive: Archive, film: Instance) -> Attributes | None:
+def _attributes(archive: Archive, film: Instance) -> "Attributes | None":
+    from triage.imaging.header import read_header  # by then there is a film to read; a role starts without
+
     try:
         with archive.open(film.digest) as stream:
             header = read_header(stream)

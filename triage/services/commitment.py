@@ -24,7 +24,7 @@ from triage.domain.commitment import (
     Verdict,
     backoff,
 )
-from triage.domain.errors import AuditBroken, TriageError
+from triage.domain.errors import ArchiveAway, AuditBroken, TriageError
 from triage.domain.instance import Instance
 from triage.imaging.header import read_header
 from triage.services.audit import SYSTEM
@@ -70,7 +70,7 @@ def judge(commitment: Commitment, *, archive: Archive, database: Database, suppo
     ``supported``: the SOP classes that are stored here.
 
     Raises:
-        IndexUnavailable: nothing can be said now.
+        IndexUnavailable, ArchiveAway: nothing can be said now.
     """
     references = commitment.action.references
     if commitment.duplicate:
@@ -105,7 +105,7 @@ def _look_up(transaction: Transaction, reference: Reference, requestor: str, sup
 
 def _read_again(archive: Archive, instance: Instance) -> Failure | None:
     # after a failed sync nobody knows what is on the disk, whatever reading gives
-    whole = archive.failure() is None and archive.is_intact(instance.digest) and _says_what_it_is(archive, instance)
+    whole = archive.failure() is None and archive.fault(instance.digest) is None and _says_what_it_is(archive, instance)
     return None if whole else Failure.PROCESSING_FAILURE
 
 
@@ -114,6 +114,8 @@ def _says_what_it_is(archive: Archive, instance: Instance) -> bool:
     try:
         with archive.open(instance.digest) as stream:
             header = read_header(stream)
+    except ArchiveAway:
+        raise
     except (TriageError, OSError):
         return False
     same = ("sop_class_uid", "sop_instance_uid", "transfer_syntax_uid")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from triage.domain.delivery import LEASE_BEYOND, MOST_FAULTS, Delivery, PeerAway, PeerRefused, Receipt, backoff
+from triage.domain.errors import ArchiveAway
 from triage.domain.result import Result
 from triage.services.ports import Clock, Database, Transaction
 from triage.services.transport import Transport
@@ -104,7 +105,7 @@ def _settle(
             store.delivered(delivery, end, now)
         elif isinstance(end, PeerRefused):
             store.refused(delivery, str(end), now)
-        elif isinstance(end, (PeerAway, OSError)):
+        elif isinstance(end, (PeerAway, ArchiveAway, OSError)):
             words, drawn = words_of(end), chance()
             if store.put_off(delivery, words, now + backoff(delivery.attempts, drawn)):
                 failures = store.failures(delivery.destination) + 1
@@ -117,7 +118,7 @@ def _settle(
 
 def words_of(error: Exception) -> str:
     """A failure as it may be kept and shown: the message of one that we raised, of any other only its kind."""
-    if isinstance(error, (PeerAway, PeerRefused)):
+    if isinstance(error, (PeerAway, PeerRefused, ArchiveAway)):
         return str(error)
     if isinstance(error, OSError):
         return f"not reached ({type(error).__name__})"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from triage.domain.doubt import Doubt
-from triage.domain.errors import DataSetMismatch, NoFilm, StorageFull, TriageError
+from triage.domain.errors import ArchiveAway, DataSetMismatch, NoFilm, StorageFull, TriageError
 from triage.domain.identity import PATIENT, Likeness, completed, likeness
 from triage.domain.instance import SAME_PICTURE, Instance, QuarantinedObject
 from triage.domain.level import HeadStarts
@@ -226,6 +226,8 @@ def other_patient(transaction: Transaction, archive: Archive, study: Study, head
             with archive.open(one.digest) as stream:
                 if likeness(read_header(stream).facts, header.facts) is Likeness.OTHER:
                     return True
+        except ArchiveAway:  # nobody knows whose film it is: it has to be sent again
+            raise
         except (TriageError, OSError):
             continue
     return False

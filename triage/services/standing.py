@@ -10,7 +10,6 @@ from triage.domain.instance import Facts, QuarantinedObject
 from triage.domain.jobs import JobState
 from triage.domain.level import HeadStarts, Level
 from triage.domain.study import Study, with_doubt_settled
-from triage.imaging.header import read_header
 from triage.services.ports import Archive, Transaction
 from triage.services.results import place
 
@@ -57,6 +56,8 @@ def outcome_of_present(transaction: Transaction, study_instance_uid: str) -> Out
 def facts_of_present(transaction: Transaction, archive: Archive, study: Study) -> tuple[Facts, Likeness]:
     """What the study is known by after its present films, and whether they are surely one patient's; a film that cannot be read
     proves nothing."""
+    from triage.imaging.header import read_header  # by then there are films to read; the scheduler starts without
+
     films, unread = [], False
     for one in transaction.instances(study.study_instance_uid):
         try:

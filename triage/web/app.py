@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 import triage
-from triage.domain.errors import AuditBroken, IndexUnavailable
+from triage.domain.errors import ArchiveAway, AuditBroken, IndexUnavailable
 from triage.domain.level import HeadStarts
 from triage.domain.reading import LEASE
 from triage.services.accounts import Accounts
@@ -38,7 +38,7 @@ from triage.web import (
     study_page,
 )
 from triage.web.admin.installation import Installation
-from triage.web.answers import EVERYWHERE, Json
+from triage.web.answers import Json
 from triage.web.darkroom import Darkroom
 from triage.web.dicomweb import refused, routes
 from triage.web.dicomweb.addresses import Addresses
@@ -54,6 +54,7 @@ from triage.web.identity import AccountAuthenticator, Authenticator, Door, Gate
 from triage.web.lightbox import Lightbox, Rules
 from triage.web.previews import FRAMES_WAITING, Films, Previews
 from triage.web.site import Site
+from triage.web.taken import take
 from triage.web.watched import Watched
 
 STATIC = Path(__file__).parent / "static"
@@ -143,7 +144,6 @@ def create_app(
         docs_url=None,  # the stock pages load scripts from elsewhere and run inline ones; pages.py has its own
         redoc_url=None,
         lifespan=lifespan,
-        responses=EVERYWHERE,
         # Off even where the environment asks for it: spans and error logs could carry a patient's data to another host.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
     )
@@ -168,11 +168,12 @@ def create_app(
     app.add_middleware(Forwarded, proxies=trusted_proxy)
     if accounts is not None:
         steps = sign_in.SignIn(accounts=accounts, html=html, public_url=public_url, external=external, tally=site.watched.tally)
-        app.include_router(sign_in.router(steps))
-        app.include_router(my_sessions.router(accounts))
+        take(app, sign_in.router(steps))
+        take(app, my_sessions.router(accounts))
         if external is not None:
-            app.include_router(external_sign_in.router(external_sign_in.Way(sign_in=steps, external=external)))
+            take(app, external_sign_in.router(external_sign_in.Way(sign_in=steps, external=external)))
     app.add_exception_handler(IndexUnavailable, _index_unavailable)
+    app.add_exception_handler(ArchiveAway, _archive_away)
     app.add_exception_handler(refused.Refused, refused.answer)
     app.add_exception_handler(AuditBroken, _audit_broken)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -191,9 +192,9 @@ def create_app(
         *routes.routers(dicomweb, storing),
         *admin.routers(site, html, installation or Installation(), accounts),
     ):
-        app.include_router(router)
+        take(app, router)
     if who is not None:
-        app.include_router(reading_api.router(site, who))
+        take(app, reading_api.router(site, who))
     return app
 
 
@@ -209,6 +210,10 @@ def _invalid(_: Request, error: Exception) -> Response:
         for one in error.errors()
     ]
     return Json({"detail": told}, 422)
+
+
+def _archive_away(_: Request, __: Exception) -> Response:
+    return Json({"detail": "the archive of films does not answer; try again"}, status_code=503, headers={"Retry-After": "10"})
 
 
 def _index_unavailable(_: Request, __: Exception) -> Response:

@@ -78,12 +78,16 @@ def _jobs(runs: Iterable[JobRun]) -> Iterator[Metric]:
     )
     took = GaugeMetricFamily("triage_job_last_duration_seconds", "How long its last finished run took.", labels=label)
     failed = GaugeMetricFamily("triage_job_failed", "1 when its last run failed, else 0.", labels=label)
+    noticed = GaugeMetricFamily(
+        "triage_job_noticed", "1 when its last run found something for a person to look at, else 0.", labels=label
+    )
     for run in runs:
         succeeded.add_metric([run.name], run.succeeded_at.timestamp() if run.succeeded_at else 0)
-        failed.add_metric([run.name], int(run.error is not None))
+        failed.add_metric([run.name], int(run.error is not None and run.noticed is None))
+        noticed.add_metric([run.name], int(run.noticed is not None))
         if run.ended_at is not None and run.ended_at >= run.started_at:
             took.add_metric([run.name], (run.ended_at - run.started_at).total_seconds())
-    yield from (succeeded, took, failed)
+    yield from (succeeded, took, failed, noticed)
 
 
 def _build() -> Metric:

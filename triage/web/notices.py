@@ -51,6 +51,18 @@ def network_runs(vitals: Vitals) -> Iterator[Notice]:
         yield Notice("warning", "Network in trouble", f"{plain(worker.trouble, 200)}.")
 
 
+def flags_order(vitals: Vitals) -> Iterator[Notice]:
+    """Whether the flags still set anything apart: where all are flagged, the list is in order of arrival by itself."""
+    if vitals.flood:
+        yield Notice("warning", "Nearly everything is flagged", f"{plain(vitals.flood, 200)}. {IN_ARRIVAL_ORDER}")
+
+
+def answers_drift(vitals: Vitals) -> Iterator[Notice]:
+    """Whether what the network says has changed since it began here."""
+    if vitals.drift:
+        yield Notice("news", "The network's answers have changed", f"{plain(vitals.drift, 400)}.")
+
+
 def network_changed(vitals: Vitals) -> Iterator[Notice]:
     """Whether another network has begun to serve a short while ago."""
     since = vitals.model_changed_at
@@ -77,6 +89,8 @@ RULES: tuple[Callable[[Vitals], Iterator[Notice]], ...] = (
     films_arrive,
     modalities_send,
     network_runs,
+    flags_order,
+    answers_drift,
     results_arrive,
     network_changed,
 )

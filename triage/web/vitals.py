@@ -10,7 +10,7 @@ from triage.domain.delivery import DestinationState
 from triage.domain.errors import IndexUnavailable
 from triage.domain.jobs import QueueDepth
 from triage.domain.role import STOPPED, RoleStatus, of_kind
-from triage.domain.schedule import SILENCE
+from triage.domain.schedule import DRIFT, FLOOD, SILENCE
 from triage.web.site import Site
 from triage.web.text import plain
 
@@ -37,7 +37,8 @@ class Life(Enum):
 class Vitals:
     """One look. ``revision`` is ``None``, and roles and queue are unknown, when the database does not answer.
     ``outdated``: its schema is not this version's. ``destinations``: those of the settings; ``publishes``: there are some;
-    ``silent``: modalities that have fallen silent, in words;
+    ``silent``: modalities that have fallen silent, in words; ``drift``: how the network's answers have changed; ``flood``: that
+    nearly all of them are flags;
     ``hears_orders``: see :class:`triage.web.site.Site`.
     """
 
@@ -51,6 +52,8 @@ class Vitals:
     model_changed_at: datetime | None = None
     destinations: tuple[DestinationState, ...] = ()
     silent: str | None = None
+    drift: str | None = None
+    flood: str | None = None
     publishes: bool = False
     hears_orders: bool = False
 
@@ -125,8 +128,11 @@ def look(site: Site) -> Vitals:
     now, free_bytes = site.clock(), _room(site)
     try:
         with site.database.read() as tx:
+            noticed = {name: run.noticed for name, run in tx.leases.runs().items()}
             return Vitals(
-                silent=run.noticed if (run := tx.leases.runs().get(SILENCE)) else None,
+                silent=noticed.get(SILENCE),
+                drift=noticed.get(DRIFT),
+                flood=noticed.get(FLOOD),
                 publishes=bool(site.destinations),
                 hears_orders=site.hears_orders,
                 now=now,

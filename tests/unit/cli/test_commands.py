@@ -57,8 +57,12 @@ def is_one_line(result: subprocess.CompletedProcess[str]) -> bool:
     return result.stderr.startswith("triage: ") and result.stderr.count("\n") == 1 and "Traceback" not in result.stderr
 
 
-def test_the_command_line_imports_nothing_heavy() -> None:
-    script = f"import sys, triage.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [("triage.cli", HEAVY), ("triage.bootstrap.scheduler", ("numpy", "pydicom", "alembic", "ai_edge_litert", "fastapi"))],
+)
+def test_nothing_heavy_is_imported_that_is_not_needed(module: str, heavy: tuple[str, ...]) -> None:
+    script = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
@@ -14,7 +15,7 @@ from tests.unit.domain import make
 from triage.database import sqlite as module
 from triage.database.audit import about_query, newest_query
 from triage.database.engine import SqlDatabase, open_engine
-from triage.database.schema import differences, ensure, migrate, newest, present
+from triage.database.schema import MIGRATIONS, differences, ensure, migrate, newest, present, revisions
 from triage.database.sqlite import sqlite_url
 from triage.database.upkeep import longest_unchecked_query
 from triage.database.worklist import claims_query, patient_query, senders_query, worklist_query
@@ -39,6 +40,12 @@ def run(database: SqlDatabase, statement: str) -> None:
 def test_the_migrations_make_the_schema_of_the_tables(database: SqlDatabase) -> None:
     assert differences(database.engine) == []
     assert present(database.engine) == newest()
+
+
+def test_the_revisions_are_those_of_alembic_in_its_order() -> None:
+    script = ScriptDirectory(str(MIGRATIONS))
+    assert revisions() == tuple(step.revision for step in script.walk_revisions())[::-1]
+    assert newest() == script.get_current_head()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from triage.dimse.commitment_scp import StorageCommitment
 from triage.dimse.commitments import Request, Telling, is_taken
 from triage.dimse.negotiation import Context
 from triage.domain.commitment import GRACE, SOP_CLASS_UID, SOP_INSTANCE_UID, CommitmentState, Report
-from triage.domain.errors import IndexUnavailable
+from triage.domain.errors import ArchiveAway, IndexUnavailable
 from triage.services.ports import Archive, Database
 
 HERE = ("CT", "192.0.2.1")
@@ -111,15 +111,16 @@ def test_a_report_that_could_not_be_noted_is_told_again(world: World) -> None:
     assert again.attempts == 2
 
 
-def test_an_archive_in_trouble_puts_the_report_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("trouble", [MemoryError(), ArchiveAway("the object store: no proper answer")])
+def test_an_archive_in_trouble_puts_the_report_off(world: World, monkeypatch: pytest.MonkeyPatch, trouble: Exception) -> None:
     def broken(*_: object) -> bool:
-        raise MemoryError
+        raise trouble
 
     world.store(films.film(sop_uid="1.2.3.1.1"))
     scp = desk(world.database, world.archive, world.clock)
     request(scp)
     with monkeypatch.context() as patch:
-        patch.setattr(MemoryArchive, "is_intact", broken)
+        patch.setattr(MemoryArchive, "fault", broken)
         assert scp.report_due(*HERE) is None
     assert states(world.database) == [CommitmentState.WAITING]
     world.clock.forward(seconds=10)

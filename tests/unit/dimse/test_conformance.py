@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def listener(request: pytest.FixtureRequest) -> Iterator[Listener]:
         ae_title="TRIAGE",
         database=world.database,
         archive=world.archive,
-        path_of=Path,
+        local=nullcontext,
         clock=world.clock,
         permissions=permissions(settings.dimse),
     )

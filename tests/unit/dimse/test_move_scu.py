@@ -5,6 +5,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_a_destination_that_does_not_read_is_left(
     one, path = stored
     before, begun = set(threading.enumerate()), time.monotonic()
     delivery = move_scu.Delivery(
-        [one], deaf, ae_title="TRIAGE", originator=("VIEWER", 1), path_of=lambda digest: path, is_over=is_over
+        [one], deaf, ae_title="TRIAGE", originator=("VIEWER", 1), local=lambda digest: nullcontext(path), is_over=is_over
     )
     with path.open("rb") as stream:
         assert not delivery.send(one, stream)

@@ -4,8 +4,8 @@ import gc
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import nullcontext
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,7 +57,7 @@ class Viewer:
             ae_title="TRIAGE",
             database=world.database,
             archive=world.archive,
-            path_of=Path,
+            local=nullcontext,
             clock=world.clock,
             permissions=permissions,
         )
@@ -407,7 +407,7 @@ def test_a_request_in_the_middle_of_a_retrieval_ends_the_association(world: Worl
 )
 def test_who_is_not_named_is_offered_nothing(permissions: Permissions, kinds: set[str]) -> None:
     rights = Queries(
-        ae_title="T", database=World().database, archive=World().archive, path_of=Path, clock=World().clock,
+        ae_title="T", database=World().database, archive=World().archive, local=nullcontext, clock=World().clock,
         permissions=permissions,
     ).rights(Caller("VIEWER", "127.0.0.1"))  # fmt: skip
     assert {MODELS[uid].operation for uid in rights.offered} == kinds

@@ -99,7 +99,7 @@ def test_a_list_read_from_the_top_keeps_the_bound_at_every_place(policy: HeadSta
     check_read_down(RULES, crowd(seed, 25, policy), policy)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=size(40, 300), deadline=None)
 @given(studies=crowds, generator=st.randoms(use_true_random=False))
 def test_the_order_is_total_and_does_not_depend_on_the_input(studies: list[Study], generator: random.Random) -> None:
     check_total(RULES, studies, generator.sample(studies, len(studies)))

@@ -1,16 +1,17 @@
 """Orders of arrival, many during inference: the result covers the final set and is that of the set (H4).
 
-``ORDERS=500 pytest …`` tries the 500 of the catalogue of faults.
+``make soak`` tries the 500 of the catalogue of faults, ``ORDERS=… pytest …`` as many as are wanted.
 """
 
 import os
 
 import pytest
 
+from tests.size import size
 from tests.unit.services.arrivals import Course
 from tests.unit.services.sabotage import SABOTAGED
 
-ORDERS = int(os.environ.get("ORDERS", "150"))
+ORDERS = int(os.environ.get("ORDERS", size("60", "500")))
 TRIED = 80
 """Orders within which each sabotage must be caught."""
 

@@ -36,7 +36,7 @@ from triage.services.retention import Policy, Retired, retire
 from triage.services.verify import verify
 
 YEAR = timedelta(days=365)
-STATES = size(100_000, 1_000_000)
+STATES = size(25_000, 1_000_000)
 
 
 def some_study(chance: random.Random) -> Study:

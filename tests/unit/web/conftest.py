@@ -10,10 +10,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from tests import adapters
 from tests.unit.web.signed_in import SignedIn
 from triage.services.ports import Database
 from triage.web.app import create_app
 
+adapters.shared()
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 

@@ -138,11 +138,12 @@ def filled(route: str, house: House, value: str | None = None) -> str:
 def test_bad_bodies_are_refused(house: House, caller: Caller) -> None:
     answers: Counter[int] = Counter()
     wrong = []
-    for route in [*sorted(PUBLIC), *ROUTES]:
+    every = size(3, 1)  # each body is sent to a third of the routes each time, other bodies to the next route
+    for place, route in enumerate([*sorted(PUBLIC), *ROUTES]):
         methods = ROUTES.get(route, {"POST": None})
         for method in sorted(set(methods) - {"GET", "HEAD"}):
             people = caller.everybody()
-            for name, (kind, body) in BODIES.items():
+            for name, (kind, body) in [*BODIES.items()][place % every :: every]:
                 role = next((role for role in people if methods[method] in (None, *GRANTS[role])), Role.RADIOLOGIST)
                 headers = people[role] | ({"content-type": kind} if kind else {})
                 status = caller.ask(method, filled(route, house), headers, body).status_code

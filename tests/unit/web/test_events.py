@@ -15,7 +15,7 @@ from triage.web.events import STREAMS, Feed, Seen
 from triage.web.notices import Notice
 from triage.web.sign_in import COOKIE
 
-DEADLINE = 5
+DEADLINE = 30
 
 
 class World:

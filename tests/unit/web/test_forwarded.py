@@ -54,6 +54,17 @@ def test_the_setting_takes_addresses() -> None:
         WebSettings(trusted_proxy=["proxy.example"])
 
 
+def test_or_networks_that_are_somebody_s() -> None:
+    assert WebSettings(trusted_proxy=["10.244.0.0/16"]).trusted_proxy == ["10.244.0.0/16"]
+    assert seen("10.244.3.9", ["10.244.0.0/16"], "10.0.0.7") == "10.0.0.7"
+    assert seen("10.245.3.9", ["10.244.0.0/16"], "10.0.0.7") == "10.245.3.9"
+    assert seen("2001:db8::9", ["10.244.0.0/16"], "10.0.0.7") == "2001:db8::9"
+    assert seen("testclient", ["10.244.0.0/16"], "10.0.0.7") == "testclient"
+    for wide in ("0.0.0.0/0", "10.244.0.1/16", "::/0"):
+        with pytest.raises(ValueError, match=r"could claim any address|give IP addresses"):
+            WebSettings(trusted_proxy=[wide])
+
+
 @given(st.lists(st.text(max_size=30), max_size=4))
 def test_any_header_gives_an_address_or_nothing(headers: list[str]) -> None:
     assert all(character in "0123456789abcdef:.%" or character.isalnum() for character in last_hop(headers))

@@ -10,6 +10,7 @@ from tests.unit.web import scene
 from tests.unit.web.conftest import NOW, Client, Open
 from tests.unit.web.silent import SilentDatabase
 from triage.domain.figures import SENDERS, STEP
+from triage.domain.schedule import NOTICED
 from triage.services.tally import Tally
 
 
@@ -101,7 +102,11 @@ def test_recurring_jobs(open_site: Open) -> None:
         tx.leases.ended("backup", now + timedelta(seconds=90), None)
         tx.leases.begun("audit", now)
         tx.leases.ended("audit", now, "broken")
+        tx.leases.begun("drift", now)
+        tx.leases.ended("drift", now, f"{NOTICED}scores have changed")
     told = values(open_site(database, now))
     assert told[("triage_job_last_success_timestamp_seconds", "backup")] == (now + timedelta(seconds=90)).timestamp()
     assert told[("triage_job_last_duration_seconds", "backup")] == 90
-    assert (told[("triage_job_failed", "backup")], told[("triage_job_failed", "audit")]) == (0, 1)
+    jobs = ("backup", "audit", "drift")
+    assert [told[("triage_job_failed", job)] for job in jobs] == [0, 1, 0]
+    assert [told[("triage_job_noticed", job)] for job in jobs] == [0, 0, 1]
