@@ -40,16 +40,17 @@ def steps(studies: int) -> dict[str, tuple[bool, Step]]:
     def page(selection: Selection, offset: int = 0) -> Step:
         return lambda tx, number: tx.listed(selection, "anna", now, PAGE, offset)
 
-    def first_page(tx: Any, number: int) -> object:
-        found = tx.listed(Selection(), "anna", now, PAGE)
-        return tx.places(found), tx.row_facts(found), tx.counts_by_level()
+    def first(tx: Any) -> Any:
+        return tx.listed(Selection(), "anna", now, PAGE)
 
     def find(tx: Any, coarse: Coarse) -> object:
         return tx.queries.found(tx.queries.candidates(coarse)[:PAGE])
 
     return {
         "first page": (False, page(Selection())),
-        "first page with places, company and counts": (False, first_page),
+        "first page and its places": (False, lambda tx, number: tx.places(first(tx))),
+        "first page and its rows' company": (False, lambda tx, number: tx.row_facts(first(tx))),
+        "counts by level": (False, lambda tx, number: tx.counts_by_level()),
         "flagged only": (False, page(Selection(levels=frozenset({Level.FLAGGED})))),
         "being read": (False, page(Selection(status=Status.CLAIMED))),
         "page 1,000": (False, page(Selection(), min(studies // 2, 100_000))),

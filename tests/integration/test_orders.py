@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.integration.conftest import Serve
+from tests.integration.databases import environment
 from tests.integration.modality import modality
 from tests.integration.objects import film, study_uid
 from tests.integration.service import Service, until
@@ -115,8 +116,9 @@ def seconds_to_the_page(service: Service, sender: Ris) -> Iterator[float]:
 
 
 def test_named_without_a_port_it_says_what_to_set(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "triage", "serve", "orders", "--home", str(tmp_path / "home")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "triage", "serve", "orders", "--home", str(home)]
+    done = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 78
     assert "hl7.port is not set: name the port on which the RIS sends orders" in done.stderr
 

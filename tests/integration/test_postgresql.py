@@ -19,6 +19,7 @@ from tests.faults.intake import Intake
 from tests.faults.modalities import INSTALLED, storescu
 from tests.faults.sender import SUCCESS, Film, Sender, film
 from tests.integration.objects import study_uid
+from tests.integration.only_sqlite import ONLY_SQLITE
 from tests.integration.service import Service, until
 from tests.integration.test_backup import Load
 from tests.size import size
@@ -98,6 +99,12 @@ def test_back_to_a_point_in_time_with_the_archive_as_it_is(tmp_path: Path) -> No
                 assert account.check(there).nothing
             finally:
                 there.kill()
+
+
+@pytest.mark.parametrize("name", ONLY_SQLITE)
+def test_what_is_left_out_is_there(name: str) -> None:
+    file, _, function = name.partition("::")
+    assert f"def {function.partition('[')[0]}(" in (Path(__file__).parent / file).read_text(encoding="utf-8")
 
 
 def _acknowledged(intake: Intake, account: Account, numbers: range) -> None:

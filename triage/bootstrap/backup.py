@@ -17,12 +17,12 @@ from triage.archive.part10 import data_set_offset
 from triage.bootstrap import UNFINISHED
 from triage.bootstrap.archive import archive_of
 from triage.clock import utc_now
-from triage.database.copying import DUMP, copy_database, is_empty, restore_database
+from triage.database.copying import copy_database, is_empty, restore_database, shared_moment
 from triage.database.engine import SqlDatabase, open_engine
 from triage.database.schema import knows, newest, present
-from triage.database.sqlite import sqlite_url
+from triage.database.sqlite import file_of, sqlite_url
 from triage.domain.errors import BackupError, ConfigError
-from triage.services.backup import ASIDE, FILM, Backup, Progress, Stored, facts, keep, objects_of, put_back
+from triage.services.backup import ASIDE, FILM, Backup, Progress, Stored, facts, keep, objects_in, objects_of, put_back
 from triage.services.retention import Policy, Retired, retire
 
 if TYPE_CHECKING:
@@ -47,9 +47,8 @@ def back_up(site: "Site", root: Path, keep_generations: int, progress: Progress)
     with alone(site.settings.home, wait=True), copies.alone():
         folder = copies.begin(at := utc_now())
         try:
-            database = copy_database(site.settings.database, folder)
-            objects = _objects(site, database)
-            _take_along(site.settings.home, folder)
+            _take_along(site.settings.home, folder)  # the audit's anchor must not be ahead of the database
+            database, objects = _copied(site, folder)
             done = keep(
                 site.archive, copies, objects, progress, lambda digest: (int(digest[:4], 16) - turn) % keep_generations == 0
             )
@@ -62,9 +61,18 @@ def back_up(site: "Site", root: Path, keep_generations: int, progress: Progress)
     return done
 
 
-def _objects(site: "Site", database: Path) -> list[tuple[str, str]]:
-    if database.name == DUMP:
-        return objects_of(site.database)  # read after the dump: all of its films are among them
+def _copied(site: "Site", folder: Path) -> tuple[Path, list[tuple[str, str]]]:
+    """The copy of the database, and the films that it names."""
+    url = site.settings.database
+    if file_of(url) is not None:
+        database = copy_database(url, folder)
+        return database, _objects(database)
+    with site.database.read() as transaction:
+        objects = objects_in(transaction)
+        return copy_database(url, folder, shared_moment(transaction.connection)), objects
+
+
+def _objects(database: Path) -> list[tuple[str, str]]:
     copy = SqlDatabase(open_engine(sqlite_url(database)))
     try:
         return objects_of(copy)

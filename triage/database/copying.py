@@ -7,7 +7,7 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Connection, make_url
 
 from triage.database.engine import open_engine
 from triage.database.postgres import PRIMARY
@@ -19,8 +19,10 @@ SQLITE, DUMP = "triage.db", "database.dump"
 DUMPED_WITHIN = 12 * 3600
 
 
-def copy_database(url: str, folder: Path) -> Path:
+def copy_database(url: str, folder: Path, moment: str = "") -> Path:
     """A consistent copy in ``folder``: of SQLite a database that can be opened, of PostgreSQL a dump of its own format.
+
+    ``moment``: of PostgreSQL, what :func:`shared_moment` gave.
 
     Raises:
         BackupError: it cannot be made.
@@ -28,13 +30,19 @@ def copy_database(url: str, folder: Path) -> Path:
     address = make_url(url)
     if address.get_backend_name() == "postgresql":
         target = folder / DUMP
-        _run(address, "pg_dump", "--format=custom", f"--file={target}")
+        _run(address, "pg_dump", "--format=custom", f"--file={target}", *([f"--snapshot={moment}"] if moment else []))
     else:
         target = folder / SQLITE
         copy_sqlite(Path(str(address.database)), target)
     with target.open("rb") as written:
         os.fsync(written.fileno())
     return target
+
+
+def shared_moment(connection: Connection) -> str:
+    """The name of what this transaction of PostgreSQL sees, for a dump of the same; it lasts as long as the transaction."""
+    connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")  # a dump may take hours
+    return str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
 
 
 def restore_database(copy: Path, url: str) -> None:

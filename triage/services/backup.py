@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from triage.domain.errors import BackupError
-from triage.services.ports import Archive, Database
+from triage.services.ports import Archive, Database, Transaction
 
 FILM, ASIDE = "film", "aside"
 Progress = Callable[[int, int], None]
@@ -53,8 +53,13 @@ class Backup:
 def objects_of(copy: Database) -> list[tuple[str, str]]:
     """What a copy of the database needs beside it: (film or aside, digest)."""
     with copy.read() as transaction:
-        films = sorted({instance.digest for instance in transaction.all_instances()})
-        aside = sorted({one.digest for one in transaction.quarantined()})
+        return objects_in(transaction)
+
+
+def objects_in(transaction: Transaction) -> list[tuple[str, str]]:
+    """The same of the moment that a transaction sees."""
+    films = sorted({instance.digest for instance in transaction.all_instances()})
+    aside = sorted({one.digest for one in transaction.quarantined()})
     return [(FILM, digest) for digest in films] + [(ASIDE, digest) for digest in aside]
 
 
