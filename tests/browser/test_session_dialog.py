@@ -114,5 +114,6 @@ def test_signed_out_in_one_window_is_signed_out_in_the_other(serve: Serve, brows
     expect(other.locator(".who a")).to_have_text("anna")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     dialog(page, "session").to_be_hidden()
+    page.bring_to_front()  # keys go to the window that one has come back to
     page.keyboard.press("c")
     status(page).to_contain_text("Yours")
