@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WHOLE = ("tests/integration", "tests/region")
 BESIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """In the order of the folders, not by the number of tests: a file with one long test would come last, and keep all waiting."""
-WAITING = ("-n", "5", "--dist", "loadfile", "--no-loadscope-reorder")
+WAITING = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 """A test of the whole service mostly waits for it."""
 LONG_WAITS = ("worker_away", "commitment", "kills", "supervisor_service", "canary", "soak", "banner", "backup", "demo")
 """They come first, so that the others fill up the end."""
