@@ -15,6 +15,7 @@ from pynetdicom.association import Association
 
 from tests.integration.service import until
 from tests.unit.dimse.requests import EXPLICIT, IMPLICIT, action
+from triage.dimse.requestor import steady
 
 CLASS, INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 
@@ -118,7 +119,7 @@ def ask(
     bare: bool = False,
 ) -> int:
     """The status of an N-ACTION; ``bare``: without a data set."""
-    status, _ = association.send_n_action(
+    status, _ = steady(association).send_n_action(
         None if bare else action(transaction, references),
         action_type,
         UID(sop_class_uid),
