@@ -183,7 +183,7 @@ STATUSES: dict[str, tuple[dict[str, Any], int]] = {
     "no data set": ({"bare": True}, 0x0115),
     "a path as UID": ({"references": [(DX, "../../etc/passwd")]}, 0x0115),
     "too many": ({"references": pairs(10_001)}, 0x0213),
-    "too many bytes": ({"references": pairs(40_000)}, 0x0213),
+    "too many bytes": ({"references": pairs(31_000)}, 0x0213),
 }  # fmt: skip
 
 
